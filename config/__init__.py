@@ -1,0 +1,1 @@
+"""Settings, their sources, and the plain values shared by the whole house."""

@@ -1,0 +1,1 @@
+"""How a graph runs: a pure machine of decisions and the loop that carries them out."""

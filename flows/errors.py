@@ -1,0 +1,59 @@
+"""The errors of flows.
+
+    FlowError                  root of the family
+    ├── GraphError             a flow file or body is wrong: `file:line: message` (load error)
+    │   ├── HandleError        a handle used as a value; names the cure
+    │   └── CycleError         a circle in the graph; names its tasks
+    ├── ValueMisfit            an argument or result does not fit its annotation; no retry
+    ├── NotInTask              context(), state or secret used outside a running task
+    └── TaskFailed             raised inside the engine: one attempt failed
+        ├── AttemptTimeout     the attempt took longer than its timeout
+        └── Interrupted        the daemon died during an `at_most_once` attempt
+"""
+
+from __future__ import annotations
+
+from triphammer.config.errors import TriphammerError
+
+
+class FlowError(TriphammerError):
+    """Root of the errors of flows."""
+
+
+class GraphError(FlowError):
+    """A flow file or body is wrong; `file` and `line` say where, the text what to do."""
+
+    def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
+        place = f"{file}:{line}: " if file is not None else ""
+        super().__init__(f"{place}{message}")
+        self.message = message
+        self.file = file
+        self.line = line
+
+
+class HandleError(GraphError, TypeError):
+    """A handle or event field was used as a value while the graph is drawn."""
+
+
+class CycleError(GraphError):
+    """The graph has a circle."""
+
+
+class ValueMisfit(FlowError, TypeError):
+    """A value does not fit its annotation or cannot be stored; never retried."""
+
+
+class NotInTask(FlowError, RuntimeError):
+    """Something that only a running task has was used elsewhere."""
+
+
+class TaskFailed(FlowError):
+    """One attempt failed."""
+
+
+class AttemptTimeout(TaskFailed):
+    """The attempt took longer than its timeout."""
+
+
+class Interrupted(TaskFailed):
+    """The daemon ended during an attempt that may run at most once."""

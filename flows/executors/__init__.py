@@ -1,0 +1,1 @@
+"""Where task bodies run: the flow loop for coroutines, threads for plain functions."""

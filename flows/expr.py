@@ -1,0 +1,60 @@
+"""Expressions: what stands in a drawn graph for a value that is not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+
+class Scope(Protocol):
+    """Where an expression finds its values when an attempt starts.
+
+    `result` is a node's decoded result (None where a trigger rule let the task run past a
+    skipped or failed upstream). `event` and `param` are the run's.
+    """
+
+    @property
+    def event(self) -> Any: ...
+    def result(self, node: str) -> Any: ...
+    def param(self, name: str) -> Any: ...
+    def secret(self, name: str) -> str: ...
+    def connection(self, name: str) -> Any: ...
+
+
+class Expr:
+    """Base of handles, references, conditions, `text(...)`, secret and connection references."""
+
+    __slots__ = ()
+
+    def evaluate(self, scope: Scope) -> Any:
+        """The value in `scope`; LookupError or TypeError where a reference leads nowhere."""
+        raise NotImplementedError
+
+    def upstream(self) -> Iterator[str]:
+        """Names of the nodes whose results this expression needs."""
+        return iter(())
+
+
+def resolve(template: Any, scope: Scope) -> Any:
+    """`template` with every expression inside lists, tuples, sets and dicts evaluated."""
+    if isinstance(template, Expr):
+        return template.evaluate(scope)
+    if isinstance(template, list):
+        return [resolve(item, scope) for item in template]  # pyright: ignore[reportUnknownVariableType] - templates are untyped
+    if isinstance(template, tuple):
+        return tuple(resolve(item, scope) for item in template)  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(template, dict):
+        return {k: resolve(v, scope) for k, v in template.items()}  # pyright: ignore[reportUnknownVariableType]
+    return template
+
+
+def needs(template: Any) -> Iterator[str]:
+    """Names of the nodes whose results `template` needs."""
+    if isinstance(template, Expr):
+        yield from template.upstream()
+    elif isinstance(template, Mapping):
+        for value in template.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from needs(value)
+    elif isinstance(template, (list, tuple, set, frozenset)):
+        for value in template:  # pyright: ignore[reportUnknownVariableType]
+            yield from needs(value)

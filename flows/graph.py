@@ -1,0 +1,118 @@
+"""The drawn graph of a flow: immutable nodes in topological order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from triphammer.config.source import Source
+from triphammer.flows.expr import Expr
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """Waits between attempts. Defaults: SURFACE section 3 (1 s, factor 2, cap 5 min, full
+    jitter). `kind`: "exponential", "linear" or "constant". Seconds."""
+
+    kind: str = "exponential"
+    first: float = 1.0
+    factor: float = 2.0
+    cap: float = 300.0
+    jitter: bool = True
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a node runs; the keywords of `@task(...)` and `.options(...)`, normalised.
+
+    `rate` is items per second. `retries` counts attempts after the first. `timeout` seconds.
+    """
+
+    name: str | None = None
+    retries: int = 0
+    backoff: Backoff = Backoff()
+    timeout: float | None = None
+    when: Expr | None = None
+    trigger_rule: str = "all_success"
+    executor: str | None = None
+    at_most_once: bool = False
+    max_parallel: int = 100
+    rate: float | None = None
+    errors: str = "fail"
+    cross: bool = False
+    wait: str | None = None
+
+
+class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node calls. `kind`: "task" (the user's `fn`), "publish", "webhook", "start".
+
+    `hints` are the resolved annotations of the parameters and "return". `is_async` says that
+    `fn` is a coroutine function. `where` is `file:line` of the definition.
+    """
+
+    name: str
+    kind: str
+    fn: Callable[..., Any]
+    is_async: bool
+    hints: Mapping[str, Any]
+    where: str
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One task or map of a graph.
+
+    `args` and `kwargs` are templates: plain values with `Expr`s inside, resolved against a
+    `Scope` when an attempt starts. For a map, `args` are the mapped collections and
+    `kwargs` the fixed arguments of `.partial`. `upstream` are all nodes it must wait for
+    (data, `when=` and `>>`), `data` those of them whose values it takes.
+    """
+
+    name: str
+    spec: TaskSpec
+    options: Options
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+    mapped: bool = False
+    upstream: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    where: str = ""
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes by name, each after its upstreams; `result` is the template of `return`."""
+
+    nodes: Mapping[str, Node]
+    result: Any = None
+
+
+class Param(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of a flow; `schema` is its JSON schema. `required`: it has no default."""
+
+    name: str
+    annotation: Any
+    default: Any = None
+    required: bool = False
+    schema: Mapping[str, Any] = {}
+
+
+class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow at one version: what the dispatcher subscribes and the engine runs.
+
+    `fill` maps parameters to templates over the event (`params=` of `@flow`). `event_type`
+    is the `Order` of `event: Event[Order]`, None: none. `takes_event`: the body names event.
+    """
+
+    name: str
+    version: str
+    graph: Graph
+    on: tuple[Source, ...]
+    params: Mapping[str, Param]
+    fill: Mapping[str, Any]
+    mode: str
+    max_runs: int
+    timezone: str | None
+    file: str
+    line: int
+    sources: Mapping[str, str]
+    event_type: Any = None
+    doc: str = ""

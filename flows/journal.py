@@ -1,0 +1,153 @@
+"""What the engine asks the store to remember: plain rows, handed over, committed elsewhere.
+
+All times are int64 microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """A value as stored. `kind`: "json" (body is JSON), "msgpack", "pickle", "artifact".
+
+    For "artifact" the body is the content hash in the artifact store and `media` says what
+    the content is encoded as.
+    """
+
+    kind: str
+    body: bytes
+    media: str = ""
+
+
+class ErrorInfo(msgspec.Struct, frozen=True):
+    """Why an attempt failed: the exception's type, its message (masked) and traceback."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class OutMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message for the outbox: delivered at least once under its stable `id`.
+
+    `kind` is "webhook" (target: URL, or `secret:NAME` for a reference) or "kafka" (target:
+    topic). `body` is the exact payload; None is a Kafka tombstone. `key` orders deliveries
+    to one target. `secret` names the secret that signs a webhook. `connection` names the
+    Kafka connection. `task` is filled in by the engine.
+    """
+
+    id: str
+    kind: str
+    target: str
+    body: bytes | None
+    key: str | None = None
+    headers: Mapping[str, str] = {}
+    content_type: str = "application/json"
+    secret: str | None = None
+    connection: str = "kafka"
+    task: str = ""
+
+
+class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one task or map item (`enrich[17]`) of a run; replaces the row before.
+
+    States: pending running retrying succeeded failed skipped cancelled waiting. `due_at` is
+    when a retry is due. `upstream` of a map's own row is unused. `items` of a map's own row
+    is how many items it has. `attempts` are the failed attempts before this one, oldest
+    first, as (started, finished, error) - only written when there are any.
+    """
+
+    name: str
+    state: str
+    attempt: int = 0
+    started_at: int | None = None
+    finished_at: int | None = None
+    due_at: int | None = None
+    result: Encoded | None = None
+    error: ErrorInfo | None = None
+    items: int | None = None
+
+
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One atomic change of a run: task rows, outbox rows, state writes, its own state.
+
+    Refused as stale (`Posted.stale`) unless `epoch` is the run's current one. A non-None
+    `state` of succeeded/failed/cancelled/superseded ends the run. `failed_attempts` are
+    kept as history: (task name, attempt, started, finished, error).
+    """
+
+    run: str
+    flow: str
+    epoch: int
+    state: str | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    result: Encoded | None = None
+    error: ErrorInfo | None = None
+    tasks: tuple[TaskRow, ...] = ()
+    failed_attempts: tuple[tuple[str, int, int, int, ErrorInfo], ...] = ()
+    outbox: tuple[OutMessage, ...] = ()
+    state_writes: Mapping[str, bytes | None] = {}
+    starts: tuple[StartRequest, ...] = ()
+
+
+class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An independent run asked for by `start(flow, params)`; `id` makes it happen once."""
+
+    id: str
+    flow: str
+    params: bytes
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """The outcome of one posted change: committed, stale (fenced off) or the store's error."""
+
+    change: RunChange
+    stale: bool = False
+    error: Exception | None = None
+
+
+class Journal(Protocol):
+    """Where the engine's changes go.
+
+    `post` returns at once; `done` is called on the service loop after the group's commit,
+    in the order of posting. `state` is the flow's durable mapping as last committed
+    (values are JSON).
+    """
+
+    def post(
+        self, changes: Sequence[RunChange], done: Callable[[Sequence[Posted]], None]
+    ) -> None: ...
+
+    def state(self, flow: str) -> Mapping[str, bytes]: ...
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """One captured line of an attempt: `level` as logging's names, "PRINT" for stdout."""
+
+    at: int
+    level: str
+    text: str
+
+
+class LogSink(Protocol):
+    """Takes captured lines; callable from any thread, never blocks, bounded per attempt."""
+
+    def __call__(
+        self, run: str, task: str, attempt: int, lines: Sequence[LogLine]
+    ) -> None: ...
+
+
+class Artifacts(Protocol):
+    """Content-addressed files; `put` returns only after file and folder are fsynced.
+
+    Callable from any thread; names are SHA-256 in hex.
+    """
+
+    def put(self, content: bytes) -> str: ...
+
+    def get(self, digest: str) -> bytes: ...

@@ -1,0 +1,1 @@
+"""Sources of events: each sensor watches one kind of source and emits events."""

@@ -1,0 +1,1 @@
+"""Seats everybody at one table: daemon, dispatcher, store, web and command line."""

@@ -1,0 +1,316 @@
+"""What a store is: `commit(units) -> outcomes` plus named reads.
+
+No connection and no SQL leave it, so that another engine can follow. All times are int64
+microseconds UTC; every row has a `seq` given at commit, which orders and pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
+from triphammer.sensors.contract import Accepted, Claim, DeadRecord
+from triphammer.sensors.event import Event
+
+ENDED = ("succeeded", "failed", "cancelled", "superseded")
+
+
+# --- units: what can be committed -------------------------------------------------------
+
+
+class Disposition(msgspec.Struct, frozen=True):
+    """The outcome of an event for a subscription; `filtered` ones are not stored as rows.
+
+    Outcomes: ran, filtered, duplicate, error, loop, paused (the run waits), dead-lettered.
+    """
+
+    subscription: str
+    flow: str
+    outcome: str
+    detail: str | None = None
+    run: str | None = None
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to create, `queued`. `lineage`: flows that caused it, oldest first, itself last."""
+
+    id: str
+    flow: str
+    version: str
+    subscription: str
+    params: bytes
+    created_at: int
+    lineage: tuple[str, ...] = ()
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with everything that its acceptance brings about."""
+
+    event: Event
+    dispositions: tuple[Disposition, ...] = ()
+    runs: tuple[NewRun, ...] = ()
+    claim: Claim | None = None
+
+
+class Accept(msgspec.Struct, frozen=True, kw_only=True):
+    """Events, their dispositions and runs, the sensor's positions, dead records: all or none.
+
+    A known `(source, id)` is a duplicate: its decisions are dropped, its counter goes up.
+    Outcome: `tuple[Accepted, ...]`, one an event, in order.
+    """
+
+    decided: tuple[Decided, ...] = ()
+    sensor: str = ""
+    positions: Mapping[str, str | None] = {}
+    dead: tuple[DeadRecord, ...] = ()
+    catalog: str | None = None
+    received_at: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a run by the engine, with the events that its end brings about.
+
+    Outcome: `Stale` if the epoch is old or the run has ended, else `tuple[Accepted, ...]`.
+    When the run ends, the claims of its event whose other runs have all ended become due
+    (failed if any of them failed).
+    """
+
+    change: RunChange
+    caused: tuple[Decided, ...] = ()
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """The change was fenced off: nothing of it was stored."""
+
+
+class OutboxResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a delivery: state `pending` (again at `due_at`), `delivered`, `dead`."""
+
+    id: str
+    state: str
+    attempts: int
+    due_at: int | None = None
+    error: str | None = None
+    at: int = 0
+
+
+class ClaimMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """A due file move was carried out (`moved_to`), or left alone for the `reason` given."""
+
+    event: str
+    moved_to: str | None
+    reason: str | None = None
+
+
+class SaveVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """An immutable flow version: sources by path below the project root. Known ones stay."""
+
+    flow: str
+    version: str
+    file: str
+    sources: Mapping[str, str]
+    at: int
+
+
+class SaveCatalog(msgspec.Struct, frozen=True, kw_only=True):
+    """The immutable set of subscription versions now live: JSON. Known ids stay."""
+
+    id: str
+    body: bytes
+    at: int
+
+
+class SetPaused(msgspec.Struct, frozen=True, kw_only=True):
+    """Pause or resume a flow."""
+
+    flow: str
+    paused: bool
+    at: int
+
+
+class CancelQueued(msgspec.Struct, frozen=True, kw_only=True):
+    """End a run that no engine has started yet as `cancelled`. Outcome: bool, whether it did."""
+
+    run: str
+    at: int
+
+
+class ClaimRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Take a queued or unfinished run: epoch + 1. Outcome: its new epoch, None if ended."""
+
+    run: str
+    owner: str
+
+
+Unit = (
+    Accept
+    | Progress
+    | OutboxResult
+    | ClaimMoved
+    | SaveVersion
+    | SaveCatalog
+    | SetPaused
+    | CancelQueued
+    | ClaimRun
+)
+Outcome = tuple[Accepted, ...] | Stale | bool | int | None | Exception
+"""A unit that failed alone (its savepoint was rolled back) yields its exception."""
+
+
+# --- rows: what can be read -------------------------------------------------------------
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run. `event` is the event's key."""
+
+    seq: int
+    id: str
+    flow: str
+    version: str
+    subscription: str
+    state: str
+    epoch: int
+    event: str
+    params: bytes
+    lineage: tuple[str, ...]
+    created_at: int
+    started_at: int | None = None
+    finished_at: int | None = None
+    result: Encoded | None = None
+    error: ErrorInfo | None = None
+
+
+class FailedAttempt(msgspec.Struct, frozen=True):
+    """An attempt that failed, kept as history."""
+
+    task: str
+    attempt: int
+    started_at: int
+    finished_at: int
+    error: ErrorInfo
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored event and the place of its file, if a move has changed it."""
+
+    seq: int
+    event: Event
+    catalog: str | None
+    duplicates: int = 0
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of the outbox. State: pending, delivered, dead."""
+
+    seq: int
+    message: OutMessage
+    run: str
+    flow: str
+    state: str
+    attempts: int
+    created_at: int
+    due_at: int
+    error: str | None = None
+
+
+class DueClaim(msgspec.Struct, frozen=True):
+    """A file move whose runs have all ended; `failed` if any of them failed."""
+
+    event: str
+    claim: Claim
+    failed: bool
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of a list: newest first, `before` is a `seq` to go on from (exclusive)."""
+
+    limit: int = 50
+    before: int | None = None
+    flow: str | None = None
+    state: str | None = None
+    type: str | None = None
+    source: str | None = None
+    since: int | None = None
+    until: int | None = None
+    event: str | None = None
+
+
+class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored flow version."""
+
+    flow: str
+    version: str
+    file: str
+    sources: Mapping[str, str]
+    at: int
+
+
+class Store(Protocol):
+    """One writer with group commit, many readers.
+
+    `commit` returns after the fsync; the units of one call share a group but each stands or
+    falls alone. `post` is the same without waiting: `done` is called on the loop, in the
+    order of posting. Both raise/report `StoreUnavailable` when the outcome of a commit is
+    unknown; the daemon then closes, reopens and rebuilds all memory.
+    """
+
+    async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]: ...
+
+    def post(
+        self, units: Sequence[Unit], done: Callable[[Sequence[Outcome]], None]
+    ) -> None: ...
+
+    async def positions(self, sensor: str) -> Mapping[str, str]: ...
+    async def event(self, key: str) -> EventRow | None: ...
+    async def event_by_id(self, source: str, id: str) -> EventRow | None: ...
+    async def events(self, page: Page) -> Sequence[EventRow]: ...
+    async def dispositions(self, event: str) -> Sequence[Disposition]: ...
+    async def run(self, id: str) -> RunRow | None: ...
+    async def runs(self, page: Page) -> Sequence[RunRow]: ...
+    async def find(self, prefix: str) -> Sequence[str]:
+        """Ids of runs, events and messages that begin with `prefix` (at most 10)."""
+        ...
+
+    async def tasks(
+        self, run: str, *, after: str | None = None, limit: int | None = None, items: bool = True
+    ) -> Sequence[TaskRow]: ...
+    async def item_counts(self, run: str) -> Mapping[str, Mapping[str, int]]:
+        """For each map of the run: how many of its items are in which state."""
+        ...
+
+    async def failed_attempts(self, run: str) -> Sequence[FailedAttempt]: ...
+    async def unfinished(self) -> Sequence[RunRow]:
+        """Runs that an engine had taken (running, waiting) and that have not ended."""
+        ...
+
+    async def queued(
+        self, *, flow: str | None = None, after: int = 0, limit: int = 100
+    ) -> Sequence[RunRow]:
+        """Queued runs in order of `seq`, oldest first."""
+        ...
+
+    async def queued_counts(self) -> Mapping[str, int]: ...
+    async def run_counts(self) -> Mapping[str, Mapping[str, int]]:
+        """For each flow: how many runs are in which state."""
+        ...
+
+    async def paused(self) -> Sequence[str]: ...
+    async def flow_state(self, flow: str) -> Mapping[str, bytes]: ...
+    async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
+        """Pending messages due at `now`, in commit order, of each (target, key) only the
+        first; those behind a pending or dead message of the same target and key wait."""
+        ...
+
+    async def outbox_next_due(self) -> int | None: ...
+    async def outbox(self, *, run: str | None = None, limit: int = 100) -> Sequence[OutboxRow]: ...
+    async def outbox_counts(self) -> Mapping[str, int]: ...
+    async def claims_due(self, limit: int) -> Sequence[DueClaim]: ...
+    async def version(self, flow: str, version: str) -> VersionRow | None: ...
+    async def catalog(self, id: str) -> bytes | None: ...
+    async def dead_records(self, limit: int = 100) -> Sequence[DeadRecord]: ...
+    async def folder_id(self) -> str:
+        """The stable id of the data folder, made with the schema."""
+        ...
