@@ -6,7 +6,7 @@ All times are int64 microseconds UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -77,7 +77,8 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
 
     Refused as stale (`Posted.stale`) unless `epoch` is the run's current one. A non-None
     `state` of succeeded/failed/cancelled/superseded ends the run. `failed_attempts` are
-    kept as history: (task name, attempt, started, finished, error).
+    kept as history: (task name, attempt, started, finished, error). `failed_tasks` names all
+    failed tasks of a run that ends.
     """
 
     run: str
@@ -93,14 +94,22 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     outbox: tuple[OutMessage, ...] = ()
     state_writes: Mapping[str, bytes | None] = {}
     starts: tuple[StartRequest, ...] = ()
+    failed_tasks: tuple[str, ...] = ()
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An independent run asked for by `start(flow, params)`; `id` makes it happen once."""
+    """An independent run asked for by `start(flow, params)`; `id` makes it happen once.
+
+    `params` is a JSON object.
+    """
 
     id: str
     flow: str
     params: bytes
+
+    def decoded(self) -> dict[str, Any]:
+        """The parameters as plain values."""
+        return msgspec.json.decode(self.params, type=dict[str, Any])
 
 
 class Posted(msgspec.Struct, frozen=True):

@@ -1,0 +1,34 @@
+"""What is remembered of a run while it is active: what its end must say of its beginning."""
+
+from __future__ import annotations
+
+import msgspec
+
+from triphammer.sensors.event import Event
+from triphammer.service.dispatcher.finished import RunAbout
+from triphammer.service.store.contract import NewRun, RunRow
+
+
+class ActiveRuns:
+    """The beginnings of active runs, by run."""
+
+    def __init__(self) -> None:
+        self._abouts: dict[str, RunAbout] = {}
+
+    def add_new(self, run: NewRun, event: Event) -> None:
+        """Remember a run that was just made for `event`."""
+        params = msgspec.json.decode(run.params)
+        self._abouts[run.id] = RunAbout(run.flow, event.key, params, run.lineage)
+
+    def add_row(self, row: RunRow) -> None:
+        """Remember a run that was read from the store."""
+        params = msgspec.json.decode(row.params)
+        self._abouts[row.id] = RunAbout(row.flow, row.event, params, row.lineage)
+
+    def about(self, run: str) -> RunAbout:
+        """The beginning of an active run. Raises KeyError for one that was never added."""
+        return self._abouts[run]
+
+    def forget(self, run: str) -> None:
+        """The run has ended, and its end is stored."""
+        self._abouts.pop(run, None)

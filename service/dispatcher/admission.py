@@ -1,0 +1,95 @@
+"""Which runs may begin now: a count per flow and in all, and who waits in the store.
+
+Pure accounting. Runs over a limit stay `queued` in the store; a flow that has any there is
+`behind`: its newer runs must not overtake, so they wait in the store as well and the
+dispatcher reads them in order when a place is free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from triphammer.flows.graph import FlowDef
+
+
+class Admission:
+    """Places for active runs: at most `active_runs` in all, `places(flow)` for each flow."""
+
+    def __init__(self, active_runs: int) -> None:
+        self._limit = active_runs
+        self._limits: dict[str, int] = {}
+        self._active: Counter[str] = Counter()
+        self._flow_of: dict[str, str] = {}
+        self._behind: set[str] = set()
+        self._paused: set[str] = set()
+
+    def set_flows(self, flows: Mapping[str, FlowDef]) -> None:
+        """Take over the limits of the flows now live; runs of other flows keep one place."""
+        self._limits = {f.name: 1 if f.mode == "single" else f.max_runs for f in flows.values()}
+
+    @property
+    def active(self) -> int:
+        """How many runs have a place."""
+        return len(self._flow_of)
+
+    def active_of(self, flow: str) -> int:
+        """How many runs of `flow` have a place."""
+        return self._active[flow]
+
+    def free(self, flow: str) -> int:
+        """How many more runs of `flow` may begin now."""
+        if flow in self._paused:
+            return 0
+        own = self._limits.get(flow, 1) - self._active[flow]
+        return max(0, min(own, self._limit - len(self._flow_of)))
+
+    def try_take(self, run: str, flow: str) -> bool:
+        """Give a brand-new run a place unless it would overtake; it then falls `behind`."""
+        if flow in self._behind or not self.free(flow):
+            self._behind.add(flow)
+            return False
+        self.take(run, flow)
+        return True
+
+    def take(self, run: str, flow: str) -> None:
+        """Give `run` a place, whatever the limits say (recovered runs had theirs before)."""
+        if run not in self._flow_of:
+            self._flow_of[run] = flow
+            self._active[flow] += 1
+
+    def has(self, run: str) -> bool:
+        """Whether `run` has a place."""
+        return run in self._flow_of
+
+    def release(self, run: str) -> None:
+        """Give a place back; unknown runs are ignored."""
+        flow = self._flow_of.pop(run, None)
+        if flow is not None:
+            self._active[flow] -= 1
+
+    def pause(self, flow: str, paused: bool) -> None:
+        """Stop or allow the beginning of new runs; the next ones are read from the store."""
+        if paused:
+            self._paused.add(flow)
+            self._behind.add(flow)
+        else:
+            self._paused.discard(flow)
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The flows that begin no run now."""
+        return frozenset(self._paused)
+
+    def fall_behind(self, flows: Iterable[str]) -> None:
+        """Queued runs of these flows are in the store (start-up, overload)."""
+        self._behind.update(flows)
+
+    def caught_up(self, flow: str) -> None:
+        """No queued run of `flow` is left in the store."""
+        if flow not in self._paused:
+            self._behind.discard(flow)
+
+    def to_read(self) -> list[str]:
+        """Flows with queued runs in the store and a free place, in a fixed order."""
+        return sorted(flow for flow in self._behind if self.free(flow))

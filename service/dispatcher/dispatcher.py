@@ -1,0 +1,139 @@
+"""Takes events in: decides, commits, acknowledges, and begins the runs that have a place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio
+
+from triphammer.config.clock import Clock
+from triphammer.flows.graph import FlowDef
+from triphammer.sensors.contract import Accepted, Emission
+from triphammer.sensors.errors import Overloaded, StoreUnavailable
+from triphammer.sensors.event import Event
+from triphammer.service.dispatcher.catalog import Catalog
+from triphammer.service.dispatcher.decide import decide, requested_run
+from triphammer.service.dispatcher.finished import requested_event
+from triphammer.service.dispatcher.starter import Starter
+from triphammer.service.hub import Hub, News
+from triphammer.service.store.contract import Accept, Decided, Outcome, Store
+
+BATCH = 200
+"""How many events are decided between two looks at the loop: a big batch must not block it."""
+
+
+class Dispatcher:
+    """The way of an event from `emit` to the beginning of its runs.
+
+    State in memory (places, what is behind) advances only after the commit.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        starter: Starter,
+        clock: Clock,
+        hub: Hub,
+        queued_limit: int,
+    ) -> None:
+        self._store = store
+        self._starter = starter
+        self._clock = clock
+        self._hub = hub
+        self._queued_limit = queued_limit
+        self._closed: str | None = "the daemon is starting"
+        self._opened = anyio.Event()
+        self.catalog = Catalog({})
+
+    def open(self) -> None:
+        """Take events from now on."""
+        self._closed = None
+        self._opened.set()
+
+    def close(self, reason: str) -> None:
+        """Take no more events: `emit` refuses with `reason` until opened again."""
+        self._closed = reason
+        self._opened = anyio.Event()
+
+    @property
+    def congested(self) -> bool:
+        """Whether `emit` would wait now."""
+        return self._closed is not None or self._starter.queued >= self._queued_limit
+
+    async def emit(
+        self, sensor: str, emission: Emission, *, wait: bool = True
+    ) -> Sequence[Accepted]:
+        """Make an emission durable; see `sensors.contract.Emit` for what is promised."""
+        await self._room(wait)
+        now = self._clock.now()
+        decided = await self._decide(emission, now)
+        unit = Accept(
+            decided=decided,
+            sensor=sensor,
+            positions=emission.positions,
+            dead=tuple(emission.dead),
+            catalog=self.catalog.id,
+            received_at=now,
+        )
+        outcome = (await self._store.commit([unit]))[0]
+        return self.accepted(decided, outcome)
+
+    async def request(
+        self, flow: FlowDef, params: Mapping[str, Any], *, by: str, source: str, id: str,
+        event: Event | None = None,
+    ) -> Accepted:
+        """A run of `flow` that somebody asked for. Raises on parameters that do not fit.
+
+        `event` is the event to run on; without one the run's event is the request itself.
+        """
+        await self._room(wait=False)
+        now = self._clock.now()
+        asked = event or requested_event(
+            flow.name, params, by=by, now=now, source=source, id=id
+        )
+        disposition, run = requested_run(flow, asked, params, now)
+        decided = (Decided(event=asked, dispositions=(disposition,), runs=(run,)),)
+        unit = Accept(decided=decided, catalog=self.catalog.id, received_at=now)
+        outcome = (await self._store.commit([unit]))[0]
+        return self.accepted(decided, outcome)[0]
+
+    def accepted(self, decided: Sequence[Decided], outcome: Outcome) -> Sequence[Accepted]:
+        """Advance the state in memory after the commit of `decided`, and begin its runs."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert isinstance(outcome, tuple)
+        news: list[News] = []
+        for item, accepted in zip(decided, outcome, strict=True):
+            if accepted.duplicate:
+                continue
+            news.append(News("event", accepted.key))
+            for run in item.runs:
+                news.append(News("run", run.id, run.flow, "queued"))
+                self._starter.offer(run, item.event)
+        self._hub.publish(news)
+        return outcome
+
+    async def _room(self, wait: bool) -> None:
+        while self.congested:
+            if not wait:
+                self._refuse()
+            if self._closed is not None:
+                await self._opened.wait()
+            else:
+                await self._starter.wait_below(self._queued_limit)
+
+    def _refuse(self) -> None:
+        if self._closed is not None:
+            raise StoreUnavailable(self._closed)
+        raise Overloaded(f"{self._starter.queued} runs are queued; try again later")
+
+    async def _decide(self, emission: Emission, now: int) -> tuple[Decided, ...]:
+        decided: list[Decided] = []
+        catalog, claims = self.catalog, emission.claims
+        for number, event in enumerate(emission.events):
+            if number and number % BATCH == 0:
+                await anyio.sleep(0)
+            decided.append(decide(event, catalog, now, claim=claims.get(event.key)))
+        return tuple(decided)

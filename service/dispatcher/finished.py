@@ -1,0 +1,71 @@
+"""The events that runs themselves bring about: `run.finished` and `run.requested`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from triphammer.flows.journal import RunChange
+from triphammer.sensors.codec import new_event
+from triphammer.sensors.event import Event
+from triphammer.service.dispatcher.decide import LINEAGE
+
+FINISHED = "triphammer.run.finished"
+REQUESTED = "triphammer.run.requested"
+RUNS = "triphammer/runs"
+
+
+class RunAbout(msgspec.Struct, frozen=True):
+    """What the end of a run says of its beginning."""
+
+    flow: str
+    event: str
+    params: Mapping[str, Any]
+    lineage: tuple[str, ...]
+
+
+def finished_event(change: RunChange, about: RunAbout, now: int) -> Event:
+    """The event of a run's end; `change.state` is set. Its id is the run's: it comes once."""
+    data = {
+        "run": change.run,
+        "flow": change.flow,
+        "state": change.state,
+        "error": None if change.error is None else f"{change.error.type}: {change.error.message}",
+        "event": about.event,
+        "params": about.params,
+        "failed_tasks": list(change.failed_tasks),
+        "url": f"/runs/{change.run}",
+    }
+    return new_event(
+        id=change.run,
+        source=RUNS,
+        type=FINISHED,
+        subject=change.flow,
+        data=data,
+        now=now,
+        extensions={LINEAGE: ",".join(about.lineage)},
+    )
+
+
+def requested_event(
+    flow: str,
+    params: Mapping[str, Any],
+    *,
+    by: str,
+    now: int,
+    source: str,
+    id: str,
+    lineage: tuple[str, ...] = (),
+) -> Event:
+    """The event of a run that somebody asked for; equal `(source, id)` ask only once."""
+    return new_event(
+        id=id,
+        source=source,
+        type=REQUESTED,
+        subject=flow,
+        data={"params": dict(params), "by": by},
+        now=now,
+        extensions={LINEAGE: ",".join(lineage)} if lineage else {},
+    )

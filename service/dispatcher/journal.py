@@ -1,0 +1,129 @@
+"""The engine's journal: turns changes of runs into units, and their ends into events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from triphammer.config.clock import Clock
+from triphammer.config.errors import TriphammerError
+from triphammer.flows.journal import Posted, RunChange, StartRequest
+from triphammer.service.dispatcher.active import ActiveRuns
+from triphammer.service.dispatcher.decide import decide, requested_run
+from triphammer.service.dispatcher.dispatcher import Dispatcher
+from triphammer.service.dispatcher.finished import RUNS, finished_event, requested_event
+from triphammer.service.dispatcher.flow_state import FlowStates
+from triphammer.service.hub import Hub, News
+from triphammer.service.store.contract import (
+    ENDED,
+    Decided,
+    Disposition,
+    Outcome,
+    Progress,
+    Stale,
+    Store,
+)
+
+Done = Callable[[Sequence[Posted]], None]
+
+
+class RunJournal:
+    """Posts changes to the store with whatever they cause, in one unit each.
+
+    `notify` is called after a commit with what may have new work: "outbox", "claims".
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dispatcher: Dispatcher,
+        active: ActiveRuns,
+        states: FlowStates,
+        clock: Clock,
+        hub: Hub,
+        notify: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._active = active
+        self._states = states
+        self._clock = clock
+        self._hub = hub
+        self._notify = notify
+
+    def state(self, flow: str) -> Mapping[str, bytes]:
+        """The flow's durable mapping as last committed."""
+        return self._states.of(flow)
+
+    def post(self, changes: Sequence[RunChange], done: Done) -> None:
+        """Commit `changes` with the next group and then call `done`; see `flows.journal`."""
+        units = [Progress(change=c, caused=tuple(self._caused(c))) for c in changes]
+        self._store.post(units, partial(self._committed, units, done))
+
+    def _committed(
+        self, units: Sequence[Progress], done: Done, outcomes: Sequence[Outcome]
+    ) -> None:
+        posted = [self._settle(u, o) for u, o in zip(units, outcomes, strict=True)]
+        self._hub.publish([n for p in posted if p.error is None for n in _news(p.change)])
+        done(posted)
+
+    def _settle(self, unit: Progress, outcome: Outcome) -> Posted:
+        change = unit.change
+        if isinstance(outcome, Exception):
+            return Posted(change, error=outcome)
+        if isinstance(outcome, Stale):
+            return Posted(change, stale=True)
+        self._states.apply(change.flow, change.state_writes)
+        if change.outbox:
+            self._notify("outbox")
+        if change.state in ENDED:
+            self._active.forget(change.run)
+            self._notify("claims")
+        if unit.caused:
+            self._dispatcher.accepted(unit.caused, outcome)
+        return Posted(change)
+
+    def _caused(self, change: RunChange) -> Iterator[Decided]:
+        now = self._clock.now()
+        for request in change.starts:
+            yield self._started(change, request, now)
+        if change.state in ENDED:
+            event = finished_event(change, self._active.about(change.run), now)
+            catalog = self._dispatcher.catalog
+            # An end that nobody listens to is told by the run's own row: no event is kept.
+            if catalog.candidates(event):
+                yield decide(event, catalog, now)
+
+    def _started(self, change: RunChange, request: StartRequest, now: int) -> Decided:
+        lineage = self._active.about(change.run).lineage
+        flow = self._dispatcher.catalog.flows.get(request.flow)
+        params = request.decoded()
+        event = requested_event(
+            request.flow,
+            params,
+            by=f"run {change.run}",
+            now=now,
+            source=RUNS,
+            id=request.id,
+            lineage=lineage,
+        )
+        if flow is None:
+            reason = f"no flow is named {request.flow!r}"
+            return Decided(event=event, dispositions=(_error(request.flow, reason),))
+        try:
+            disposition, run = requested_run(flow, event, params, now, lineage)
+        except TriphammerError as error:
+            return Decided(event=event, dispositions=(_error(request.flow, str(error)),))
+        return Decided(event=event, dispositions=(disposition,), runs=(run,))
+
+
+def _error(flow: str, reason: str) -> Disposition:
+    return Disposition("manual", flow, "error", reason)
+
+
+def _news(change: RunChange) -> Iterator[News]:
+    for row in change.tasks:
+        yield News("task", change.run, change.flow, f"{row.name} {row.state}")
+    if change.state is not None:
+        yield News("run", change.run, change.flow, change.state)

@@ -1,0 +1,239 @@
+"""Begins runs: brand-new ones at once where there is a place, queued ones when one is free."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from triphammer.config.clock import Clock
+from triphammer.config.errors import TriphammerError
+from triphammer.flows.engine.engine import Engine, RunStart
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.journal import ErrorInfo, Journal, Posted, RunChange, TaskRow
+from triphammer.flows.params import typed_params
+from triphammer.flows.typed_event import typed_event
+from triphammer.sensors.event import Event
+from triphammer.service.dispatcher.active import ActiveRuns
+from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.superseded import why_superseded
+from triphammer.service.library import Library
+from triphammer.service.store.contract import ClaimRun, NewRun, RunRow, Store
+
+READ = 100
+"""How many queued runs are read from the store at a time."""
+
+
+class Starter:
+    """Between the store's queue and the engine.
+
+    `offer` is called after the commit that made a run, `freed` after the commit that ended
+    one. `bind` hands over the engine and its journal, which need the starter's own parts.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        library: Library,
+        admission: Admission,
+        active: ActiveRuns,
+        clock: Clock,
+        owner: str,
+        log: logging.Logger,
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._admission = admission
+        self._active = active
+        self._clock = clock
+        self._owner = owner
+        self._log = log
+        self._engine: Engine | None = None
+        self._journal: Journal | None = None
+        self._queued: Counter[str] = Counter()
+        self._touched: set[str] = set()
+        self._wake = anyio.Event()
+        self._shrunk = anyio.Event()
+
+    def bind(self, engine: Engine, journal: Journal) -> None:
+        """Hand over the engine that runs and the journal that ends what cannot run."""
+        self._engine = engine
+        self._journal = journal
+
+    @property
+    def queued(self) -> int:
+        """How many runs wait in the store for a place."""
+        return self._queued.total()
+
+    def queued_of(self, flow: str) -> int:
+        """How many runs of `flow` wait."""
+        return self._queued[flow]
+
+    async def wait_below(self, limit: int) -> None:
+        """Return once fewer than `limit` runs wait."""
+        while self.queued >= limit:
+            await self._shrunk.wait()
+
+    def offer(self, run: NewRun, event: Event) -> None:
+        """Begin a brand-new run, or leave it queued in the store."""
+        if not self._admission.try_take(run.id, run.flow):
+            self._queued[run.flow] += 1
+            self._touch(run.flow)
+            return
+        flow = self._library.live.get(run.flow)
+        if flow is None or flow.version != run.version:  # a reload came between
+            self._admission.release(run.id)
+            self._queued[run.flow] += 1
+            self._touch(run.flow)
+            return
+        self._active.add_new(run, event)
+        params = msgspec.json.decode(run.params)
+        self._begin(flow, run.id, 0, event, params, run.created_at)
+
+    def freed(self, run: str, flow: str) -> None:
+        """A run has ended: its place is free."""
+        self._admission.release(run)
+        self._touch(flow)
+
+    def withdrawn(self, flow: str) -> None:
+        """A queued run was cancelled before it began."""
+        self._shrink(flow)
+
+    def touch_all(self) -> None:
+        """Limits or pauses have changed: look at every flow that has runs queued."""
+        self._touched.update(self._queued)
+        self._wake.set()
+
+    async def recover(self) -> int:
+        """Take up every run that had begun, and note which flows have runs queued.
+
+        The number of runs taken up. Called before the first event is taken.
+        """
+        rows = await self._store.unfinished()
+        epochs = await self._store.commit([ClaimRun(run=r.id, owner=self._owner) for r in rows])
+        for row, epoch in zip(rows, epochs, strict=True):
+            if isinstance(epoch, Exception):
+                raise epoch
+            if isinstance(epoch, int):
+                self._admission.take(row.id, row.flow)
+                await self._begin_row(msgspec.structs.replace(row, epoch=epoch))
+        self._queued = Counter(await self._store.queued_counts())
+        self._admission.fall_behind(self._queued)
+        self.touch_all()
+        return len(rows)
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Read queued runs from the store whenever a place may be free for them."""
+        task_status.started()
+        while True:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            for flow in self._admission.to_read():
+                await self._read(flow)
+
+    async def _read(self, flow: str) -> None:
+        """Begin queued runs of `flow` in order until its places or its queue are used up."""
+        after = 0
+        while free := self._admission.free(flow):
+            self._touched.discard(flow)
+            rows = await self._store.queued(flow=flow, after=after, limit=READ)
+            # Runs that began but whose `running` row is not committed yet still read queued.
+            waiting = [row for row in rows if not self._admission.has(row.id)]
+            for row in waiting[:free]:
+                self._admission.take(row.id, flow)
+                self._shrink(flow)
+                await self._begin_row(row)
+            if len(rows) < READ and len(waiting) <= free:
+                # A run that came while we read must not be forgotten: only then is it all.
+                if flow not in self._touched:
+                    self._admission.caught_up(flow)
+                    return
+                after = 0
+            elif rows and len(waiting) < free:
+                after = rows[-1].seq
+
+    async def _begin_row(self, row: RunRow) -> None:
+        self._active.add_row(row)
+        try:
+            flow = await self._library.version(row.flow, row.version)
+            stored = await self._store.event(row.event)
+            if stored is None:
+                raise TriphammerError(f"the event {row.event} of this run is not stored any more")
+            tasks = tuple(await self._store.tasks(row.id))
+            params = msgspec.json.decode(row.params)
+        except TriphammerError as error:
+            self._end(row.id, row.flow, row.epoch, "failed", str(error))
+            return
+        self._begin(flow, row.id, row.epoch, stored.event, params, row.created_at, tasks)
+
+    def _begin(
+        self,
+        flow: FlowDef,
+        run: str,
+        epoch: int,
+        event: Event,
+        params: dict[str, Any],
+        created_at: int,
+        tasks: tuple[TaskRow, ...] = (),
+    ) -> None:
+        engine, _ = self._bound()
+        reason = None if tasks else why_superseded(event)
+        if reason is not None:
+            self._end(run, flow.name, epoch, "superseded", reason)
+            return
+        try:
+            typed = typed_event(flow, event)
+            values = typed_params(flow, params)
+        except TriphammerError as error:
+            self._end(run, flow.name, epoch, "failed", str(error))
+            return
+        start = RunStart(
+            id=run,
+            epoch=epoch,
+            flow=flow,
+            event=typed,
+            params=values,
+            created_at=created_at,
+            tasks=tasks,
+        )
+        engine.start([start])
+
+    def _end(self, run: str, flow: str, epoch: int, state: str, reason: str) -> None:
+        """End a run that cannot begin, for a reason that its row shows."""
+        _, journal = self._bound()
+        change = RunChange(
+            run=run,
+            flow=flow,
+            epoch=epoch,
+            state=state,
+            finished_at=self._clock.now(),
+            error=ErrorInfo("NotStarted", reason),
+        )
+        self._log.warning("run %s of %s ends %s: %s", run, flow, state, reason)
+        journal.post([change], self._ended)
+
+    def _ended(self, posted: Sequence[Posted]) -> None:
+        for item in posted:
+            self.freed(item.change.run, item.change.flow)
+
+    def _bound(self) -> tuple[Engine, Journal]:
+        if self._engine is None or self._journal is None:
+            raise RuntimeError("Starter.bind was not called before the first run")
+        return self._engine, self._journal
+
+    def _touch(self, flow: str) -> None:
+        self._touched.add(flow)
+        self._wake.set()
+
+    def _shrink(self, flow: str) -> None:
+        self._queued[flow] -= 1
+        if self._queued[flow] <= 0:
+            del self._queued[flow]
+        self._shrunk.set()
+        self._shrunk = anyio.Event()
