@@ -10,7 +10,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-_DAMAGED_DATE = "is no RFC 3339 time such as 2026-01-31T09:30:00Z"
+_NO_TIME = "is no RFC 3339 time such as 2026-01-31T09:30:00Z"
 
 
 def utc(micros: int) -> datetime:
@@ -36,7 +36,7 @@ def parse_rfc3339(text: str) -> datetime:
     """
     found = _RFC3339.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text[:60]!r} {_DAMAGED_DATE}")
+        raise ValueError(f"{text[:60]!r} {_NO_TIME}")
     date, clock, second, fraction, zone = found.groups()
     leap = second == "60"
     plain = f"{date}T{clock}{'59' if leap else second}{(fraction or '')[:7]}{zone.upper()}"
@@ -44,4 +44,4 @@ def parse_rfc3339(text: str) -> datetime:
         time = datetime.fromisoformat(plain).astimezone(UTC)
         return time + timedelta(seconds=1) if leap else time
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text[:60]!r} {_DAMAGED_DATE}: {error}") from error
+        raise ValueError(f"{text[:60]!r} {_NO_TIME}: {error}") from error

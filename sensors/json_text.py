@@ -1,0 +1,55 @@
+"""JSON as it arrives: decoded, or refused with the place where it is broken."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from triphammer.sensors.errors import Rejected
+
+_BOM = b"\xef\xbb\xbf"
+
+JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding a hostile text may raise: its form, its encoding, its depth."""
+
+
+def decode_json(body: bytes, what: str = "body") -> tuple[Any, bytes]:
+    """The value of a JSON text and the text itself (without a byte order mark).
+
+    Raises `Rejected` 400 that names line, column and byte of the fault.
+    """
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    try:
+        return msgspec.json.decode(body), body
+    except JSON_FAULTS as error:
+        raise malformed_json(body, error, what) from error
+
+
+def malformed_json(body: bytes, error: Exception, what: str = "body") -> Rejected:
+    """The refusal of `body`, which failed to decode with `error`: says where it is broken."""
+    if isinstance(error, RecursionError):
+        return Rejected(400, f"the JSON of the {what} is nested too deeply")
+    return Rejected(400, f"malformed JSON in the {what}: {_fault(body, error)}")
+
+
+def _fault(body: bytes, error: Exception) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as broken:
+        return f"byte {broken.start} is not UTF-8"
+    try:
+        # The fast decoder does not name the place of every fault; the standard one does.
+        json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as found:
+        place = f"line {found.lineno}, column {found.colno}, byte {len(text[: found.pos].encode())}"
+        return f"{found.msg} at {place}"
+    except (ValueError, RecursionError):
+        pass
+    return str(error)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
