@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,8 @@ BATCH = 200
 class Dispatcher:
     """The way of an event from `emit` to the beginning of its runs.
 
-    State in memory (places, what is behind) advances only after the commit.
+    State in memory (places, what is behind) advances only after the commit. `taken` counts
+    the events of each sensor.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Dispatcher:
         clock: Clock,
         hub: Hub,
         queued_limit: int,
+        taken: Counter[str],
     ) -> None:
         self._store = store
         self._starter = starter
         self._clock = clock
         self._hub = hub
         self._queued_limit = queued_limit
+        self._taken = taken
         self._closed: str | None = "the daemon is starting"
         self._opened = anyio.Event()
         self.catalog = Catalog({})
@@ -78,6 +82,7 @@ class Dispatcher:
             received_at=now,
         )
         outcome = (await self._store.commit([unit]))[0]
+        self._taken[sensor] += len(decided)
         return self.accepted(decided, outcome)
 
     async def request(

@@ -1,0 +1,71 @@
+"""Talks to the running daemon, with errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from triphammer.service.errors import ServiceError
+
+DEFAULT_URL = "http://127.0.0.1:8420"
+
+
+class DaemonError(ServiceError):
+    """The daemon could not be reached, or refused; the message is its own."""
+
+
+class DaemonClient:
+    """A connection to one daemon for the length of a command."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self._url, timeout=30.0, trust_env=False)
+
+    def __enter__(self) -> DaemonClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON answer to a GET; parameters that are None are left out."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._send("GET", path, params=given)
+
+    def post(
+        self, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The JSON answer to a POST."""
+        return self._send("POST", path, json=json, headers=dict(headers or {}))
+
+    @contextmanager
+    def stream(self, path: str, **params: str) -> Generator[Iterator[str], None, None]:
+        """The lines of a stream of server-sent events, open once the first has come."""
+        with self._http.stream("GET", path, params=params, timeout=None) as answer:
+            lines = answer.iter_lines()
+            next(lines, "")
+            yield lines
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.ConnectError:
+            raise DaemonError(
+                f"no daemon at {self._url}: start one with `triphammer serve`, "
+                "or name another with --url or TRIPHAMMER_URL"
+            ) from None
+        except httpx.HTTPError as error:
+            raise DaemonError(f"the daemon at {self._url} did not answer: {error!r}") from None
+        if answer.is_success:
+            return answer.json()
+        raise DaemonError(_detail(answer))
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}: {answer.text[:200]}"

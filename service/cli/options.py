@@ -1,0 +1,77 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import msgspec
+import typer
+
+from triphammer.config.errors import TriphammerError
+from triphammer.service.cli.client import DEFAULT_URL
+from triphammer.service.cli.output import fail
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Url = Annotated[
+    str, typer.Option("--url", envvar="TRIPHAMMER_URL", help="Where the daemon listens.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter; JSON or text."),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A settings file other than triphammer.toml.")
+]
+URL = DEFAULT_URL
+
+
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Ends a command with exit code 1 and one clear line when one of our errors is raised."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except TriphammerError as error:
+            raise fail(str(error)) from None
+
+    return wrapped
+
+
+def parse_params(given: Sequence[str] | None) -> Mapping[str, Any]:
+    """`key=value` texts as parameters; a value that is no JSON is taken as text."""
+    params: dict[str, Any] = {}
+    for item in given or ():
+        key, sign, text = item.partition("=")
+        if not sign or not key:
+            raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint="--param")
+        params[key] = json_or_text(text)
+    return params
+
+
+def json_or_text(text: str) -> Any:
+    """The JSON value of `text`, or `text` itself."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def json_argument(text: str, name: str) -> Any:
+    """The JSON value of an option; `@FILE` reads it from a file."""
+    source = text
+    if text.startswith("@"):
+        try:
+            source = Path(text[1:]).read_text()
+        except OSError as error:
+            raise typer.BadParameter(f"{text[1:]}: {error.strerror}", param_hint=name) from None
+    try:
+        return msgspec.json.decode(source)
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint=name) from None

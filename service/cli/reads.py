@@ -1,0 +1,167 @@
+"""Commands that read from the daemon: flows, runs, events, show, logs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from triphammer.service.cli.client import DaemonClient
+from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
+from triphammer.service.cli.output import print_fields, print_json, print_table
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    for command in (flows, runs, events, show, logs):
+        app.command()(reports_errors(command))
+
+
+def flows(url: Url = URL, json: AsJson = False) -> None:
+    """List the flows that serve now, with their sources and next fire."""
+    with DaemonClient(url) as daemon:
+        answer = daemon.get("/api/v1/flows")
+    if json:
+        print_json(answer)
+        return
+    rows = [
+        (
+            flow["name"],
+            "paused" if flow["paused"] else "live",
+            ", ".join(flow["on"]) or "started by hand",
+            _moment(flow["next_fire"]),
+            flow["runs"].get("succeeded", 0),
+            flow["runs"].get("failed", 0),
+        )
+        for flow in answer["items"]
+    ]
+    columns = ("FLOW", "STATE", "LISTENS TO", "NEXT FIRE", "SUCCEEDED", "FAILED")
+    print_table(columns, rows, "No flow is loaded; `triphammer check` says why.")
+
+
+def runs(
+    flow: Annotated[str | None, typer.Option(help="Only runs of this flow.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
+    limit: Limit = 20,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    with DaemonClient(url) as daemon:
+        answer = daemon.get("/api/v1/runs", flow=flow, state=state, limit=limit)
+    if json:
+        print_json(answer)
+        return
+    rows = [
+        (r["id"], r["flow"], r["state"], _moment(r["created_at"]), _error(r)) for r in answer["items"]
+    ]
+    print_table(("RUN", "FLOW", "STATE", "CREATED", "ERROR"), rows, "No runs yet.")
+
+
+def events(
+    type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only events from this source.")] = None,
+    limit: Limit = 20,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """List events, newest first."""
+    with DaemonClient(url) as daemon:
+        answer = daemon.get("/api/v1/events", type=type, source=source, limit=limit)
+    if json:
+        print_json(answer)
+        return
+    rows = [
+        (e["key"], e["type"], e["source"], e["subject"], _moment(e["received_at"]))
+        for e in answer["items"]
+    ]
+    print_table(("EVENT", "TYPE", "SOURCE", "SUBJECT", "RECEIVED"), rows, "No events yet.")
+
+
+def show(
+    what: Annotated[str, typer.Argument(help="A run, an event (ids may be shortened) or a flow.")],
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Show one run with its tasks, one event with what became of it, or one flow."""
+    with DaemonClient(url) as daemon:
+        kind, answer = _find(daemon, what)
+    if json:
+        print_json(answer)
+        return
+    {"run": _show_run, "event": _show_event, "flow": _show_flow}[kind](answer)
+
+
+def logs(
+    run: Annotated[str, typer.Argument(help="A run; the id may be shortened.")],
+    task: Annotated[str | None, typer.Option(help="Only lines of this task.")] = None,
+    attempt: Annotated[int | None, typer.Option(help="Only lines of this attempt.")] = None,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Print what the tasks of a run logged and printed."""
+    lines: list[Any] = []
+    with DaemonClient(url) as daemon:
+        after: int | None = 0
+        while after is not None:
+            page = daemon.get(f"/api/v1/runs/{run}/logs", task=task, attempt=attempt, after=after)
+            lines += page["items"]
+            after = page["next"]
+    if json:
+        print_json({"items": lines})
+        return
+    for line in lines:
+        place = f"{line['task']}#{line['attempt']}"
+        typer.echo(f"{line['at']} {line['level']:<7} {place} {line['text']}")
+    if not lines:
+        typer.echo("Nothing was logged.")
+
+
+def _find(daemon: DaemonClient, what: str) -> tuple[str, Any]:
+    if what.startswith("run_"):
+        return "run", daemon.get(f"/api/v1/runs/{what}")
+    if what.startswith("evt_"):
+        return "event", daemon.get(f"/api/v1/events/{what}")
+    return "flow", daemon.get(f"/api/v1/flows/{what}")
+
+
+def _show_run(run: Any) -> None:
+    names = ("id", "flow", "version", "state", "event", "params", "result")
+    print_fields({name: run[name] for name in names} | {"error": _error(run) or None})
+    print_fields({"created": run["created_at"], "finished": run["finished_at"]})
+    typer.echo()
+    rows = [
+        (t["name"], t["state"], t["attempt"], t.get("items"), _error(t)) for t in run["tasks"]
+    ]
+    print_table(("TASK", "STATE", "ATTEMPT", "ITEMS", "ERROR"), rows, "No task has begun.")
+    if run["messages"]:
+        typer.echo()
+        sent = [(m["kind"], m["target"], m["state"], m["attempts"], m["error"]) for m in run["messages"]]
+        print_table(("MESSAGE", "TO", "STATE", "ATTEMPTS", "ERROR"), sent, "")
+
+
+def _show_event(event: Any) -> None:
+    names = ("key", "id", "source", "type", "subject", "time", "received_at", "duplicates", "data")
+    print_fields({name: event[name] for name in names})
+    typer.echo()
+    rows = [(d["flow"], d["outcome"], d["run"], d["detail"]) for d in event["dispositions"]]
+    print_table(("FLOW", "OUTCOME", "RUN", "WHY"), rows, "No flow was listening when it came.")
+
+
+def _show_flow(flow: Any) -> None:
+    shown = ("name", "version", "file", "line", "paused", "mode", "max_runs", "on", "next_fire")
+    print_fields({name: flow[name] for name in shown} | {"params": flow["params"] or None})
+    typer.echo()
+    rows = [(n["name"], n["task"], n["upstream"] or None, n["where"]) for n in flow["graph"]["nodes"]]
+    print_table(("TASK", "CALLS", "AFTER", "WHERE"), rows, "The graph has no task.")
+
+
+def _error(item: Any) -> str:
+    error = item["error"]
+    return "" if error is None else f"{error['type']}: {error['message']}"
+
+
+def _moment(text: str | None) -> str:
+    return "" if text is None else f"{text[:10]} {text[11:19]}"

@@ -1,0 +1,80 @@
+"""The errors of the service.
+
+    ServiceError               root of the family
+    ├── StoreError             the store cannot be used
+    │   ├── SchemaTooNew       the database was written by a newer triphammer
+    │   └── FolderLocked       another daemon uses the data folder
+    ├── NotFound               something that was asked for does not exist
+    │   ├── UnknownFlow        no live flow of this name
+    │   ├── UnknownRun         no run of this id
+    │   ├── UnknownEvent       no event of this key
+    │   └── VersionGone        a flow version that can no longer be loaded
+    ├── StateForbids           the object's state does not allow this
+    └── CannotServe            the daemon cannot start: port in use, no flows folder, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from triphammer.config.errors import TriphammerError
+
+
+class ServiceError(TriphammerError):
+    """Root of the errors of the service."""
+
+
+class StoreError(ServiceError):
+    """The store cannot be used."""
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer triphammer; it is left untouched."""
+
+
+class FolderLocked(StoreError):
+    """Another daemon uses the data folder."""
+
+
+class NotFound(ServiceError, LookupError):
+    """Something that was asked for does not exist."""
+
+
+class UnknownFlow(NotFound):
+    """No live flow has this name; the message names one that is close."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+        super().__init__(f"no flow is named {name!r}; {hint}")
+
+
+class UnknownRun(NotFound):
+    """No run has this id."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"there is no run {run!r}; `triphammer runs` lists them")
+
+
+class UnknownEvent(NotFound):
+    """No event has this key."""
+
+    def __init__(self, event: str) -> None:
+        super().__init__(f"there is no event {event!r}; `triphammer events` lists them")
+
+
+class VersionGone(NotFound):
+    """A flow version that can no longer be loaded."""
+
+    def __init__(self, flow: str, version: str, reason: str) -> None:
+        super().__init__(f"version {version} of flow {flow} cannot be loaded: {reason}")
+
+
+class StateForbids(ServiceError):
+    """The object's state does not allow what was asked."""
+
+
+class CannotServe(ServiceError):
+    """The daemon cannot start; the message says why and what to do."""

@@ -1,0 +1,50 @@
+"""The figures behind `/metrics`: counted where things happen, read when somebody asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from triphammer.flows.engine.engine import Engine
+from triphammer.service.dispatcher.starter import Starter
+from triphammer.service.hub import Hub
+from triphammer.service.metrics import Metric
+from triphammer.service.store.contract import Store
+
+
+class Gauges:
+    """Reads the daemon's figures. Labels are bounded: flows, sensors and states only."""
+
+    def __init__(
+        self, store: Store, starter: Starter, engine: Engine, hub: Hub, events: Counter[str]
+    ) -> None:
+        self._store = store
+        self._starter = starter
+        self._engine = engine
+        self._hub = hub
+        self._events = events
+
+    async def read(self) -> Sequence[Metric]:
+        """All figures as they stand."""
+        runs = [
+            ({"flow": flow, "state": state}, float(count))
+            for flow, counts in sorted((await self._store.run_counts()).items())
+            for state, count in sorted(counts.items())
+        ]
+        outbox = [
+            ({"state": state}, float(count))
+            for state, count in sorted((await self._store.outbox_counts()).items())
+        ]
+        events = [({"sensor": s}, float(n)) for s, n in sorted(self._events.items())]
+        return [
+            Metric("triphammer_runs", "gauge", "Stored runs by flow and state.", runs),
+            Metric("triphammer_events_total", "counter", "Events taken in by sensor.", events),
+            Metric("triphammer_outbox_messages", "gauge", "Outgoing messages by state.", outbox),
+            _one("triphammer_runs_active", "Runs under way.", self._engine.active),
+            _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
+            _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
+        ]
+
+
+def _one(name: str, help: str, value: float) -> Metric:
+    return Metric(name, "gauge", help, [({}, float(value))])

@@ -1,0 +1,129 @@
+"""What can be asked of the running daemon: one place for web, command line and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from triphammer.config.clock import Clock
+from triphammer.config.ids import new_id
+from triphammer.flows.engine.engine import Engine
+from triphammer.flows.journal import Journal, Posted, RunChange
+from triphammer.sensors.contract import Accepted, Emission
+from triphammer.sensors.errors import Rejected
+from triphammer.sensors.event import Event
+from triphammer.sensors.webhook.sensor import HookRequest, WebhookSensor
+from triphammer.service.dispatcher.active import ActiveRuns
+from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.dispatcher import Dispatcher
+from triphammer.service.dispatcher.starter import Starter
+from triphammer.service.errors import StateForbids, UnknownRun
+from triphammer.service.hub import Hub, News
+from triphammer.service.library import Library
+from triphammer.service.store.contract import ENDED, RunRow, SetPaused, Store
+from triphammer.service.supervisor import Supervisor
+
+API = "triphammer/api"
+
+
+class Operations:
+    """The verbs: emit, receive, start, cancel, pause, resume. Reads go to the store."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        library: Library,
+        dispatcher: Dispatcher,
+        starter: Starter,
+        admission: Admission,
+        active: ActiveRuns,
+        engine: Engine,
+        journal: Journal,
+        supervisor: Supervisor,
+        clock: Clock,
+        hub: Hub,
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._dispatcher = dispatcher
+        self._starter = starter
+        self._admission = admission
+        self._active = active
+        self._engine = engine
+        self._journal = journal
+        self._supervisor = supervisor
+        self._clock = clock
+        self._hub = hub
+
+    async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
+        """Take posted events in, as one transaction. Raises `Overloaded` under back-pressure."""
+        emission = Emission(events=events)
+        return await self._dispatcher.emit("events:api", emission, wait=False)
+
+    async def receive(self, path: str, request: HookRequest) -> Accepted:
+        """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400)."""
+        sensor = self._supervisor.sensors.get(f"webhook:{path}")
+        if not isinstance(sensor, WebhookSensor):
+            raise Rejected(404, f"no flow listens to the webhook {path!r}")
+        return await sensor.receive(request)
+
+    async def start(
+        self,
+        flow: str,
+        params: Mapping[str, Any],
+        *,
+        by: str,
+        key: str | None = None,
+        event: Event | None = None,
+    ) -> Accepted:
+        """Ask for a run of `flow`. With the same idempotency `key` it is started once."""
+        live = self._library.flow(flow)
+        id = f"{flow}/{key}" if key is not None else new_id("evt")
+        return await self._dispatcher.request(
+            live, params, by=by, source=API, id=id, event=event
+        )
+
+    async def cancel(self, run: str) -> RunRow:
+        """End a run that is queued or under way. Raises `UnknownRun`, `StateForbids`."""
+        row = await self._row(run)
+        if row.state in ENDED:
+            raise StateForbids(f"run {run} has already ended: it is {row.state}")
+        if not self._engine.cancel(run, "cancelled by request"):
+            self._withdraw(row)
+        return row
+
+    def _withdraw(self, row: RunRow) -> None:
+        """End a run that no engine has begun; the store refuses if one did meanwhile."""
+        self._active.add_row(row)
+        now = self._clock.now()
+        change = RunChange(
+            run=row.id, flow=row.flow, epoch=row.epoch, state="cancelled", finished_at=now
+        )
+        self._journal.post([change], self._withdrawn)
+
+    def _withdrawn(self, posted: Sequence[Posted]) -> None:
+        for item in posted:
+            if not item.stale and item.error is None:
+                self._starter.withdrawn(item.change.flow)
+
+    async def pause(self, flow: str) -> None:
+        """Begin no more runs of `flow`; events are taken, their runs wait in the store."""
+        await self._set_paused(flow, True)
+
+    async def resume(self, flow: str) -> None:
+        """Begin runs of `flow` again, the waiting ones first."""
+        await self._set_paused(flow, False)
+
+    async def _set_paused(self, flow: str, paused: bool) -> None:
+        self._library.flow(flow)
+        await self._store.commit([SetPaused(flow=flow, paused=paused, at=self._clock.now())])
+        self._admission.pause(flow, paused)
+        self._starter.touch_all()
+        self._hub.publish([News("flow", flow, flow, "paused" if paused else "live")])
+
+    async def _row(self, run: str) -> RunRow:
+        row = await self._store.run(run)
+        if row is None:
+            raise UnknownRun(run)
+        return row

@@ -1,0 +1,131 @@
+"""The parts that the daemon, a local run and the testing kit are all made of.
+
+Only the edges differ between them: the store, the clock, the executors. Everything between
+an event and the end of its runs is put together here, once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from triphammer.config.clock import Clock
+from triphammer.config.secrets import Secrets
+from triphammer.config.settings import Settings
+from triphammer.flows.engine.engine import Engine, RunEnd
+from triphammer.flows.executors.contract import Executor
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.journal import Artifacts, LogSink
+from triphammer.service.dispatcher.active import ActiveRuns
+from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.catalog import Catalog
+from triphammer.service.dispatcher.dispatcher import Dispatcher
+from triphammer.service.dispatcher.flow_state import FlowStates
+from triphammer.service.dispatcher.journal import RunJournal
+from triphammer.service.dispatcher.starter import Starter
+from triphammer.service.hub import Hub
+from triphammer.service.library import Library
+from triphammer.service.store.contract import SaveCatalog, SaveVersion, Store
+
+
+class Edges(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between a daemon, a local run and a simulation."""
+
+    store: Store
+    artifacts: Artifacts
+    logs: LogSink
+    clock: Clock
+    executors: Mapping[str, Executor]
+    secrets: Secrets
+    random: Random
+    root: Path
+    workdir: Path
+    owner: str
+    notify: Callable[[str], None]
+    on_store_error: Callable[[Exception], None]
+
+
+class Core:
+    """Dispatcher, starter, engine and journal, joined; owns no task of its own."""
+
+    def __init__(self, edges: Edges, settings: Settings, log: logging.Logger) -> None:
+        self.edges = edges
+        self.hub = Hub()
+        self.active = ActiveRuns()
+        self.states = FlowStates()
+        self.admission = Admission(settings.limits.active_runs)
+        self.library = Library(edges.store, edges.root, {})
+        self.taken: Counter[str] = Counter()
+        self.starter = Starter(
+            store=edges.store,
+            library=self.library,
+            admission=self.admission,
+            active=self.active,
+            clock=edges.clock,
+            owner=edges.owner,
+            log=log,
+        )
+        self.dispatcher = Dispatcher(
+            store=edges.store,
+            starter=self.starter,
+            clock=edges.clock,
+            hub=self.hub,
+            queued_limit=settings.limits.queued_runs,
+            taken=self.taken,
+        )
+        self.journal = RunJournal(
+            store=edges.store,
+            dispatcher=self.dispatcher,
+            active=self.active,
+            states=self.states,
+            clock=edges.clock,
+            hub=self.hub,
+            notify=edges.notify,
+        )
+        self.engine = Engine(
+            journal=self.journal,
+            executors=edges.executors,
+            clock=edges.clock,
+            secrets=edges.secrets,
+            artifacts=edges.artifacts,
+            logs=edges.logs,
+            workdir=edges.workdir,
+            random=edges.random,
+            on_end=self._ended,
+            on_store_error=edges.on_store_error,
+        )
+        self.starter.bind(self.engine, self.journal)
+
+    def _ended(self, end: RunEnd) -> None:
+        self.starter.freed(end.run, end.flow)
+
+    async def put_into_service(self, flows: Mapping[str, FlowDef]) -> None:
+        """Store the versions and the catalog of `flows`, then make them the live set."""
+        store, now = self.edges.store, self.edges.clock.now()
+        catalog = Catalog(flows)
+        versions = [
+            SaveVersion(flow=f.name, version=f.version, file=f.file, sources=f.sources, at=now)
+            for f in flows.values()
+        ]
+        outcomes = await store.commit(
+            [*versions, SaveCatalog(id=catalog.id, body=catalog.body, at=now)]
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+        await self.states.load(store, flows)
+        self.admission.set_flows(flows)
+        self.library.replace(flows)
+        self.dispatcher.catalog = catalog
+        self.starter.touch_all()
+
+    async def recover(self) -> int:
+        """Rebuild all memory from the store; the number of runs that are taken up again."""
+        for flow in await self.edges.store.paused():
+            self.admission.pause(flow, True)
+        return await self.starter.recover()

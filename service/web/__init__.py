@@ -1,0 +1,1 @@
+"""HTTP: the hooks and event doors, the API, the stream, the console."""

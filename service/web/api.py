@@ -1,0 +1,153 @@
+"""The API under `/api/v1`: reads from the store, verbs through the operations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from triphammer.service.errors import UnknownEvent, UnknownRun
+from triphammer.service.operations import Operations
+from triphammer.service.web.reading import Reading
+from triphammer.service.store.contract import Page
+from triphammer.service.web import views
+from triphammer.service.web.paging import before, micros, page_of
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Rows a page.")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
+Moment = Annotated[str | None, Query(description="RFC 3339 time.")]
+
+
+class StartBody(BaseModel):
+    """What to run a flow with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: dict[str, Any] = Field(default_factory=dict[str, Any])
+    event: str | None = Field(default=None, description="Key of a stored event to run on.")
+
+
+def api(operations: Operations, reading: Reading) -> APIRouter:
+    """The routes of the API."""
+    router = APIRouter(prefix="/api/v1")
+    _flow_routes(router, operations, reading)
+    _run_routes(router, operations, reading)
+    _event_routes(router, reading)
+    return router
+
+
+def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
+    @router.get("/flows", tags=["flows"])
+    async def list_flows() -> views.Json:
+        """All flows that serve now."""
+        return {"items": await reading.flows(), "next": None}
+
+    @router.get("/flows/{name}", tags=["flows"])
+    async def show_flow(name: str) -> views.Json:
+        """One flow with its graph."""
+        return await reading.flow(name)
+
+    @router.post("/flows/{name}/runs", status_code=202, tags=["flows"])
+    async def start_run(
+        name: str,
+        body: StartBody | None = None,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> views.Json:
+        """Start a run; the same `Idempotency-Key` starts it once."""
+        asked = body or StartBody()
+        event = None if asked.event is None else (await reading.stored_event(asked.event)).event
+        accepted = await operations.start(
+            name, asked.params, by="api", key=idempotency_key, event=event
+        )
+        return await reading.run_of(accepted)
+
+    @router.post("/flows/{name}/pause", tags=["flows"])
+    async def pause_flow(name: str) -> views.Json:
+        """Begin no more runs of the flow; events are taken and their runs wait."""
+        await operations.pause(name)
+        return await reading.flow(name)
+
+    @router.post("/flows/{name}/resume", tags=["flows"])
+    async def resume_flow(name: str) -> views.Json:
+        """Begin runs again, the waiting ones first."""
+        await operations.resume(name)
+        return await reading.flow(name)
+
+
+def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
+    @router.get("/runs", tags=["runs"])
+    async def list_runs(
+        flow: str | None = None,
+        state: str | None = None,
+        event: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> views.Json:
+        """Runs, newest first."""
+        page = Page(
+            limit=limit + 1,
+            before=before(cursor),
+            flow=flow,
+            state=state,
+            event=event,
+            since=micros(since, "since"),
+            until=micros(until, "until"),
+        )
+        return page_of(await reading.store.runs(page), limit, views.run)
+
+    @router.get("/runs/{id}", tags=["runs"])
+    async def show_run(
+        id: str,
+        tasks: Annotated[str | None, Query(pattern="^all$")] = None,
+        limit: Limit = 500,
+        after: Annotated[str | None, Query(description="Name of the last task seen.")] = None,
+    ) -> views.Json:
+        """One run with its tasks; maps are summarised unless `tasks=all`."""
+        return await reading.run(id, every_item=tasks == "all", limit=limit, after=after)
+
+    @router.get("/runs/{id}/logs", tags=["runs"])
+    async def run_logs(
+        id: str,
+        task: str | None = None,
+        attempt: int | None = None,
+        after: int = 0,
+        limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    ) -> views.Json:
+        """Captured lines in order; `after` is the `seq` of the last line seen."""
+        return await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit)
+
+    @router.post("/runs/{id}/cancel", tags=["runs"])
+    async def cancel_run(id: str) -> views.Json:
+        """End a run that is queued or under way; 409 when it has ended."""
+        await operations.cancel(await reading.full_id(id, UnknownRun))
+        return await reading.run(id)
+
+
+def _event_routes(router: APIRouter, reading: Reading) -> None:
+    @router.get("/events", tags=["events"])
+    async def list_events(
+        type: str | None = None,
+        source: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> views.Json:
+        """Events, newest first."""
+        page = Page(
+            limit=limit + 1,
+            before=before(cursor),
+            type=type,
+            source=source,
+            since=micros(since, "since"),
+            until=micros(until, "until"),
+        )
+        return page_of(await reading.store.events(page), limit, views.event)
+
+    @router.get("/events/{key}", tags=["events"])
+    async def show_event(key: str) -> views.Json:
+        """One event with each subscription's disposition."""
+        return await reading.event(await reading.full_id(key, UnknownEvent))

@@ -1,0 +1,176 @@
+"""The console: pages made on the server, readable without scripts, live with one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from triphammer.service.errors import NotFound, UnknownEvent
+from triphammer.service.health import Health
+from triphammer.service.store.contract import Page
+from triphammer.service.web import views
+from triphammer.service.web.drawing import draw
+from triphammer.service.web.paging import before, page_of
+from triphammer.service.web.reading import Reading
+from triphammer.service.web.views import Json
+
+HERE = Path(__file__).parent
+PAGE = 50
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Console:
+    """The pages at `/`: flows, runs, one run, events, one event, health."""
+
+    def __init__(self, reading: Reading, health: Health) -> None:
+        self._reading = reading
+        self._health = health
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["duration"] = duration
+        self._templates.filters["pretty"] = pretty
+
+    def routes(self) -> list[Route | Mount]:
+        """The routes to mount."""
+        return [
+            Route("/", self.flows),
+            Route("/flows/{name}", self.flow),
+            Route("/runs", self.runs),
+            Route("/runs/{id}", self.run),
+            Route("/events", self.events),
+            Route("/events/{key}", self.event),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ]
+
+    async def flows(self, request: Request) -> Response:
+        """What can run, what ran last, what works."""
+        recent = await self._reading.store.runs(Page(limit=15))
+        return self._page(
+            "flows.html",
+            flows=await self._reading.flows(),
+            runs=[views.run(row) for row in recent],
+            parts=sorted(self._health.parts().items()),
+        )
+
+    async def flow(self, request: Request) -> Response:
+        """One flow: its sources, its graph, its runs."""
+        name = request.path_params["name"]
+        try:
+            flow = await self._reading.flow(name)
+        except NotFound as error:
+            return self._missing(error)
+        rows = await self._reading.store.runs(Page(limit=PAGE, flow=name))
+        drawing = draw(flow["graph"]["nodes"], {})
+        runs = [views.run(row) for row in rows]
+        return self._page("flow.html", flow=flow, runs=runs, drawing=drawing)
+
+    async def runs(self, request: Request) -> Response:
+        """All runs, newest first."""
+        query = request.query_params
+        page = Page(
+            limit=PAGE + 1,
+            before=before(query.get("cursor")),
+            flow=query.get("flow") or None,
+            state=query.get("state") or None,
+        )
+        shown = page_of(await self._reading.store.runs(page), PAGE, views.run)
+        return self._page("runs.html", page=shown, flow=page.flow or "", state=page.state or "")
+
+    async def run(self, request: Request) -> Response:
+        """One run: its graph, its tasks with their timing, its messages, its log."""
+        try:
+            run = await self._reading.run(request.path_params["id"])
+        except NotFound as error:
+            return self._missing(error)
+        logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
+        tasks = {task["name"]: task for task in run["tasks"]}
+        drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
+        return self._page(
+            "run.html", run=run, drawing=drawing, bars=bars(run), logs=logs["items"]
+        )
+
+    async def events(self, request: Request) -> Response:
+        """All events, newest first."""
+        query = request.query_params
+        page = Page(
+            limit=PAGE + 1, before=before(query.get("cursor")), type=query.get("type") or None
+        )
+        shown = page_of(await self._reading.store.events(page), PAGE, views.event)
+        return self._page("events.html", page=shown, type=page.type or "")
+
+    async def event(self, request: Request) -> Response:
+        """One event: its payload and what became of it."""
+        try:
+            key = await self._reading.full_id(request.path_params["key"], UnknownEvent)
+            event = await self._reading.event(key)
+        except NotFound as error:
+            return self._missing(error)
+        return self._page("event.html", event=event)
+
+    def _missing(self, error: NotFound) -> Response:
+        return self._page("missing.html", status=404, reason=str(error))
+
+    def _page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        text = self._templates.get_template(template).render(ready=self._health.ready, **values)
+        return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+
+def bars(run: Json) -> list[Json]:
+    """Each begun task's share of the run's time, in percent from the run's first start."""
+    begun = [task for task in run["tasks"] if task["started_at"]]
+    if not begun:
+        return []
+    starts = [_seconds(task["started_at"]) for task in begun]
+    ends = [_seconds(task["finished_at"] or task["started_at"]) for task in begun]
+    first, span = min(starts), max(max(ends) - min(starts), 0.001)
+    return [
+        {
+            "name": task["name"],
+            "state": task["state"],
+            "left": round(100 * (start - first) / span, 2),
+            "width": round(max(100 * (end - start) / span, 0.5), 2),
+            "seconds": end - start,
+        }
+        for task, start, end in zip(begun, starts, ends, strict=True)
+    ]
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def duration(item: Json) -> str:
+    """How long a run or task took, in the unit that fits."""
+    if not item["started_at"] or not item["finished_at"]:
+        return ""
+    seconds = _seconds(item["finished_at"]) - _seconds(item["started_at"])
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def pretty(value: Any) -> str:
+    """A value as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -1,0 +1,49 @@
+"""Cursors: an opaque text that names the last row of a page, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from triphammer.sensors.errors import Rejected
+
+
+class Sequenced(Protocol):
+    """A row with its place in the order of commits."""
+
+    @property
+    def seq(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=Sequenced)
+
+
+def before(cursor: str | None) -> int | None:
+    """The `seq` a cursor names. Raises `Rejected` 400 for one that we never gave."""
+    if cursor is None:
+        return None
+    if not cursor.startswith("c") or not cursor[1:].isdigit():
+        raise Rejected(400, f"cursor {cursor!r} is not one of ours: pass `next` of the last page")
+    return int(cursor[1:])
+
+
+def page_of(
+    rows: Sequence[Row], limit: int, view: Callable[[Row], dict[str, Any]]
+) -> dict[str, Any]:
+    """`{"items", "next"}`; `rows` may hold one more than `limit`, which tells of a next page."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return {"items": [view(row) for row in shown], "next": f"c{shown[-1].seq}" if more else None}
+
+
+def micros(text: str | None, name: str) -> int | None:
+    """An RFC 3339 time as microseconds. Raises `Rejected` 400 naming the parameter."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Rejected(400, f"{name}={text!r} is no RFC 3339 time") from None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1_000_000)

@@ -1,0 +1,64 @@
+"""`/livez`, `/readyz` with reasons, `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from triphammer.service.gauges import Gauges
+from triphammer.service.health import Health
+from triphammer.service.web import views
+from triphammer.service.metrics import Metric, render
+
+
+class Probes:
+    """What watches the daemon from outside asks here."""
+
+    def __init__(self, health: Health, gauges: Gauges) -> None:
+        self._health = health
+        self._gauges = gauges
+
+    def routes(self) -> list[Route]:
+        """The routes to mount."""
+        return [
+            Route("/livez", self.livez),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+        ]
+
+    async def livez(self, request: Request) -> Response:
+        """200 while the service loop turns."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """200 when every essential part works, else 503; each part with its reason."""
+        parts = {
+            name: {
+                "ok": part.reason is None,
+                "reason": part.reason,
+                "since": views.moment(part.since),
+                "restarts": part.failures,
+                "essential": part.essential,
+            }
+            for name, part in sorted(self._health.parts().items())
+        }
+        ready = self._health.ready
+        body = {"status": "ok" if ready else "unready", "parts": parts}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text format 0.0.4."""
+        metrics = [*await self._gauges.read(), *self._health_metrics()]
+        return PlainTextResponse(render(metrics), media_type="text/plain; version=0.0.4")
+
+    def _health_metrics(self) -> Iterator[Metric]:
+        parts = self._health.parts().values()
+        up = [({"part": p.name}, float(p.reason is None)) for p in parts]
+        restarts = [({"part": p.name}, float(p.failures)) for p in parts]
+        yield Metric("triphammer_part_up", "gauge", "1 while the part works.", up)
+        yield Metric(
+            "triphammer_part_restarts_total", "counter", "Failures of the part.", restarts
+        )

@@ -1,0 +1,62 @@
+"""Errors as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from triphammer.config.errors import TriphammerError
+from triphammer.flows.errors import FlowError
+from triphammer.sensors.errors import Overloaded, Rejected
+from triphammer.service.errors import NotFound, StateForbids
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(
+    status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: object
+) -> Response:
+    """A problem document: `title` is the status' phrase, `detail` says what to do."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    return JSONResponse(
+        {**body, "detail": detail, **more},
+        status_code=status,
+        headers=dict(headers or {}),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def problem_of(error: TriphammerError) -> Response:
+    """The problem document for one of our own errors."""
+    if isinstance(error, Overloaded):
+        wait = str(max(1, round(error.retry_after)))
+        return problem(error.status, str(error), headers={"Retry-After": wait})
+    return problem(_status(error), str(error))
+
+
+def _status(error: TriphammerError) -> int:
+    if isinstance(error, Rejected):
+        return error.status
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, StateForbids):
+        return 409
+    if isinstance(error, FlowError):
+        return 422
+    return 500
+
+
+async def on_triphammer_error(request: Request, error: Exception) -> Response:
+    """Exception handler for every `TriphammerError`."""
+    assert isinstance(error, TriphammerError)
+    return problem_of(error)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Exception handler for Starlette's own errors (unknown route, wrong method)."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), headers=error.headers)

@@ -1,0 +1,158 @@
+"""The reads behind API and console: rows of the store joined with what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+from triphammer.sensors.contract import Accepted
+from triphammer.sensors.timers.sensor import TimerSensor
+from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.errors import NotFound, UnknownEvent, UnknownRun
+from triphammer.service.library import Library
+from triphammer.service.store.contract import EventRow, RunRow, Store
+from triphammer.service.dispatcher.explain import filtered
+from triphammer.service.store.logs import LogStore
+from triphammer.service.supervisor import Supervisor
+from triphammer.service.web import views
+from triphammer.service.web.views import Json
+
+NotFoundOf = Callable[[str], NotFound]
+
+
+class Reading:
+    """Answers questions; changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        logs: LogStore,
+        library: Library,
+        admission: Admission,
+        supervisor: Supervisor,
+    ) -> None:
+        self.store = store
+        self._logs = logs
+        self._library = library
+        self._admission = admission
+        self._supervisor = supervisor
+
+    async def full_id(self, id: str, unknown: NotFoundOf) -> str:
+        """The whole id that `id` is, or is the only beginning of."""
+        found = await self.store.find(id)
+        if id in found or len(found) == 1:
+            return id if id in found else found[0]
+        if found:
+            raise NotFound(f"{id!r} is the beginning of several: {', '.join(found)}")
+        raise unknown(id)
+
+    async def flows(self) -> list[Json]:
+        """All live flows, by name."""
+        counts = await self.store.run_counts()
+        fires = self._next_fires()
+        return [
+            self._flow(name, counts.get(name, {}), fires.get(name))
+            for name in sorted(self._library.live)
+        ]
+
+    async def flow(self, name: str) -> Json:
+        """One live flow with its graph."""
+        definition = self._library.flow(name)
+        counts = await self.store.run_counts()
+        flow = self._flow(name, counts.get(name, {}), self._next_fires().get(name))
+        return {**flow, "graph": views.graph(definition)}
+
+    def _flow(self, name: str, counts: Any, next_fire: int | None) -> Json:
+        paused = name in self._admission.paused
+        live = self._library.live[name]
+        return views.flow(live, paused=paused, counts=counts, next_fire=next_fire)
+
+    def _next_fires(self) -> dict[str, int]:
+        """The next due time of each flow with a timer, microseconds."""
+        fires: dict[str, int] = {}
+        for sensor in self._supervisor.sensors.values():
+            if isinstance(sensor, TimerSensor) and sensor.next_due is not None:
+                due = fires.get(sensor.flow, sensor.next_due)
+                fires[sensor.flow] = min(due, sensor.next_due)
+        return fires
+
+    async def run_row(self, id: str) -> RunRow:
+        """The row of a run named by its id or a unique beginning of it."""
+        row = await self.store.run(await self.full_id(id, UnknownRun))
+        if row is None:
+            raise UnknownRun(id)
+        return row
+
+    async def run_of(self, accepted: Accepted) -> Json:
+        """The run that an accepted request began."""
+        return await self.run(accepted.runs[0])
+
+    async def run(
+        self, id: str, *, every_item: bool = False, limit: int = 500, after: str | None = None
+    ) -> Json:
+        """One run with its tasks, messages and graph; maps summarised unless `every_item`."""
+        row = await self.run_row(id)
+        rows = await self.store.tasks(row.id, after=after, limit=limit, items=every_item)
+        failed = await self.store.failed_attempts(row.id)
+        items = await self.store.item_counts(row.id)
+        tasks = [views.task_in_full(r, failed, items.get(r.name)) for r in rows]
+        messages = await self.store.outbox(run=row.id)
+        return {
+            **views.run(row),
+            "tasks": tasks,
+            "next": rows[-1].name if every_item and len(rows) == limit else None,
+            "messages": [views.message(m) for m in messages],
+            "graph": await self._graph(row),
+        }
+
+    async def _graph(self, row: RunRow) -> Json | None:
+        try:
+            return views.graph(await self._library.version(row.flow, row.version))
+        except NotFound:  # its code is gone: the run is still shown, without its drawing
+            return None
+
+    async def logs(
+        self, id: str, *, task: str | None, attempt: int | None, after: int, limit: int
+    ) -> Json:
+        """Captured lines of a run in order."""
+        run = await self.full_id(id, UnknownRun)
+        lines = await self._logs.lines(run, task=task, attempt=attempt, after=after, limit=limit)
+        shown = [
+            {
+                "seq": line.seq,
+                "task": line.task,
+                "attempt": line.attempt,
+                "at": views.moment(line.at),
+                "level": line.level,
+                "text": line.text,
+            }
+            for line in lines
+        ]
+        return {"items": shown, "next": shown[-1]["seq"] if len(lines) == limit else None}
+
+    async def stored_event(self, key: str) -> EventRow:
+        """The row of an event."""
+        row = await self.store.event(key)
+        if row is None:
+            raise UnknownEvent(key)
+        return row
+
+    async def event(self, key: str) -> Json:
+        """One event with its dispositions; flows it was `filtered` for are added."""
+        row = await self.stored_event(key)
+        stored = [views.disposition(d) for d in await self.store.dispositions(key)]
+        told = {d["flow"] for d in stored}
+        return {**views.event(row), "dispositions": stored + await self._filtered(row, told)}
+
+    async def _filtered(self, row: EventRow, told: set[str]) -> list[Json]:
+        """The `filtered` outcomes, recomputed from the catalog that the event was decided by."""
+        body = None if row.catalog is None else await self.store.catalog(row.catalog)
+        if body is None:
+            return []
+        return [
+            {"subscription": f, "flow": f, "outcome": "filtered", "detail": why, "run": None}
+            for f, why in filtered(body, row.event)
+            if f not in told
+        ]

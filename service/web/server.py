@@ -1,0 +1,92 @@
+"""uvicorn as one of the daemon's parts: no signal handling of its own, a stop that ends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import uvicorn
+from anyio.abc import TaskStatus
+
+from triphammer.service.errors import CannotServe
+
+GRACE_SECONDS = 3
+"""How long open requests may go on after the stop; streams are ended by the hub before."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises `CannotServe` naming the address and what to do."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise CannotServe(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what uses the port, "
+            "or choose another with --port or [server] port"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers and its polling: the daemon decides when to stop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = anyio.Event()
+        self.stopping = anyio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def main_loop(self) -> None:
+        self.listening.set()
+        # The tick only keeps the Date header right; the stop is an event, not a poll.
+        while not await self.on_tick(0):
+            with anyio.move_on_after(1):
+                await self.stopping.wait()
+
+
+class WebServer:
+    """Serves an ASGI application on a socket until cancelled or asked to stop."""
+
+    def __init__(self, app: Any, listener: socket.socket, *, tls: tuple[str, str] | None) -> None:
+        certificate, key = tls or (None, None)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            http="httptools",
+            ws="none",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            server_header=False,
+        )
+        self._server = _Server(config)
+        self._listener = listener
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Serve until `stop`; started once connections are taken."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._serve, group.cancel_scope, name="web server")
+            await self._server.listening.wait()
+            task_status.started()
+
+    async def _serve(self, scope: anyio.CancelScope) -> None:
+        await self._server.serve([self._listener])
+        scope.cancel()
+
+    def stop(self) -> None:
+        """Take no more connections and end once the open requests have been answered."""
+        self._server.should_exit = True
+        self._server.stopping.set()

@@ -1,0 +1,175 @@
+"""Rows as the JSON that users see (SURFACE section 6); times are RFC 3339 UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from triphammer.flows.codec import decode_json_safe
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
+from triphammer.sensors.codec import event_json
+from triphammer.sensors.contract import Accepted
+from triphammer.service.store.contract import (
+    Disposition,
+    EventRow,
+    FailedAttempt,
+    OutboxRow,
+    RunRow,
+)
+
+Json = dict[str, Any]
+
+
+def moment(micros: int | None) -> str | None:
+    """Microseconds since 1970 as RFC 3339 text in UTC."""
+    if micros is None:
+        return None
+    return datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z")
+
+
+def accepted(item: Accepted) -> Json:
+    """What became of one posted event."""
+    return {
+        "event": item.key,
+        "id": item.id,
+        "source": item.source,
+        "duplicate": item.duplicate,
+        "runs": list(item.runs),
+    }
+
+
+def run(row: RunRow) -> Json:
+    """One run."""
+    return {
+        "id": row.id,
+        "flow": row.flow,
+        "version": row.version,
+        "state": row.state,
+        "event": row.event,
+        "params": msgspec.json.decode(row.params),
+        "result": value(row.result),
+        "error": error(row.error),
+        "created_at": moment(row.created_at),
+        "started_at": moment(row.started_at),
+        "finished_at": moment(row.finished_at),
+    }
+
+
+def task(row: TaskRow) -> Json:
+    """One task or map item."""
+    return {
+        "name": row.name,
+        "state": row.state,
+        "attempt": row.attempt,
+        "started_at": moment(row.started_at),
+        "finished_at": moment(row.finished_at),
+        "error": error(row.error),
+    }
+
+
+def task_in_full(
+    row: TaskRow, failed: Sequence[FailedAttempt], items: Mapping[str, int] | None
+) -> Json:
+    """One task with its result, its failed attempts and, for a map, its items by state."""
+    more: Json = {
+        "result": value(row.result),
+        "due_at": moment(row.due_at),
+        "attempts": [_attempt(a) for a in failed if a.task == row.name],
+    }
+    if items is not None:
+        more["items"] = dict(items)
+    return {**task(row), **more}
+
+
+def _attempt(item: FailedAttempt) -> Json:
+    return {
+        "attempt": item.attempt,
+        "started_at": moment(item.started_at),
+        "finished_at": moment(item.finished_at),
+        "error": error(item.error),
+    }
+
+
+def error(info: ErrorInfo | None) -> Json | None:
+    """Why something failed."""
+    if info is None:
+        return None
+    return {"type": info.type, "message": info.message, "traceback": info.traceback}
+
+
+def value(encoded: Encoded | None) -> Any:
+    """A stored value; what is no JSON is named by its type and size, never unpickled."""
+    return None if encoded is None else decode_json_safe(encoded)
+
+
+def event(row: EventRow) -> Json:
+    """One event."""
+    return {**event_json(row.event), "duplicates": row.duplicates}
+
+
+def disposition(item: Disposition) -> Json:
+    """What became of an event for one subscription."""
+    return {
+        "subscription": item.subscription,
+        "flow": item.flow,
+        "outcome": item.outcome,
+        "detail": item.detail,
+        "run": item.run,
+    }
+
+
+def message(row: OutboxRow) -> Json:
+    """One outgoing message."""
+    return {
+        "id": row.message.id,
+        "kind": row.message.kind,
+        "target": row.message.target,
+        "key": row.message.key,
+        "run": row.run,
+        "task": row.message.task,
+        "state": row.state,
+        "attempts": row.attempts,
+        "created_at": moment(row.created_at),
+        "due_at": moment(row.due_at) if row.state == "pending" else None,
+        "error": row.error,
+    }
+
+
+def flow(
+    definition: FlowDef, *, paused: bool, counts: Mapping[str, int], next_fire: int | None
+) -> Json:
+    """One flow as it serves now."""
+    return {
+        "name": definition.name,
+        "version": definition.version,
+        "doc": definition.doc,
+        "file": definition.file,
+        "line": definition.line,
+        "paused": paused,
+        "mode": definition.mode,
+        "max_runs": definition.max_runs,
+        "on": [source.text or source.kind for source in definition.on],
+        "params": {name: dict(p.schema) for name, p in definition.params.items()},
+        "runs": dict(counts),
+        "next_fire": moment(next_fire),
+    }
+
+
+def graph(definition: FlowDef) -> Json:
+    """The drawn graph of a flow: what the console lays out."""
+    nodes = [
+        {
+            "name": node.name,
+            "task": node.spec.name,
+            "kind": node.spec.kind,
+            "mapped": node.mapped,
+            "upstream": list(node.upstream),
+            "where": node.where,
+        }
+        for node in definition.graph.nodes.values()
+    ]
+    return {"nodes": nodes}

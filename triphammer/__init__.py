@@ -1,0 +1,103 @@
+"""Something happens; your Python runs.
+
+What flow files import. Every name is loaded on first use (PEP 562), so that a worker that
+needs one of them does not pay for the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from triphammer.flows.context import context
+    from triphammer.flows.flow import flow
+    from triphammer.flows.outcomes import Failed, Ok
+    from triphammer.flows.outgoing import publish, send_webhook, start
+    from triphammer.flows.references import connection, secret, text
+    from triphammer.flows.state import state
+    from triphammer.flows.task import chain, task
+    from triphammer.sensors.custom import sensor
+    from triphammer.sensors.event import Event
+    from triphammer.sensors.files.source import done_file, files
+    from triphammer.sensors.kafka.source import topic
+    from triphammer.sensors.posted import events, finished
+    from triphammer.sensors.timers.source import at, cron, every
+    from triphammer.sensors.webhook.source import (
+        github,
+        shared,
+        slack,
+        standard,
+        stripe,
+        webhook,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "triphammer.flows.context": ("context",),
+    "triphammer.flows.flow": ("flow",),
+    "triphammer.flows.outcomes": ("Failed", "Ok"),
+    "triphammer.flows.outgoing": ("publish", "send_webhook", "start"),
+    "triphammer.flows.references": ("connection", "secret", "text"),
+    "triphammer.flows.state": ("state",),
+    "triphammer.flows.task": ("chain", "task"),
+    "triphammer.sensors.custom": ("sensor",),
+    "triphammer.sensors.event": ("Event",),
+    "triphammer.sensors.files.source": ("done_file", "files"),
+    "triphammer.sensors.kafka.source": ("topic",),
+    "triphammer.sensors.posted": ("events", "finished"),
+    "triphammer.sensors.timers.source": ("at", "cron", "every"),
+    "triphammer.sensors.webhook.source": (
+        "github",
+        "shared",
+        "slack",
+        "standard",
+        "stripe",
+        "webhook",
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Event",
+    "Failed",
+    "Ok",
+    "at",
+    "chain",
+    "connection",
+    "context",
+    "cron",
+    "done_file",
+    "events",
+    "every",
+    "files",
+    "finished",
+    "flow",
+    "github",
+    "publish",
+    "secret",
+    "send_webhook",
+    "sensor",
+    "shared",
+    "slack",
+    "standard",
+    "start",
+    "state",
+    "stripe",
+    "task",
+    "text",
+    "topic",
+    "webhook",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'triphammer' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
