@@ -1,0 +1,38 @@
+"""The `triphammer` command: one verb a function, grouped by what they talk to."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed_version
+
+import typer
+
+from triphammer.service.cli import check, init, reads, run, serve, settings, verbs
+
+HELP = """Something happens; your Python runs.
+
+Start with `triphammer init demo && cd demo && triphammer serve`, then drop a file into
+`inbox/`. Reading commands talk to the running daemon and take --json."""
+
+
+def build() -> typer.Typer:
+    """The application with all its commands."""
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+    )
+    for module in (init, serve, check, run, verbs, reads, settings):
+        module.register(app)
+    app.command()(version)
+    return app
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"triphammer {installed_version('triphammer')}")
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    build()(prog_name="triphammer")
