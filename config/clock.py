@@ -36,5 +36,5 @@ class SystemClock:
         Loop timers may fire early (uvloop: up to 0.6 ms) and do not follow wall clock steps:
         the wall clock decides, and is re-read at least every `REREAD_SECONDS`.
         """
-        while (left := due - self.now()) > 0:
+        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - time itself is waited for
             await anyio.sleep(min(left / 1e6, REREAD_SECONDS))

@@ -30,9 +30,14 @@ class Expr:
         """The value in `scope`; LookupError or TypeError where a reference leads nowhere."""
         raise NotImplementedError
 
+    def parts(self) -> Iterator[Any]:
+        """The templates that this expression is made of."""
+        return iter(())
+
     def upstream(self) -> Iterator[str]:
         """Names of the nodes whose results this expression needs."""
-        return iter(())
+        for part in self.parts():
+            yield from needs(part)
 
 
 def resolve(template: Any, scope: Scope) -> Any:
@@ -58,3 +63,17 @@ def needs(template: Any) -> Iterator[str]:
     elif isinstance(template, (list, tuple, set, frozenset)):
         for value in template:  # pyright: ignore[reportUnknownVariableType]
             yield from needs(value)
+
+
+def expressions(template: Any) -> Iterator[Expr]:
+    """Every expression in `template`, those inside other expressions included."""
+    if isinstance(template, Expr):
+        yield template
+        for part in template.parts():
+            yield from expressions(part)
+    elif isinstance(template, Mapping):
+        for value in template.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from expressions(value)
+    elif isinstance(template, (list, tuple, set, frozenset)):
+        for value in template:  # pyright: ignore[reportUnknownVariableType]
+            yield from expressions(value)

@@ -1,16 +1,16 @@
 """The errors of the service.
 
-    ServiceError               root of the family
-    ├── StoreError             the store cannot be used
-    │   ├── SchemaTooNew       the database was written by a newer triphammer
-    │   └── FolderLocked       another daemon uses the data folder
-    ├── NotFound               something that was asked for does not exist
-    │   ├── UnknownFlow        no live flow of this name
-    │   ├── UnknownRun         no run of this id
-    │   ├── UnknownEvent       no event of this key
-    │   └── VersionGone        a flow version that can no longer be loaded
-    ├── StateForbids           the object's state does not allow this
-    └── CannotServe            the daemon cannot start: port in use, no flows folder, ...
+ServiceError               root of the family
+├── StoreError             the store cannot be used
+│   ├── SchemaTooNew       the database was written by a newer triphammer
+│   └── FolderLocked       another daemon uses the data folder
+├── NotFound               something that was asked for does not exist
+│   ├── UnknownFlow        no live flow of this name
+│   ├── UnknownRun         no run of this id
+│   ├── UnknownEvent       no event of this key
+│   └── VersionGone        a flow version that can no longer be loaded
+├── StateForbids           the object's state does not allow this
+└── CannotServe            the daemon cannot start: port in use, no flows folder, ...
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Library:
         try:
             flow = load_version(self._root, name, row.file, row.sources)
         # Seam to user code: an old version's module may raise anything when it is loaded.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             raise VersionGone(name, version, f"{type(error).__name__}: {error}") from error
         self._remember(flow)
         return flow

@@ -80,9 +80,7 @@ class Operations:
         """Ask for a run of `flow`. With the same idempotency `key` it is started once."""
         live = self._library.flow(flow)
         id = f"{flow}/{key}" if key is not None else new_id("evt")
-        return await self._dispatcher.request(
-            live, params, by=by, source=API, id=id, event=event
-        )
+        return await self._dispatcher.request(live, params, by=by, source=API, id=id, event=event)
 
     async def cancel(self, run: str) -> RunRow:
         """End a run that is queued or under way. Raises `UnknownRun`, `StateForbids`."""

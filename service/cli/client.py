@@ -35,9 +35,7 @@ class DaemonClient:
         given = {name: value for name, value in params.items() if value is not None}
         return self._send("GET", path, params=given)
 
-    def post(
-        self, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Any:
+    def post(self, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON answer to a POST."""
         return self._send("POST", path, json=json, headers=dict(headers or {}))
 

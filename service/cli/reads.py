@@ -55,7 +55,8 @@ def runs(
         print_json(answer)
         return
     rows = [
-        (r["id"], r["flow"], r["state"], _moment(r["created_at"]), _error(r)) for r in answer["items"]
+        (r["id"], r["flow"], r["state"], _moment(r["created_at"]), _error(r))
+        for r in answer["items"]
     ]
     print_table(("RUN", "FLOW", "STATE", "CREATED", "ERROR"), rows, "No runs yet.")
 
@@ -132,13 +133,13 @@ def _show_run(run: Any) -> None:
     print_fields({name: run[name] for name in names} | {"error": _error(run) or None})
     print_fields({"created": run["created_at"], "finished": run["finished_at"]})
     typer.echo()
-    rows = [
-        (t["name"], t["state"], t["attempt"], t.get("items"), _error(t)) for t in run["tasks"]
-    ]
+    rows = [(t["name"], t["state"], t["attempt"], t.get("items"), _error(t)) for t in run["tasks"]]
     print_table(("TASK", "STATE", "ATTEMPT", "ITEMS", "ERROR"), rows, "No task has begun.")
     if run["messages"]:
         typer.echo()
-        sent = [(m["kind"], m["target"], m["state"], m["attempts"], m["error"]) for m in run["messages"]]
+        sent = [
+            (m["kind"], m["target"], m["state"], m["attempts"], m["error"]) for m in run["messages"]
+        ]
         print_table(("MESSAGE", "TO", "STATE", "ATTEMPTS", "ERROR"), sent, "")
 
 
@@ -154,7 +155,9 @@ def _show_flow(flow: Any) -> None:
     shown = ("name", "version", "file", "line", "paused", "mode", "max_runs", "on", "next_fire")
     print_fields({name: flow[name] for name in shown} | {"params": flow["params"] or None})
     typer.echo()
-    rows = [(n["name"], n["task"], n["upstream"] or None, n["where"]) for n in flow["graph"]["nodes"]]
+    rows = [
+        (n["name"], n["task"], n["upstream"] or None, n["where"]) for n in flow["graph"]["nodes"]
+    ]
     print_table(("TASK", "CALLS", "AFTER", "WHERE"), rows, "The graph has no task.")
 
 

@@ -25,5 +25,3 @@ def show(config: Config = None, json: AsJson = False) -> None:
         print_json({key: {"value": value, "from": origin} for key, value, origin in rows})
         return
     print_table(("KEY", "VALUE", "FROM"), rows, "")
-
-

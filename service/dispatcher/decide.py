@@ -21,9 +21,7 @@ LINEAGE = "triphammerlineage"
 """Extension attribute of `triphammer.run.finished`: the flows that led to it, by comma."""
 
 
-def decide(
-    event: Event, catalog: Catalog, now: int, *, claim: Claim | None = None
-) -> Decided:
+def decide(event: Event, catalog: Catalog, now: int, *, claim: Claim | None = None) -> Decided:
     """What `event` brings about under `catalog`: dispositions but `filtered` ones, and runs.
 
     Exactly one disposition a flow: `ran` as soon as one of its sources holds, else `error`

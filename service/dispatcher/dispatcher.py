@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from triphammer.config.clock import Clock
 from triphammer.flows.graph import FlowDef
@@ -86,7 +87,13 @@ class Dispatcher:
         return self.accepted(decided, outcome)
 
     async def request(
-        self, flow: FlowDef, params: Mapping[str, Any], *, by: str, source: str, id: str,
+        self,
+        flow: FlowDef,
+        params: Mapping[str, Any],
+        *,
+        by: str,
+        source: str,
+        id: str,
         event: Event | None = None,
     ) -> Accepted:
         """A run of `flow` that somebody asked for. Raises on parameters that do not fit.
@@ -95,9 +102,7 @@ class Dispatcher:
         """
         await self._room(wait=False)
         now = self._clock.now()
-        asked = event or requested_event(
-            flow.name, params, by=by, now=now, source=source, id=id
-        )
+        asked = event or requested_event(flow.name, params, by=by, now=now, source=source, id=id)
         disposition, run = requested_run(flow, asked, params, now)
         decided = (Decided(event=asked, dispositions=(disposition,), runs=(run,)),)
         unit = Accept(decided=decided, catalog=self.catalog.id, received_at=now)
@@ -139,6 +144,6 @@ class Dispatcher:
         catalog, claims = self.catalog, emission.claims
         for number, event in enumerate(emission.events):
             if number and number % BATCH == 0:
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
             decided.append(decide(event, catalog, now, claim=claims.get(event.key)))
         return tuple(decided)

@@ -73,9 +73,7 @@ class _IntervalNode:
         self.right = _IntervalNode(above) if above else None
 
     def around(self, number: float) -> Iterator[int]:
-        ordered, key = (
-            (self._lows, number) if number <= self.centre else (self._highs, -number)
-        )
+        ordered, key = (self._lows, number) if number <= self.centre else (self._highs, -number)
         end = bisect_right(ordered, key, key=lambda pair: pair[0])
         return (entry for _, entry in ordered[:end])
 

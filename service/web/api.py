@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.service.errors import UnknownEvent, UnknownRun
 from triphammer.service.operations import Operations
-from triphammer.service.web.reading import Reading
 from triphammer.service.store.contract import Page
 from triphammer.service.web import views
 from triphammer.service.web.paging import before, micros, page_of
+from triphammer.service.web.reading import Reading
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Rows a page.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]

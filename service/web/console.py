@@ -107,9 +107,7 @@ class Console:
         logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
         tasks = {task["name"]: task for task in run["tasks"]}
         drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
-        return self._page(
-            "run.html", run=run, drawing=drawing, bars=bars(run), logs=logs["items"]
-        )
+        return self._page("run.html", run=run, drawing=drawing, bars=bars(run), logs=logs["items"])
 
     async def events(self, request: Request) -> Response:
         """All events, newest first."""

@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
-from triphammer.service.web import views
 from triphammer.service.metrics import Metric, render
+from triphammer.service.web import views
 
 
 class Probes:
@@ -59,6 +59,4 @@ class Probes:
         up = [({"part": p.name}, float(p.reason is None)) for p in parts]
         restarts = [({"part": p.name}, float(p.failures)) for p in parts]
         yield Metric("triphammer_part_up", "gauge", "1 while the part works.", up)
-        yield Metric(
-            "triphammer_part_restarts_total", "counter", "Failures of the part.", restarts
-        )
+        yield Metric("triphammer_part_restarts_total", "counter", "Failures of the part.", restarts)

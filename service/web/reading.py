@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.explain import filtered
 from triphammer.service.errors import NotFound, UnknownEvent, UnknownRun
 from triphammer.service.library import Library
 from triphammer.service.store.contract import EventRow, RunRow, Store
-from triphammer.service.dispatcher.explain import filtered
 from triphammer.service.store.logs import LogStore
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import views

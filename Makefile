@@ -1,0 +1,60 @@
+# Every target does its own set-up: a fresh clone needs nothing but `make run` or `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/triphammer
+COVERAGE_FLOOR ?= 90
+
+.DEFAULT_GOAL := help
+.PHONY: help run test demo check bench install clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMP) ## Set up and start the daemon on examples/
+	@cd examples && exec ../$(BIN)/triphammer serve
+
+test: $(DEV_STAMP) ## Set up (Kafka and Chromium too) and run the whole suite with coverage
+	@bash tests/setup/parts.sh
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
+
+demo: $(DEV_STAMP) ## Play the main job end to end, with a real Kafka, and check it
+	@bash tests/setup/parts.sh kafka
+	$(BIN)/python examples/demo.py
+
+check: $(DEV_STAMP) ## Lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+bench: $(DEV_STAMP) ## Measure triphammer, each figure beside its limit
+	$(BIN)/python -m benchmarks
+
+install: $(STAMP) ## Set up only what running needs
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "triphammer needs Python >= 3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(VENV)/bin/python requirements/run.txt pyproject.toml
+	@echo "installing triphammer into $(VENV) ..."
+	$(BIN)/pip install --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q config flows sensors service triphammer
+	@touch $@
+
+$(DEV_STAMP): $(STAMP) requirements/dev.txt
+	@echo "installing what the tests need ..."
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

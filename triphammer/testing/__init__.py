@@ -1,0 +1,1 @@
+"""The testing kit: flows in memory, with virtual time."""
