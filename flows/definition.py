@@ -1,0 +1,74 @@
+"""From a flow object to the immutable value that the dispatcher and the engine use."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from triphammer.flows.errors import GraphError
+from triphammer.flows.flow import Flow
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.params import described
+
+RUNS_PER_FLOW = 16
+VERSION_LENGTH = 16
+
+
+def version_of(sources: Mapping[str, str]) -> str:
+    """The hash of the sources by path: equal sources are the same version."""
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        for part in (path, sources[path]):
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()[:VERSION_LENGTH]
+
+
+def define(
+    flow: Flow[..., object],
+    *,
+    file: str,
+    sources: Mapping[str, str],
+    version: str,
+    runs_per_flow: int = RUNS_PER_FLOW,
+) -> FlowDef:
+    """Draw the flow and check it whole. Raises `GraphError`."""
+    graph, params, fill = flow.graph, described(flow), flow.fill
+    missing = [p.name for p in params.values() if p.required and p.name not in fill]
+    if flow.on and missing:
+        names = ", ".join(missing)
+        message = (
+            f"{flow.name}: nothing gives {names} a value when an event starts it: give a default, "
+            f'or fill it from the event: @flow(params={{"{missing[0]}": event.data["..."]}})'
+        )
+        raise GraphError(message, flow.place.file, flow.place.line)
+    return FlowDef(
+        name=flow.name,
+        version=version,
+        graph=graph,
+        on=flow.on,
+        params=params,
+        fill=fill,
+        mode=flow.mode,
+        max_runs=flow.max_runs or runs_per_flow,
+        timezone=flow.timezone,
+        file=file,
+        line=flow.place.line,
+        sources=sources,
+        event_type=flow.event_type.data,
+        doc=(flow.fn.__doc__ or "").strip(),
+    )
+
+
+def definition_of(flow: Flow[..., object]) -> FlowDef:
+    """The definition of a flow that was imported as usual (tests, `flow.run()`).
+
+    Its version is the hash of its file alone. Raises `GraphError`.
+    """
+    path = Path(flow.place.file)
+    try:
+        sources = {path.name: path.read_text(encoding="utf-8")}
+    except (OSError, UnicodeDecodeError):  # typed into an interpreter
+        sources = {path.name: ""}
+    return define(flow, file=path.name, sources=sources, version=version_of(sources))

@@ -1,0 +1,272 @@
+"""Flows: functions whose bodies are run once, at load, to draw a graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from triphammer.config.source import Source
+from triphammer.flows.drawing import Drawing, drawing_now
+from triphammer.flows.errors import FlowError, GraphError
+from triphammer.flows.graph import Graph, Param
+from triphammer.flows.handle import Handle
+from triphammer.flows.parameters import EventType, event_type, parameters
+from triphammer.flows.places import Place, raising_place, user_place
+from triphammer.flows.references import EventRef, ParamRef, suggest
+from triphammer.flows.signatures import check_call, hints_of, place_of
+from triphammer.flows.task import refuse_uncalled
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Mode = Literal["parallel", "single"]
+Fill = Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
+
+
+class Flow(Generic[P, R]):
+    """What `@flow` makes of a function: a task graph with its subscriptions.
+
+    In the body of another flow a call draws this one's tasks into that graph, named below
+    this flow's name (a sub-flow in the same run).
+    """
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        *,
+        on: tuple[Source, ...],
+        name: str,
+        mode: Mode | None,
+        max_runs: int | None,
+        params: Fill,
+        timezone: str | None,
+    ) -> None:
+        self._fn = fn
+        self._params = params
+        self.on = on
+        self.name = name
+        self.mode: Mode = mode or default_mode(on)
+        self.max_runs = max_runs
+        self.timezone = timezone
+        self.place = place_of(fn)
+        self.module = fn.__module__
+        self.__doc__ = fn.__doc__
+        self.__module__ = fn.__module__
+        self.__wrapped__ = fn
+
+    @property
+    def fn(self) -> Callable[P, R]:
+        """The undecorated body."""
+        return self._fn
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The body's own signature."""
+        return inspect.signature(self._fn)
+
+    @cached_property
+    def hints(self) -> Mapping[str, Any]:
+        """The resolved annotations of the body. Raises `GraphError`."""
+        return hints_of(self._fn)
+
+    @property
+    def takes_event(self) -> bool:
+        """Whether the body names `event`."""
+        return "event" in self.signature.parameters
+
+    @cached_property
+    def event_type(self) -> EventType:
+        """How the body annotates its event: `Event[Order]`."""
+        return event_type(self.hints.get("event"))
+
+    @cached_property
+    def params(self) -> Mapping[str, Param]:
+        """The parameters by name. Raises `GraphError` for one that cannot be a parameter."""
+        return parameters(self.name, self.signature, self.hints, self.place)
+
+    @cached_property
+    def fill(self) -> Mapping[str, Any]:
+        """Templates over the event for parameters, from `params=`. Raises `GraphError`."""
+        given = self._params(self._event_ref()) if callable(self._params) else self._params
+        for name in given:
+            if name not in self.params:
+                self._refuse(f"params= names {name!r}{suggest(name, self.params)}")
+        return given
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph: the body is run once, at the first look. Raises `GraphError`."""
+        drawing = Drawing()
+        known: dict[str, Any] = {name: ParamRef(name) for name in self.params}
+        if self.takes_event:
+            known["event"] = self._event_ref()
+        return drawing.finish(self._draw(drawing, known))
+
+    def run(self, **params: Any) -> Any:
+        """Run here and now, without a daemon, and return the result.
+
+        The store is in memory; outgoing messages are not sent. Raises `FlowError` when the
+        run fails.
+        """
+        found = entry_points(group="triphammer.runners", name="local")
+        if not found:
+            raise FlowError("no runner is installed: install triphammer, then flow.run() works")
+        return found["local"].load()(self, params)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Handle:
+        """In a flow body: draw this flow's tasks into it. Elsewhere raises `GraphError`."""
+        drawing = drawing_now()
+        if drawing is None:
+            place = user_place()
+            message = f"{self.name} is a flow: to run it here and now write {self.name}.run(...)"
+            raise GraphError(message, place.file, place.line)
+        known = self._bind(args, kwargs)
+        refuse_uncalled(list(known.values()))
+        before = set(drawing.names)
+        result = self._draw(drawing, known)
+        drawn = [name for name in drawing.names if name not in before]
+        first, last = drawing.ends(drawn)
+        return Handle(drawing, self.name, result, first, last)
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a sub-flow by name; the event of the run where none is given."""
+        signature = self.signature
+        own_event = "event" in kwargs or any(isinstance(arg, EventRef) for arg in args)
+        if self.takes_event and not own_event:
+            rest = [p for p in signature.parameters.values() if p.name != "event"]
+            signature = signature.replace(parameters=rest)
+        check_call(self.name, signature, args, kwargs, user_place())
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        known = dict(bound.arguments)
+        if self.takes_event:
+            known.setdefault("event", self._event_ref())
+        return known
+
+    def _draw(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
+        with drawing.body(self.name):
+            try:
+                result = self._fn(**known)  # type: ignore[call-arg] - bound by name above
+            except GraphError:
+                raise
+            # Seam to user code: a body may raise anything, and that is an error of its file.
+            except Exception as error:
+                place = raising_place(error.__traceback__)
+                message = f"the body of {self.name} raised {type(error).__name__}: {error}"
+                raise GraphError(message, place.file, place.line) from error
+        refuse_uncalled([result])
+        return result
+
+    def _event_ref(self) -> EventRef:
+        return EventRef(self.event_type.kind, self.event_type.data)
+
+    def _refuse(self, message: str) -> NoReturn:
+        raise GraphError(f"{self.name}: {message}", self.place.file, self.place.line)
+
+    def __repr__(self) -> str:
+        return f"<flow {self.name}>"
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+
+
+@overload
+def flow(
+    *,
+    on: Source | Sequence[Source] | None = None,
+    name: str | None = None,
+    mode: Mode | None = None,
+    max_runs: int | None = None,
+    params: Fill | None = None,
+    timezone: str | None = None,
+) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+
+
+def flow(
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    on: Source | Sequence[Source] | None = None,
+    name: str | None = None,
+    mode: Mode | None = None,
+    max_runs: int | None = None,
+    params: Fill | None = None,
+    timezone: str | None = None,
+) -> Any:
+    """Make a flow of a function whose body calls tasks.
+
+    `on` is a source or several (any of them); without one the flow is started by hand only.
+    `mode` "single" runs one run at a time (the default for flows on timers only), "parallel"
+    up to `max_runs`. `params` fills parameters from the event: `{"env": event.data["env"]}`
+    with `from triphammer import event`, or a function of the event. `timezone` (IANA) is that
+    of the flow's timers. Raises `GraphError` at the user's line.
+    """
+    place = user_place()
+    sources = _sources(on, place)
+    _check_settings(mode, max_runs, timezone, place)
+
+    def decorate(fn: Callable[..., Any]) -> Flow[..., Any]:
+        _check_body(fn, place)
+        return Flow(
+            fn,
+            on=sources,
+            name=_flow_name(name or fn.__name__, place),
+            mode=mode,
+            max_runs=max_runs,
+            params={} if params is None else params,
+            timezone=timezone,
+        )
+
+    return decorate if fn is None else decorate(fn)
+
+
+def default_mode(on: Sequence[Source]) -> Mode:
+    """`single` for flows on timers only: a late tick waits for the one before it."""
+    return "single" if on and all(source.kind == "timer" for source in on) else "parallel"
+
+
+def _sources(on: Any, place: Place) -> tuple[Source, ...]:
+    if on is None:
+        return ()
+    sources: tuple[Any, ...] = tuple(on) if isinstance(on, (list, tuple)) else (on,)  # pyright: ignore[reportUnknownArgumentType] - checked below
+    for source in sources:
+        if not isinstance(source, Source):
+            _wrong(f"on= takes sources such as files(...), every(...), not {source!r}", place)
+    return sources
+
+
+def _check_settings(mode: Any, max_runs: Any, timezone: Any, place: Place) -> None:
+    if mode not in (None, "parallel", "single"):
+        _wrong(f"mode={mode!r}: must be 'parallel' or 'single'", place)
+    if max_runs is not None and (not isinstance(max_runs, int) or max_runs < 1):
+        _wrong(f"max_runs={max_runs!r}: must be a whole number, 1 or more", place)
+    if timezone is not None:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+            _wrong(f"timezone={timezone!r}: no such time zone; write 'Europe/Berlin'", place)
+
+
+def _check_body(fn: Any, place: Place) -> None:
+    if isinstance(fn, Flow):
+        _wrong(f"{fn!r} is a flow already", place)
+    if not inspect.isfunction(fn):
+        _wrong(f"@flow got {fn!r}: put it above a function; settings are keywords", place)
+    if inspect.iscoroutinefunction(fn):
+        _wrong(f"{fn.__name__} is async: a flow body only draws the graph, write plain def", place)
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        _wrong(f"{fn.__name__} is a generator: a flow body only draws the graph", place)
+
+
+def _flow_name(name: Any, place: Place) -> str:
+    if isinstance(name, str) and name and not set(name) & set("/[]:, \t\n*") and name != "<lambda>":
+        return name
+    _wrong(f"name={name!r}: a flow's name is a text without spaces and without / [ ] : , *", place)
+
+
+def _wrong(message: str, place: Place) -> NoReturn:
+    raise GraphError(message, place.file, place.line)

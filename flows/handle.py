@@ -1,0 +1,147 @@
+"""Handles: what a task call in a flow body returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from triphammer.flows.drawing import Drawing, Result
+from triphammer.flows.errors import GraphError
+from triphammer.flows.expr import Expr, Scope, resolve
+from triphammer.flows.paths import Item, Step, follow, templates
+from triphammer.flows.places import user_place
+from triphammer.flows.references import Reference
+
+if TYPE_CHECKING:
+    # For type checkers a handle fits every parameter: the value is converted at run time.
+    Anything = Any
+else:
+    Anything = object
+
+
+class Handle(Reference, Anything):  # type: ignore[misc] - see Anything
+    """The result of a task, map or sub-flow of the graph being drawn.
+
+    `handle["k"]` and `.get` refer into the result, comparisons draw conditions, `a >> b` lets
+    `b` wait for `a`. Python's own uses of a value (`if`, `for`, f-strings, ...) raise
+    `HandleError` with file, line and cure.
+    """
+
+    __slots__ = ("_drawing", "_first", "_last", "_name", "_value")
+
+    def __init__(
+        self,
+        drawing: Drawing,
+        name: str,
+        value: Any,
+        first: Sequence[str],
+        last: Sequence[str],
+        steps: tuple[Step, ...] = (),
+    ) -> None:
+        super().__init__(steps)
+        self._drawing = drawing
+        self._name = name
+        self._value = value
+        self._first = first
+        self._last = last
+
+    def evaluate(self, scope: Scope) -> Any:
+        """The result, or the place in it that this handle refers to."""
+        return follow(resolve(self._value, scope), self._steps, scope)
+
+    def parts(self) -> Iterator[Any]:
+        yield self._value
+        yield from templates(self._steps)
+
+    def _after(self, step: Step) -> Handle:
+        inner = self._part(step)
+        if inner is not None:
+            return Handle(self._drawing, f"{self._name}{step}", inner, self._first, self._last)
+        steps = (*self._steps, step)
+        return Handle(self._drawing, self._name, self._value, self._first, self._last, steps)
+
+    def _part(self, step: Step) -> Expr | None:
+        """The handle at a place of what a sub-flow returned: no need to wait for the rest."""
+        if self._steps or not isinstance(step, Item) or not isinstance(step.key, (str, int)):
+            return None
+        value = self._value
+        if isinstance(value, dict):
+            inner: Any = value.get(step.key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - user's
+            return inner if isinstance(inner, Expr) else None
+        if isinstance(value, (list, tuple)) and isinstance(step.key, int):
+            inner = value[step.key] if -len(value) <= step.key < len(value) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            return inner if isinstance(inner, Expr) else None
+        return None
+
+    def _root(self) -> str:
+        return self._name
+
+    def __rshift__(self, after: Any) -> Any:
+        order([self], _handles(after))
+        return after
+
+    def __rrshift__(self, before: Any) -> Any:
+        order(_handles(before), [self])
+        return self
+
+    def __lshift__(self, before: Any) -> Any:
+        order(_handles(before), [self])
+        return before
+
+    def __rlshift__(self, after: Any) -> Any:
+        order([self], _handles(after))
+        return self
+
+    def _precede(self, after: Handle) -> None:
+        if after._drawing is not self._drawing:
+            _refuse(f"{self!r} and {after!r} belong to different flows: order tasks of one flow")
+        for first in self._last:
+            for second in after._first:
+                self._drawing.order(first, second)
+
+
+def order(before: Sequence[Handle], after: Sequence[Handle]) -> None:
+    """Each of `after` waits for each of `before`."""
+    for first in before:
+        for second in after:
+            first._precede(second)  # pyright: ignore[reportPrivateUsage] - one idea, one file
+
+
+def chain(*links: Any) -> None:
+    """`a >> b >> c` as a call: each link waits for the one before it.
+
+    A link is a handle or a list of handles; two lists beside each other must be equally long
+    and are ordered pair by pair (as in Airflow).
+    """
+    for before, after in pairwise(links):
+        firsts, seconds = _handles(before), _handles(after)
+        if isinstance(before, Handle) or isinstance(after, Handle):
+            order(firsts, seconds)
+        elif len(firsts) == len(seconds):
+            for first, second in zip(firsts, seconds, strict=True):
+                order([first], [second])
+        else:
+            _refuse(
+                f"chain() got lists of {len(firsts)} and {len(seconds)} tasks side by side: "
+                "make them equally long, or put one task between them"
+            )
+
+
+def node_handle(drawing: Drawing, node: str) -> Handle:
+    """The handle of one drawn node."""
+    return Handle(drawing, node, Result(drawing, node), (node,), (node,))
+
+
+def _handles(value: Any) -> Sequence[Handle]:
+    if isinstance(value, Handle):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [handle for item in items for handle in _handles(item)]
+    _refuse(f"{value!r} cannot be ordered: `>>` and chain() take task calls and lists of them")
+
+
+def _refuse(message: str) -> NoReturn:
+    place = user_place()
+    raise GraphError(message, place.file, place.line)

@@ -1,0 +1,204 @@
+"""The keywords of `@task(...)` and `.options(...)`: checked, and normalised to `Options`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from importlib.metadata import entry_points
+from typing import Any, Literal, TypedDict
+
+import msgspec
+
+from triphammer.config.durations import DurationLike, seconds
+from triphammer.config.errors import DurationError
+from triphammer.flows.conditions import condition
+from triphammer.flows.errors import GraphError
+from triphammer.flows.graph import Backoff, Options
+from triphammer.flows.places import Place, user_place
+from triphammer.flows.references import suggest
+
+TRIGGER_RULES = (
+    "all_success",
+    "all_failed",
+    "all_done",
+    "all_skipped",
+    "one_success",
+    "one_failed",
+    "one_done",
+    "none_failed",
+    "none_failed_min_one_success",
+    "none_skipped",
+    "always",
+)
+"""Airflow's names, with Airflow's meanings."""
+
+MAP_ONLY = frozenset({"max_parallel", "rate", "errors", "cross"})
+"""Keywords that only say something about `.map(...)`."""
+
+TriggerRule = Literal[
+    "all_success",
+    "all_failed",
+    "all_done",
+    "all_skipped",
+    "one_success",
+    "one_failed",
+    "one_done",
+    "none_failed",
+    "none_failed_min_one_success",
+    "none_skipped",
+    "always",
+]
+
+
+class TaskOptions(TypedDict, total=False):
+    """The keywords of `@task(...)` and `.options(...)`.
+
+    `retries` counts attempts after the first. `backoff` is "exponential", "linear",
+    "constant", a duration (that wait each time) or a `Backoff`. `rate` is "50/s", "100/m" or
+    "10/h" over all runs together. Durations: seconds, `timedelta` or text such as "1m30s".
+    """
+
+    name: str
+    retries: int
+    backoff: Literal["exponential", "linear", "constant"] | DurationLike | Backoff
+    timeout: DurationLike | None
+    when: Any
+    trigger_rule: TriggerRule
+    executor: str | None
+    at_most_once: bool
+    max_parallel: int
+    rate: str | float | None
+    errors: Literal["fail", "skip", "collect"]
+    cross: bool
+    wait: Literal["delivered"] | None
+
+
+OPTION_NAMES = frozenset(TaskOptions.__annotations__)
+
+
+def apply_options(base: Options, given: Mapping[str, Any], *, is_async: bool) -> Options:
+    """`base` with the keywords `given`. Raises `GraphError` at the user's line."""
+    place = user_place()
+    changes = {name: _normal(name, value, place) for name, value in given.items()}
+    options = msgspec.structs.replace(base, **changes)
+    _check_executor(options, place, is_async=is_async)
+    return options
+
+
+def _normal(name: str, value: Any, place: Place) -> Any:
+    normalise = _NORMAL.get(name)
+    if normalise is None:
+        raise GraphError(
+            f"there is no option {name!r}{suggest(name, OPTION_NAMES)}", place.file, place.line
+        )
+    try:
+        return normalise(value)
+    except (_Wrong, DurationError) as error:
+        message = f"{name}={value!r}: {error}"
+        raise GraphError(message, place.file, place.line) from error
+
+
+class _Wrong(Exception):
+    """What an option must be."""
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[^\s/\[\]]+", value):
+        return value
+    raise _Wrong("a name is a text without spaces and without / [ ]")
+
+
+def _count(least: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return value
+        raise _Wrong(f"must be a whole number, {least} or more")
+
+    return check
+
+
+def _one_of(*allowed: Any) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if any(value is one or (isinstance(value, str) and value == one) for one in allowed):
+            return value
+        near = suggest(value, allowed) if isinstance(value, str) else ""
+        raise _Wrong(f"must be one of {', '.join(map(repr, allowed))}{near}")
+
+    return check
+
+
+def _timeout(value: Any) -> float | None:
+    if value is None:
+        return None
+    limit = seconds(value)
+    if limit <= 0:
+        raise _Wrong("must be longer than nothing")
+    return limit
+
+
+def _backoff(value: Any) -> Backoff:
+    if isinstance(value, Backoff):
+        return value
+    if value in ("exponential", "linear", "constant"):
+        return Backoff(kind=value)
+    if isinstance(value, (str, int, float, timedelta)) and not isinstance(value, bool):
+        return Backoff(kind="constant", first=_wait(value), jitter=False)
+    raise _Wrong(_BACKOFF)
+
+
+_BACKOFF = "must be 'exponential', 'linear', 'constant', a duration or a Backoff"
+
+
+def _wait(value: DurationLike) -> float:
+    try:
+        return seconds(value)
+    except DurationError as error:
+        raise _Wrong(_BACKOFF) from error
+
+
+_PER = {"s": 1, "m": 60, "h": 3600}
+
+
+def _rate(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*/\s*([smh])\s*", str(value))
+    if found is None or float(found[1]) <= 0:
+        raise _Wrong('must be such as "50/s", "100/m" or "10/h"')
+    return float(found[1]) / _PER[found[2]]
+
+
+def _executor(value: Any) -> str | None:
+    if value is None:
+        return None
+    plugins = {point.name for point in entry_points(group="triphammer.executors")}
+    known: str = _one_of(*sorted({"async", "thread", *plugins}))(value)
+    return known
+
+
+def _check_executor(options: Options, place: Place, *, is_async: bool) -> None:
+    wrong = {"thread": is_async, "async": not is_async}
+    if options.executor is not None and wrong.get(options.executor, False):
+        kind = "a coroutine function" if is_async else "a plain function"
+        message = f"executor={options.executor!r} cannot run {kind}: leave executor= out"
+        raise GraphError(message, place.file, place.line)
+
+
+_NORMAL: Mapping[str, Callable[[Any], Any]] = {
+    "name": _name,
+    "retries": _count(0),
+    "backoff": _backoff,
+    "timeout": _timeout,
+    "when": condition,
+    "trigger_rule": _one_of(*TRIGGER_RULES),
+    "executor": _executor,
+    "at_most_once": _one_of(True, False),
+    "max_parallel": _count(1),
+    "rate": _rate,
+    "errors": _one_of("fail", "skip", "collect"),
+    "cross": _one_of(True, False),
+    "wait": _one_of("delivered", None),
+}

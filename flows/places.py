@@ -1,0 +1,51 @@
+"""Where in the user's own code something was written."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from os.path import dirname
+from types import TracebackType
+from typing import NamedTuple
+
+_HOUSE = dirname(dirname(__file__))
+_NOT_THE_USERS = tuple(
+    {_HOUSE, *(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))}
+)
+
+
+class Place(NamedTuple):
+    """A file and a line in it, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+NOWHERE = Place("<unknown>", 0)
+
+
+def user_place() -> Place:
+    """The innermost calling frame that is neither triphammer's nor a library's."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - inspect.stack reads files
+    while frame is not None:
+        if _is_users(frame.f_code.co_filename):
+            return Place(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return NOWHERE
+
+
+def raising_place(traceback: TracebackType | None) -> Place:
+    """The innermost frame of the user's code that an exception went through."""
+    place = NOWHERE
+    while traceback is not None:
+        if _is_users(traceback.tb_frame.f_code.co_filename):
+            place = Place(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return place
+
+
+def _is_users(file: str) -> bool:
+    return not file.startswith((*_NOT_THE_USERS, "<frozen"))
