@@ -27,6 +27,10 @@ class DurationError(ConfigError, ValueError):
     """A text or number that is no duration."""
 
 
+class SizeError(ConfigError, ValueError):
+    """A text or number that is no size."""
+
+
 class PatternError(ConfigError, ValueError):
     """An event pattern with an unknown name, operator or shape; names the path in it."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from triphammer.config.secrets import Secrets
-from triphammer.config.settings import LoadedSettings
+from triphammer.config.loading import LoadedSettings
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.references import secret_names
 from triphammer.service.loading import load

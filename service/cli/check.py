@@ -10,7 +10,7 @@ import anyio
 import typer
 
 from triphammer.config.secrets import Secrets
-from triphammer.config.settings import load_settings
+from triphammer.config.loading import load_settings
 from triphammer.service.checking import Findings, check_project
 from triphammer.service.cli.options import AsJson, Config, reports_errors
 from triphammer.service.cli.output import print_json

@@ -11,7 +11,7 @@ import typer
 
 from triphammer.config.logging import configure_logging
 from triphammer.config.secrets import Secrets
-from triphammer.config.settings import LoadedSettings, load_settings
+from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.service.cli.options import Config, reports_errors
 from triphammer.service.daemon import Announcement, serve_until
 

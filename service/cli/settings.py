@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from triphammer.config.settings import effective, load_settings
+from triphammer.config.effective import effective
+from triphammer.config.loading import load_settings
 from triphammer.service.cli.options import AsJson, Config, reports_errors
 from triphammer.service.cli.output import print_json, print_table
 

@@ -1,0 +1,132 @@
+"""The settings tree: every section and key with its type and default.
+
+`config/default.toml` says the same to people; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from triphammer.config.durations import Duration
+from triphammer.config.sizes import Size
+
+MB = 1_000_000
+
+
+class Section(BaseModel):
+    """A section: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Server(Section):
+    """Where the daemon listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8420, ge=0, le=65535)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    drain: Duration = timedelta(seconds=30)
+
+
+class StoreSettings(Section):
+    """Where everything durable lives."""
+
+    data: Path = Path(".triphammer")
+
+
+class FlowSettings(Section):
+    """Where flow files are and how they are loaded."""
+
+    dir: Path = Path("flows")
+    path: tuple[Path, ...] = ()
+    reload: Literal["watch", "signal", "off"] = "watch"
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone; write it like Europe/Berlin") from None
+        return name
+
+
+class KafkaSettings(Section):
+    """The Kafka connection named `kafka`."""
+
+    bootstrap: str | None = None
+    group: str | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_password: SecretStr | None = None
+
+
+class Limits(Section):
+    """How much at once."""
+
+    active_runs: int = Field(1000, ge=1)
+    queued_runs: int = Field(100_000, ge=1)
+    runs_per_flow: int = Field(16, ge=1)
+    threads: int = Field(32, ge=1, le=1024)
+    body: Size = 10 * MB
+    log_lines: int = Field(10_000, ge=1)
+
+
+class OutboxSettings(Section):
+    """How outgoing messages are delivered."""
+
+    timeout: Duration = timedelta(seconds=30)
+    concurrency: int = Field(32, ge=1)
+    first_retry: Duration = timedelta(seconds=1)
+    retry_factor: float = Field(2.0, ge=1)
+    longest_retry: Duration = timedelta(hours=6)
+    give_up_after: Duration = timedelta(days=3)
+    allow_private: bool = True
+
+
+class SecretSettings(Section):
+    """Where secrets come from besides the environment."""
+
+    dir: Path | None = None
+
+
+class Retention(Section):
+    """How long what has ended is kept."""
+
+    payload: Duration = timedelta(days=30)
+    identities: Duration = timedelta(days=90)
+
+
+class LogSettings(Section):
+    """The daemon's own log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class Settings(Section):
+    """All settings. `connections` and `sensors` hold one table a name."""
+
+    server: Server = Server()
+    store: StoreSettings = StoreSettings()
+    flows: FlowSettings = FlowSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    limits: Limits = Limits()
+    outbox: OutboxSettings = OutboxSettings()
+    secrets: SecretSettings = SecretSettings()
+    connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    retention: Retention = Retention()
+    log: LogSettings = LogSettings()
+    sensors: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])

@@ -1,0 +1,1 @@
+"""The outbox: outgoing webhooks and Kafka messages, delivered until they are accepted."""
