@@ -20,8 +20,7 @@ def decode_json(body: bytes, what: str = "body") -> tuple[Any, bytes]:
 
     Raises `Rejected` 400 that names line, column and byte of the fault.
     """
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
+    body = body.removeprefix(_BOM)
     try:
         return msgspec.json.decode(body), body
     except JSON_FAULTS as error:

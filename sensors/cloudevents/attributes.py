@@ -87,9 +87,7 @@ class Attributes:
 
     def _extension(self, name: str, value: Any) -> Any:
         if name == "data" or _NAME.fullmatch(name) is None:
-            self.refuse(
-                f"invalid extension name {self._named(name)}: only a-z and 0-9 are allowed"
-            )
+            self.refuse(f"invalid extension name {self._named(name)}: only a-z and 0-9 are allowed")
         if isinstance(value, str):
             return self._clean(name, value)
         if not isinstance(value, int):

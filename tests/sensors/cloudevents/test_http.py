@@ -156,7 +156,8 @@ def test_what_is_no_cloudevent_is_told_how_to_become_one() -> None:
 
 
 def test_a_batch_keeps_its_order_and_may_be_empty() -> None:
-    events = from_http(BATCH, json.dumps([{**LEAST, "id": str(n)} for n in range(3)]).encode(), now=NOW)
+    body = json.dumps([{**LEAST, "id": str(n)} for n in range(3)]).encode()
+    events = from_http(BATCH, body, now=NOW)
     assert [e.id for e in events] == ["0", "1", "2"]
     assert from_http(BATCH, b"[]", now=NOW) == []
 
@@ -189,8 +190,14 @@ def test_an_event_survives_the_way_out_and_in(
 ) -> None:
     content_type = "application/octet-stream" if isinstance(data, bytes) else "application/json"
     event = new_event(
-        id=id, source=source, type=type, subject=subject, data=data, now=NOW,
-        extensions={"ext1": extension}, content_type=content_type,
+        id=id,
+        source=source,
+        type=type,
+        subject=subject,
+        data=data,
+        now=NOW,
+        extensions={"ext1": extension},
+        content_type=content_type,
     )
     headers, body = to_http(event, "binary" if binary else "structured")
     (back,) = from_http(headers, body, now=NOW)
@@ -199,25 +206,50 @@ def test_an_event_survives_the_way_out_and_in(
 
 
 MEMBER = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
     st.lists(st.integers(), max_size=2),
 )
-NAMES = st.sampled_from([*LEAST, "time", "subject", "data", "data_base64", "dataschema",
-                         "datacontenttype", "ext", "Ext", "a-b"]) | st.text(max_size=4)
+NAMES = st.sampled_from(
+    [
+        *LEAST,
+        "time",
+        "subject",
+        "data",
+        "data_base64",
+        "dataschema",
+        "datacontenttype",
+        "ext",
+        "Ext",
+        "a-b",
+    ]
+) | st.text(max_size=4)
 
 
 @given(
     st.lists(st.dictionaries(NAMES, MEMBER).map(lambda d: {**LEAST, **d}), max_size=3),
     st.sampled_from([STRUCTURED, BATCH]),
 )
-def test_any_json_gives_events_or_a_refusal(items: list[dict[str, Any]], mode: dict[str, str]) -> None:
+def test_any_json_gives_events_or_a_refusal(
+    items: list[dict[str, Any]], mode: dict[str, str]
+) -> None:
     body = json.dumps(items if mode is BATCH else (items or [{}])[0]).encode()
     check(mode, body)
 
 
 CONTENT_TYPES = st.sampled_from(
-    ["application/json", "text/plain; charset=utf-7", "text/plain; charset=x", "text/xml",
-     "application/cloudevents+json", "application/cloudevents-batch+json", "a/b; charset=utf-16"]
+    [
+        "application/json",
+        "text/plain; charset=utf-7",
+        "text/plain; charset=x",
+        "text/xml",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+        "a/b; charset=utf-16",
+    ]
 ) | st.text(max_size=12)
 
 
@@ -241,13 +273,17 @@ def test_deep_json_is_refused() -> None:
 
 
 def check(headers: dict[str, str], body: bytes) -> None:
-    try:
-        events = from_http(headers, body, now=NOW)
-    except Rejected as error:
-        assert error.status in (400, 415)
-        return
-    for event in events:
+    for event in accepted(headers, body):
         assert event.id
         assert event.source
         assert event.type
         msgspec.json.encode(event.data)
+
+
+def accepted(headers: dict[str, str], body: bytes) -> list[Event]:
+    try:
+        return from_http(headers, body, now=NOW)
+    except Rejected as error:
+        if error.status not in (400, 415):
+            raise
+        return []

@@ -1,0 +1,202 @@
+"""The timer sensor: turns the ticks of one schedule of one flow into events.
+
+Its position is the last tick that was fired (before the first one: when the timer was first
+started), stored in the transaction of the tick's event. So a tick fires once, and what fell
+into a stop is known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+
+import anyio
+from anyio.abc import TaskStatus
+
+from triphammer.config.source import SensorSpec
+from triphammer.sensors.codec import new_event
+from triphammer.sensors.contract import Emission, SensorContext
+from triphammer.sensors.errors import SourceError, StoreUnavailable
+from triphammer.sensors.event import Event
+from triphammer.sensors.timers.schedule import At, Cron, Every, Overdue, Schedule
+from triphammer.sensors.timers.source import TYPE, event_source, time_zone
+from triphammer.sensors.times import micros, rfc3339, utc
+
+POSITION = "last"
+BATCH = 100
+"""Ticks that are made up for in one transaction."""
+
+LOOK_SECONDS = 5.0
+"""How often `every` looks whether the clock was set back while it waits."""
+
+
+class TimerSensor:
+    """Fires the ticks of one schedule. `next_due` (microseconds UTC) is the tick it waits for."""
+
+    kind: ClassVar[str] = "timer"
+
+    def __init__(self, context: SensorContext) -> None:
+        self._context = context
+        self._options = context.spec.options
+        self._flow: str = self._options["flow"]
+        self._schedule = schedule_of(self._options["schedule"], context.settings.flows.timezone)
+        self._merged = 0
+        self.next_due: int | None = None
+
+    @classmethod
+    def merge(cls, specs: Sequence[SensorSpec]) -> SensorSpec:
+        """The one timer of a schedule. Raises SourceError where `missed=` and so on differ."""
+        first = specs[0]
+        for other in specs[1:]:
+            if other.options != first.options:
+                raise SourceError(
+                    f"flow {first.options['flow']!r} names the timer"
+                    f" {first.name.partition('/')[2]!r} twice with different options"
+                )
+        return first
+
+    @classmethod
+    def build(cls, context: SensorContext) -> Self:
+        return cls(context)
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Fire each tick when it is due, until cancelled."""
+        last = await self._begin()
+        self._context.ready(None)
+        task_status.started()
+        while True:
+            due = self.next_due = self._schedule.next_after(last)
+            if due is None:
+                await anyio.sleep_forever()
+            elif await self._wait(due, last):
+                last = await self._fire(due, last)
+            else:
+                last = self._context.clock.now()
+
+    async def _begin(self) -> int:
+        """The tick to go on from."""
+        now = self._context.clock.now()
+        stored = (await self._context.positions()).get(POSITION)
+        if stored is None:
+            return await self._anchor(now)
+        last = int(stored)
+        if isinstance(self._schedule, Every) and last > now:
+            return now
+        if self._options["missed"] != "none":
+            return last
+        overdue = self._schedule.newest(last, now)
+        if overdue is None:
+            return last
+        self._merged = overdue.count
+        return overdue.due
+
+    async def _anchor(self, now: int) -> int:
+        """A new schedule begins now: nothing before it is ever made up for."""
+        begin = now
+        if isinstance(self._schedule, Every) and self._options["schedule"]["now"]:
+            begin = now - self._schedule.period
+        await self._emit([], begin)
+        return begin
+
+    async def _wait(self, due: int, last: int) -> bool:
+        """Wait until `due` and its delay; False when the clock was set back behind `last`.
+
+        Only `every` begins anew then; `cron` and `at` stay quiet until the clock catches up.
+        """
+        clock, until = self._context.clock, due + self._delay(due)
+        anew = isinstance(self._schedule, Every)
+        while (now := clock.now()) < until:
+            if anew and now < last:
+                return False
+            with anyio.move_on_after(LOOK_SECONDS if anew else math.inf):
+                await clock.wait_until(until)
+        return True
+
+    async def _fire(self, due: int, last: int) -> int:
+        """Emit what is due; the last tick that was emitted.
+
+        Ticks are as late as the first of them: one whose own delay is not over yet waits.
+        """
+        until = max(due, self._context.clock.now() - self._delay(due))
+        if self._options["missed"] == "all":
+            return await self._fire_all(last, until)
+        newest = self._schedule.newest(last, until) or Overdue(due, 1)
+        self._merged += newest.count - 1
+        return await self._emit([self._event(newest.due, last)], newest.due)
+
+    async def _fire_all(self, last: int, until: int) -> int:
+        events: list[Event] = []
+        while len(events) < BATCH:
+            due = self._schedule.next_after(last)
+            if due is None or due > until:
+                break
+            events.append(self._event(due, last))
+            last = due
+        return await self._emit(events, last)
+
+    async def _emit(self, events: Sequence[Event], last: int) -> int:
+        """Store the events and the position; a store that is away delays them only."""
+        emission = Emission(events=events, positions={POSITION: str(last)})
+        while True:
+            try:
+                await self._context.emit(emission)
+            except StoreUnavailable as error:
+                self._context.ready(str(error))
+                await anyio.sleep(error.retry_after)
+            else:
+                break
+        self._context.ready(None)
+        if events:
+            self._merged = 0
+        return last
+
+    def _event(self, due: int, last: int) -> Event:
+        occurred = utc(due)
+        start = self._start(due, last)
+        return new_event(
+            id=f"{self._flow}@{rfc3339(occurred)}",
+            source=event_source(self._flow),
+            type=TYPE,
+            subject=self._flow,
+            time=occurred,
+            data={
+                "due": rfc3339(occurred),
+                "start": rfc3339(utc(start)),
+                "end": rfc3339(occurred),
+                "missed": self._merged,
+                "backfill": False,
+            },
+            now=self._context.clock.now(),
+        )
+
+    def _start(self, due: int, last: int) -> int:
+        """Where the tick's interval begins: at the last one fired, else at the previous due."""
+        if self._schedule.is_due(last):
+            return last
+        previous = self._schedule.previous(due)
+        return due if previous is None else previous
+
+    def _delay(self, due: int) -> int:
+        """The tick's own part of the jitter, the same after a restart."""
+        jitter: int = self._options["jitter"]
+        if not jitter:
+            return 0
+        digest = hashlib.sha256(f"{self._context.spec.name}@{due}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") % jitter
+
+
+def schedule_of(options: Mapping[str, Any], timezone: str) -> Schedule:
+    """The schedule that a timer's options describe; `timezone` where they name none."""
+    match options["kind"]:
+        case "every":
+            return Every(options["period"])
+        case "cron":
+            return Cron(options["expression"], time_zone(options["tz"] or timezone, "timezone"))
+        case _:
+            time = datetime.fromisoformat(options["time"])
+            zone = time_zone(timezone, "timezone")
+            aware = time if time.tzinfo is not None else time.replace(tzinfo=zone)
+            return At(micros(aware.astimezone(UTC)))
