@@ -74,8 +74,7 @@ def load_settings(
     ):
         _merge(merged, values)
         origins.update(places)
-    loaded = LoadedSettings(_validated(merged, origins), root, origins, dict(environ))
-    return loaded
+    return LoadedSettings(_validated(merged, origins), root, origins, dict(environ))
 
 
 def _file(start: Path, config: Path | None) -> Path | None:
@@ -147,7 +146,8 @@ def _leaves(values: Mapping[str, Any], above: Key = ()) -> Iterator[Key]:
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _leaves(cast("dict[str, Any]", value), (*above, key))
-        yield (*above, key)
+        else:
+            yield (*above, key)
 
 
 def _validated(merged: Mapping[str, Any], origins: Mapping[Key, str]) -> Settings:

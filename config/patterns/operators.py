@@ -1,0 +1,240 @@
+"""The operators of a leaf: each is made into a test of one value.
+
+Source of their meaning: Amazon EventBridge, "Comparison operators"; `regex` is our own.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address, ip_network
+from math import inf
+from typing import Any, cast
+
+from triphammer.config.errors import PatternError
+
+Test = Callable[[Any], bool]
+Place = str
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One member of a leaf's list: a test of a value, in words, and what an index may use.
+
+    `absent` is true for `{"exists": false}`, which holds when there is no value at all.
+    """
+
+    test: Test
+    words: str
+    exact: tuple[Any, ...] | None = None
+    prefix: str | None = None
+    interval: tuple[float, float] | None = None
+    absent: bool = False
+
+
+def alternative(member: Any, place: Place) -> Alternative:
+    """The test that one member of a leaf's list stands for. Raises `PatternError`."""
+    if not isinstance(member, Mapping):
+        return _exact(member, place)
+    table = cast("Mapping[str, Any]", member)
+    if len(table) != 1:
+        raise PatternError(f"{place}: an operator is a mapping with one name, got {sorted(table)}")
+    ((name, operand),) = table.items()
+    make = OPERATORS.get(name)
+    if make is None:
+        raise PatternError(
+            f"{place}: there is no operator {name!r}; known are {', '.join(OPERATORS)}"
+        )
+    return make(operand, f"{place}.{name}")
+
+
+def same(one: Any, other: Any) -> bool:
+    """JSON equality: true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other)
+
+
+def _is(expected: Any, value: Any) -> bool:
+    return same(value, expected)
+
+
+def _exact(expected: Any, place: Place) -> Alternative:
+    if expected is not None and not isinstance(expected, (str, int, float, bool)):
+        raise PatternError(f"{place}: {expected!r} is neither a value nor an operator")
+    return Alternative(partial(_is, expected), repr(expected), exact=(expected,))
+
+
+def _text(operand: Any, place: Place) -> str:
+    if not isinstance(operand, str):
+        raise PatternError(f"{place} takes text, got {operand!r}")
+    return operand
+
+
+def _affix(operand: Any, place: Place, *, end: bool) -> Alternative:
+    name = "suffix" if end else "prefix"
+    if isinstance(operand, Mapping):
+        table = cast("Mapping[str, Any]", operand)
+        if set(table) != {"equals-ignore-case"}:
+            raise PatternError(f"{place} takes text or equals-ignore-case, got {sorted(table)}")
+        folded = _text(table["equals-ignore-case"], place).casefold()
+        test = partial(_affix_folded, folded, end)
+        return Alternative(test, f"{name} {folded!r}, ignoring case")
+    text = _text(operand, place)
+    test = partial(_ends if end else _begins, text)
+    return Alternative(test, f"{name} {text!r}", prefix=None if end else text)
+
+
+def _begins(text: str, value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(text)
+
+
+def _ends(text: str, value: Any) -> bool:
+    return isinstance(value, str) and value.endswith(text)
+
+
+def _affix_folded(text: str, end: bool, value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    folded = value.casefold()
+    return folded.endswith(text) if end else folded.startswith(text)
+
+
+def _prefix(operand: Any, place: Place) -> Alternative:
+    return _affix(operand, place, end=False)
+
+
+def _suffix(operand: Any, place: Place) -> Alternative:
+    return _affix(operand, place, end=True)
+
+
+def _equals_folded(folded: str, value: Any) -> bool:
+    return isinstance(value, str) and value.casefold() == folded
+
+
+def _ignore_case(operand: Any, place: Place) -> Alternative:
+    text = _text(operand, place)
+    return Alternative(partial(_equals_folded, text.casefold()), f"{text!r}, ignoring case")
+
+
+def _none_of(tests: Sequence[Test], value: Any) -> bool:
+    return not any(test(value) for test in tests)
+
+
+NESTED = ("prefix", "suffix", "equals-ignore-case", "wildcard")
+
+
+def _anything_but(operand: Any, place: Place) -> Alternative:
+    if isinstance(operand, Mapping):
+        table = cast("Mapping[str, Any]", operand)
+        if len(table) != 1 or next(iter(table)) not in NESTED:
+            raise PatternError(f"{place} takes values or one of {', '.join(NESTED)}")
+        ((name, inner),) = table.items()
+        listed = cast("list[Any]", inner) if isinstance(inner, list) else [inner]
+        members = [OPERATORS[name](item, f"{place}.{name}") for item in listed]
+    else:
+        values = cast("list[Any]", operand) if isinstance(operand, list) else [operand]
+        members = [_exact(value, place) for value in values]
+    if not members:
+        raise PatternError(f"{place} is empty: it would hold for everything")
+    words = "anything but " + " or ".join(member.words for member in members)
+    return Alternative(partial(_none_of, [member.test for member in members]), words)
+
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _compare(parts: Sequence[tuple[Callable[[Any, Any], bool], float]], value: Any) -> bool:
+    return _number(value) and all(holds(value, bound) for holds, bound in parts)
+
+
+def _numeric(operand: Any, place: Place) -> Alternative:
+    listed = cast("list[Any]", operand) if isinstance(operand, list) else []
+    pairs = list(zip(listed[::2], listed[1::2], strict=False))
+    if len(listed) not in (2, 4) or not all(s in COMPARISONS and _number(n) for s, n in pairs):
+        raise PatternError(f'{place} takes ["<", 10] or [">", 0, "<=", 5], got {operand!r}')
+    parts = [(COMPARISONS[sign], number) for sign, number in pairs]
+    low = max((n for sign, n in pairs if sign in ("=", ">", ">=")), default=-inf)
+    high = min((n for sign, n in pairs if sign in ("=", "<", "<=")), default=inf)
+    words = " and ".join(f"{sign} {number}" for sign, number in pairs)
+    # A range that nothing can be in (low above high) has no interval to look up.
+    interval = (low, high) if low <= high else None
+    return Alternative(partial(_compare, parts), words, interval=interval)
+
+
+def _present(value: Any) -> bool:
+    return True
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+def _exists(operand: Any, place: Place) -> Alternative:
+    if not isinstance(operand, bool):
+        raise PatternError(f"{place} takes true or false, got {operand!r}")
+    if operand:
+        return Alternative(_present, "any value")
+    return Alternative(_never, "no value", absent=True)
+
+
+def _in_network(network: Any, value: Any) -> bool:
+    try:
+        return ip_address(value) in network
+    except ValueError:
+        return False
+
+
+def _cidr(operand: Any, place: Place) -> Alternative:
+    try:
+        network = ip_network(_text(operand, place), strict=False)
+    except ValueError as error:
+        raise PatternError(f"{place}: {error}") from None
+    return Alternative(partial(_in_network, network), f"an address in {operand}")
+
+
+def _matches(regex: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and regex.search(value) is not None
+
+
+def _wildcard(operand: Any, place: Place) -> Alternative:
+    text = _text(operand, place)
+    pieces = re.findall(r"\\[*\\]|\*+|[^*\\]+|\\", text)
+    body = "".join(".*" if p[0] == "*" else re.escape(p.removeprefix("\\") or p) for p in pieces)
+    regex = re.compile(rf"\A{body}\Z", re.DOTALL)
+    return Alternative(partial(_matches, regex), f"like {text!r}")
+
+
+def _regex(operand: Any, place: Place) -> Alternative:
+    text = _text(operand, place)
+    try:
+        regex = re.compile(text)
+    except re.error as error:
+        raise PatternError(f"{place}: {text!r} is no regular expression: {error}") from None
+    return Alternative(partial(_matches, regex), f"matching /{text}/")
+
+
+OPERATORS: Mapping[str, Callable[[Any, Place], Alternative]] = {
+    "prefix": _prefix,
+    "suffix": _suffix,
+    "equals-ignore-case": _ignore_case,
+    "anything-but": _anything_but,
+    "numeric": _numeric,
+    "exists": _exists,
+    "cidr": _cidr,
+    "wildcard": _wildcard,
+    "regex": _regex,
+}
