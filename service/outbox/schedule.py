@@ -75,6 +75,4 @@ def judge(
 
 
 def _dead(row: OutboxRow, attempts: int, reason: str, now: int) -> OutboxResult:
-    return OutboxResult(
-        id=row.message.id, state="dead", attempts=attempts, error=reason, at=now
-    )
+    return OutboxResult(id=row.message.id, state="dead", attempts=attempts, error=reason, at=now)

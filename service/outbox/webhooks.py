@@ -26,15 +26,12 @@ from triphammer.service.outbox.retry_after import retry_after
 SECRET_TARGET = "secret:"
 GONE = 410
 EXCERPT_BYTES = 200
-_ANSWERS_WITH_WAIT = (429, 503)
 
 
 class WebhookSender:
     """Delivers webhooks over one pool of connections; use it as a context manager."""
 
-    def __init__(
-        self, *, secrets: Secrets, clock: Clock, timeout: float, connections: int
-    ) -> None:
+    def __init__(self, *, secrets: Secrets, clock: Clock, timeout: float, connections: int) -> None:
         self._secrets = secrets
         self._clock = clock
         self._timeout = timeout
@@ -46,7 +43,11 @@ class WebhookSender:
             # must not go to whom it was not addressed.
             follow_redirects=False,
             limits=httpx.Limits(max_connections=connections),
-            headers={"user-agent": f"triphammer/{version('triphammer')}"},
+            headers={
+                "user-agent": f"triphammer/{version('triphammer')}",
+                # Only the beginning of an answer is ever read: it must not be packed.
+                "accept-encoding": "identity",
+            },
         )
 
     async def __aenter__(self) -> Self:
@@ -70,7 +71,9 @@ class WebhookSender:
             return Retry(str(error))
         except SensorError as error:
             return Retry(f"secret {message.secret}: {error}")
-        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        except UnicodeEncodeError:
+            return Dead("a header holds a character that HTTP headers cannot carry")
+        except httpx.InvalidURL as error:
             return self._misfit(message, str(error))
         if request.url.scheme not in ("http", "https") or not request.url.host:
             return self._misfit(message, "it must begin with http:// or https://")
@@ -126,10 +129,8 @@ class WebhookSender:
         reason = f"{reason}: {excerpt}" if excerpt else reason
         if response.status_code == GONE:
             return Dead(reason)
-        if response.status_code in _ANSWERS_WITH_WAIT:
-            asked = response.headers.get("retry-after")
-            return Retry(reason, retry_after(asked, self._clock.now()))
-        return Retry(reason)
+        asked = response.headers.get("retry-after")
+        return Retry(reason, retry_after(asked, self._clock.now()))
 
 
 async def _excerpt(response: httpx.Response) -> str:

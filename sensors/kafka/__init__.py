@@ -1,0 +1,1 @@
+"""Kafka topics as a source: records become events, with positions of our own."""

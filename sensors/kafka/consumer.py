@@ -1,0 +1,140 @@
+"""The library at arm's length: a group consumer with the few verbs that a session needs.
+
+The topics are subscribed to by a pattern. Asking a broker for the metadata of a topic that
+does not exist may create it; with a pattern the library asks for all topics, which never
+creates one, finds one that is created later, and notices one that was deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import anyio
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from triphammer.sensors.kafka.connection import KafkaConnection
+from triphammer.sensors.kafka.positions import Partition
+from triphammer.sensors.kafka.records import Record
+from triphammer.sensors.kafka.tuning import Tuning
+
+Revoked = Callable[[], Awaitable[None]]
+Assigned = Callable[[Sequence[Partition]], None]
+
+
+class GroupConsumer:
+    """One member of a consumer group. `start` and `stop` as the library; all on one loop."""
+
+    def __init__(
+        self, connection: KafkaConnection, *, group: str, topics: Iterable[str], tuning: Tuning
+    ) -> None:
+        self._topics = tuple(topics)
+        self._tuning = tuning
+        self._consumer: Any = AIOKafkaConsumer(
+            **connection.options,
+            client_id="triphammer",
+            group_id=group,
+            enable_auto_commit=False,
+            # With a reset policy the library goes on elsewhere with no more than a log line.
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            metadata_max_age_ms=tuning.metadata_age_ms,
+            max_poll_interval_ms=tuning.max_poll_interval_ms,
+            session_timeout_ms=tuning.session_timeout_ms,
+            rebalance_timeout_ms=tuning.rebalance_timeout_ms,
+            request_timeout_ms=tuning.request_timeout_ms,
+            heartbeat_interval_ms=tuning.session_timeout_ms // 4,
+        )
+
+    async def start(self, *, revoked: Revoked, assigned: Assigned) -> None:
+        """Join the group. `revoked` is awaited before partitions are given away, `assigned`
+        called when some came."""
+        pattern = "|".join(re.escape(topic) for topic in self._topics)
+        listener = _Listener(revoked, assigned)
+        self._consumer.subscribe(pattern=rf"(?:{pattern})\Z", listener=listener)
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Leave the group and close every connection."""
+        try:
+            await self._consumer.stop()
+        except BaseException:
+            # Stopped halfway (its coordinator had died, or we were cancelled) the library
+            # leaves its fetching and its connections open.
+            with anyio.CancelScope(shield=True):
+                await self._close_rest()
+            raise
+
+    async def _close_rest(self) -> None:
+        fetcher = self._consumer._fetcher  # noqa: SLF001 - there is no other way to close it
+        if fetcher is not None:
+            await fetcher.close()
+        await self._consumer._client.close()  # noqa: SLF001
+
+    async def poll(self, timeout: float) -> Mapping[Partition, Sequence[Record]]:
+        """The next records by partition, none after `timeout` seconds."""
+        batch: Mapping[Partition, Sequence[Record]] = await self._consumer.getmany(
+            timeout_ms=int(timeout * 1000), max_records=self._tuning.max_records
+        )
+        return batch
+
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions that are this member's now."""
+        return frozenset(self._consumer.assignment())
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Make `offset` the next one fetched, dropping what was fetched before."""
+        self._consumer.seek(TopicPartition(*partition), offset)
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch no more of those of `partitions` that are assigned."""
+        self._consumer.pause(*self._mine(partitions))
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch again from those of `partitions` that are assigned."""
+        self._consumer.resume(*self._mine(partitions))
+
+    def paused(self) -> frozenset[Partition]:
+        """The partitions that are not fetched from."""
+        return frozenset(self._consumer.paused())
+
+    async def commit(self, offsets: Mapping[Partition, int], mark: str) -> None:
+        """Commit next offsets of assigned partitions to the broker, each with our mark."""
+        mine = self._mine(offsets)
+        if mine:
+            await self._consumer.commit({tp: OffsetAndMetadata(offsets[tp], mark) for tp in mine})
+
+    async def limits(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
+        """The earliest offset and the end of each partition."""
+        wanted = [TopicPartition(*partition) for partition in partitions]
+        earliest = await self._consumer.beginning_offsets(wanted)
+        ends = await self._consumer.end_offsets(wanted)
+        return {tp: (earliest[tp], ends[tp]) for tp in wanted}
+
+    def missing_topics(self) -> list[str]:
+        """Topics that the cluster did not have when it was last asked."""
+        known = self._consumer.partitions_for_topic
+        return [topic for topic in self._topics if known(topic) is None]
+
+    def answered_at(self, partitions: Iterable[Partition]) -> Sequence[float]:
+        """When the broker last answered a fetch of each, in seconds since 1970; 0: never."""
+        mine = self._mine(partitions)
+        return [(self._consumer.last_poll_timestamp(tp) or 0) / 1000 for tp in mine]
+
+    def _mine(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        assigned = self._consumer.assignment()
+        return [TopicPartition(*partition) for partition in partitions if partition in assigned]
+
+
+class _Listener(ConsumerRebalanceListener):
+    def __init__(self, revoked: Revoked, assigned: Assigned) -> None:
+        self._revoked = revoked
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._revoked()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned(list(assigned))

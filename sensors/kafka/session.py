@@ -1,0 +1,254 @@
+"""One membership in the consumer group: positions decided, batches taken, offsets committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import anyio
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from triphammer.config.clock import Clock
+from triphammer.sensors.contract import Emission, SensorContext
+from triphammer.sensors.errors import Overloaded
+from triphammer.sensors.event import Event
+from triphammer.sensors.kafka.batch import Cursor, Taken, take_batch
+from triphammer.sensors.kafka.cluster import Cluster
+from triphammer.sensors.kafka.committer import Committer
+from triphammer.sensors.kafka.consumer import GroupConsumer
+from triphammer.sensors.kafka.findings import finding_event, finding_text
+from triphammer.sensors.kafka.options import KafkaOptions
+from triphammer.sensors.kafka.positions import (
+    Partition,
+    Position,
+    decode_position,
+    encode_position,
+    position_key,
+)
+from triphammer.sensors.kafka.records import Record, RecordReader, source_name
+from triphammer.sensors.kafka.start import MARK_PREFIX, Facts, Start, decide_start
+from triphammer.sensors.kafka.tuning import Tuning
+
+Batch = Mapping[Partition, Sequence[Record]]
+
+
+class Session:
+    """Reads the partitions that the group gives us, until cancelled or the library fails.
+
+    A partition is read only while it has a cursor. On assignment it is paused and noted in
+    `_undecided`; the poll loop, not the library's callback (which stops the heartbeat while
+    it runs), then asks where it stands and sets its cursor.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: SensorContext,
+        options: KafkaOptions,
+        group: str,
+        consumer: GroupConsumer,
+        cluster: Cluster,
+        tuning: Tuning,
+    ) -> None:
+        self._context = context
+        self._group = group
+        self._consumer = consumer
+        self._cluster = cluster
+        self._tuning = tuning
+        self._clock: Clock = context.clock
+        self._readers = {
+            topic: RecordReader(
+                cluster=cluster.id, topic=topic, connection=options.connection, value=kind
+            )
+            for topic, kind in options.topics.items()
+        }
+        self._cursors: dict[Partition, Cursor] = {}
+        # Partitions to decide about; True where the log was found to be another one.
+        self._undecided: dict[Partition, bool] = {}
+        self._generation = 0
+        self._asking = anyio.CancelScope()
+        self._idle = anyio.Event()
+        self._idle.set()
+        self.committer = Committer(self._commit, limit=tuning.commit_time, log=context.log)
+
+    async def run(self) -> None:
+        """Take in record after record."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.committer.run, name="kafka commits")
+            while True:
+                await self._turn()
+
+    def reading(self) -> Sequence[Partition]:
+        """The partitions that are being fetched from."""
+        paused = self._consumer.paused()
+        return [partition for partition in self._cursors if partition not in paused]
+
+    # --- what the group tells us; called by the library ---------------------------------
+
+    async def revoked(self) -> None:
+        """Finish and commit what was taken in, then give every partition away.
+
+        Bounded: an emission under back-pressure may take for ever. If it is stored later,
+        another member may take the same records in, under the same ids.
+        """
+        with anyio.move_on_after(self._tuning.flush_time):
+            await self._idle.wait()
+            await self.committer.flush()
+        self.committer.forget()
+        self._asking.cancel()
+        self._generation += 1
+        self._cursors.clear()
+        self._undecided.clear()
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """Partitions have come: hold them until it is decided where to begin."""
+        self._consumer.pause(partitions)
+        self._undecided.update(dict.fromkeys(partitions, False))
+
+    # --- the poll loop ------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        if self._undecided:
+            await self._decide()
+        batch = await self._poll(self._tuning.poll_time)
+        if batch:
+            await self._take(batch)
+
+    async def _poll(self, timeout: float) -> Batch:
+        try:
+            return await self._consumer.poll(timeout)
+        except OffsetOutOfRangeError as error:
+            self._undecide(error.args[0])
+        except NoOffsetForPartitionError as error:
+            # The library looked for a position before we had decided on one.
+            self._undecide([error.args[0]])
+        return {}
+
+    def _undecide(self, partitions: Sequence[Partition] | Mapping[Partition, int]) -> None:
+        mine = [partition for partition in partitions if partition in self._consumer.assigned()]
+        for partition in mine:
+            self._cursors.pop(partition, None)
+        self.assigned(mine)
+
+    async def _take(self, batch: Batch) -> None:
+        # No await before this line since the records were handed out: a rebalance waits.
+        self._idle = anyio.Event()
+        try:
+            taken = take_batch(batch, self._cursors, self._readers, self._clock.now())
+            generation = self._generation
+            if taken.moved:
+                await self._store(taken.events, taken.moved, taken)
+            if generation == self._generation:
+                self._advance(taken)
+        finally:
+            self._idle.set()
+
+    def _advance(self, taken: Taken) -> None:
+        for partition in taken.checked:
+            self._cursors[partition] = Cursor(self._cursors[partition].position)
+        for partition, position in taken.moved.items():
+            self._cursors[partition] = Cursor(position)
+        self.committer.offer({p: position.next for p, position in taken.moved.items()})
+        self._undecide(taken.replaced)
+        self._undecided.update(dict.fromkeys(taken.replaced, True))
+
+    # --- where to begin -----------------------------------------------------------------
+
+    async def _decide(self) -> None:
+        generation, undecided = self._generation, dict(self._undecided)
+        facts: Mapping[Partition, Facts] = {}
+        with anyio.CancelScope() as self._asking:
+            facts = await self._facts(undecided)
+        starts = {partition: decide_start(known) for partition, known in facts.items()}
+        await self._report(starts)
+        if generation != self._generation:
+            return
+        for partition, start in starts.items():
+            if self._undecided.pop(partition, None) is not None:
+                self._begin(partition, start, facts[partition])
+
+    def _begin(self, partition: Partition, start: Start, facts: Facts) -> None:
+        self._consumer.seek(partition, start.read_from)
+        self._cursors[partition] = Cursor(Position(start.offset), start.check)
+        self._consumer.resume([partition])
+        if facts.committed is None or facts.committed.offset != start.offset or start.findings:
+            self.committer.offer({partition: start.offset})
+
+    async def _facts(self, undecided: Mapping[Partition, bool]) -> dict[Partition, Facts]:
+        stored = await self._context.positions()
+        committed = await self._cluster.committed(self._group, undecided)
+        limits = await self._consumer.limits(undecided)
+        facts: dict[Partition, Facts] = {}
+        for partition, replaced in undecided.items():
+            text = stored.get(position_key(self._cluster.id, partition))
+            earliest, end = limits[partition]
+            facts[partition] = Facts(
+                earliest=earliest,
+                end=end,
+                stored=None if text is None else decode_position(text),
+                committed=committed.get(partition),
+                replaced=replaced,
+            )
+        return facts
+
+    async def _report(self, starts: Mapping[Partition, Start]) -> None:
+        """Store every finding as an event, together with the position that follows from it."""
+        events: list[Event] = []
+        moved: dict[Partition, Position] = {}
+        now = self._clock.now()
+        for partition, start in starts.items():
+            source = source_name(self._cluster.id, partition[0])
+            for finding in start.findings:
+                self._context.log.warning(finding_text(finding, partition))
+                events.append(
+                    finding_event(finding, partition, source=source, group=self._group, now=now)
+                )
+                moved[partition] = Position(start.offset)
+        if events:
+            await self._store(events, moved)
+
+    # --- storing, and staying in the group meanwhile ------------------------------------
+
+    async def _store(
+        self,
+        events: Sequence[Event],
+        moved: Mapping[Partition, Position],
+        taken: Taken | None = None,
+    ) -> None:
+        emission = Emission(
+            events=events,
+            positions={
+                position_key(self._cluster.id, partition): encode_position(position)
+                for partition, position in moved.items()
+            },
+            dead=() if taken is None else taken.dead,
+        )
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._stay, name="kafka keep-alive")
+            await self._until_stored(emission)
+            group.cancel_scope.cancel()
+        self._consumer.resume(self._cursors)
+
+    async def _until_stored(self, emission: Emission) -> None:
+        delay = self._tuning.first_backoff
+        while True:
+            try:
+                await self._context.emit(emission)
+            except Overloaded as error:
+                self._context.log.warning("records wait: %s", error)
+                await anyio.sleep(delay)
+                delay = min(delay * 2, self._tuning.max_backoff)
+            else:
+                return
+
+    async def _stay(self) -> None:
+        """Poll paused partitions while an emission waits: silence would cost the membership."""
+        if not self._context.congested():
+            await anyio.sleep(self._tuning.patience)
+        while True:
+            self._consumer.pause(self._consumer.assigned())
+            # Paused partitions hand nothing out; what was fetched is fetched again later.
+            await self._poll(0)
+            await anyio.sleep(self._tuning.keep_alive)
+
+    async def _commit(self, offsets: Mapping[Partition, int]) -> None:
+        await self._consumer.commit(offsets, f"{MARK_PREFIX}{self._context.folder_id}")
