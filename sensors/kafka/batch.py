@@ -36,7 +36,7 @@ class Taken:
 class Readers(Protocol):
     """The readers by topic."""
 
-    def __getitem__(self, topic: str) -> RecordReader: ...
+    def __getitem__(self, topic: str, /) -> RecordReader: ...
 
 
 def take_batch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,7 +45,7 @@ class Cluster:
 @asynccontextmanager
 async def open_cluster(
     connection: KafkaConnection, request_timeout_ms: int
-) -> AsyncIterator[Cluster]:
+) -> AsyncGenerator[Cluster]:
     """The cluster of `connection`. Raises the library's errors while it cannot be reached."""
     admin: Any = AIOKafkaAdminClient(
         **connection.options, client_id="triphammer", request_timeout_ms=request_timeout_ms

@@ -32,7 +32,8 @@ class GroupConsumer:
     ) -> None:
         self._topics = tuple(topics)
         self._tuning = tuning
-        self._consumer: Any = AIOKafkaConsumer(
+        consumer_type: Any = AIOKafkaConsumer
+        self._consumer: Any = consumer_type(
             **connection.options,
             client_id="triphammer",
             group_id=group,
@@ -133,8 +134,9 @@ class _Listener(ConsumerRebalanceListener):
         self._revoked = revoked
         self._assigned = assigned
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._revoked()
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Any:
+        # The library awaits what comes back, though its annotation does not say so.
+        return self._revoked()
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._assigned(list(assigned))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 import anyio
 import msgspec
@@ -105,7 +105,7 @@ class KafkaSensor:
             await parts.session.run()
 
     @asynccontextmanager
-    async def _joined(self, connection: KafkaConnection) -> AsyncIterator[_Joined]:
+    async def _joined(self, connection: KafkaConnection) -> AsyncGenerator[_Joined]:
         group = self._group(connection)
         async with open_cluster(connection, self._tuning.request_timeout_ms) as cluster:
             consumer = GroupConsumer(
@@ -147,8 +147,7 @@ class _Once:
             self._task_status.started()
 
 
-def _reason(errors: BaseExceptionGroup[BaseException]) -> str:
-    first: BaseException = errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return str(first) or type(first).__name__
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    return str(error) or type(error).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Courier:
 @asynccontextmanager
 async def open_courier(
     *, settings: Settings, secrets: Secrets, clock: Clock, log: logging.Logger
-) -> AsyncIterator[Courier]:
+) -> AsyncGenerator[Courier]:
     """A courier whose connections are open as long as the context."""
     timeout = settings.outbox.timeout.total_seconds()
     webhooks = WebhookSender(secrets=secrets, clock=clock, timeout=timeout, connections=POOL)

@@ -119,7 +119,8 @@ class _Line:
             return self._producer
 
     async def _open(self, connection: KafkaConnection) -> Any:
-        producer: Any = AIOKafkaProducer(
+        producer_type: Any = AIOKafkaProducer
+        producer: Any = producer_type(
             **connection.options,
             client_id="triphammer",
             acks="all",
