@@ -106,7 +106,7 @@ def _source(
     )
 
 
-def _duration(what: str, value: DurationLikeLike) -> timedelta:
+def _duration(what: str, value: DurationLike) -> timedelta:
     try:
         return parse_duration(value)
     except DurationError as error:
