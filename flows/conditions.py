@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from triphammer.config.errors import PatternError
+from triphammer.config.patterns import compile_pattern
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr, Scope, resolve
 from triphammer.flows.guards import Guarded
@@ -175,8 +176,6 @@ class EventMatches(Condition):
     __slots__ = ("_compiled", "_pattern")
 
     def __init__(self, pattern: Mapping[str, Any]) -> None:
-        from triphammer.config.patterns import compile_pattern
-
         self._pattern = pattern
         self._compiled = compile_pattern(pattern)
 
