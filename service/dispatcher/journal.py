@@ -58,7 +58,11 @@ class RunJournal:
 
     def post(self, changes: Sequence[RunChange], done: Done) -> None:
         """Commit `changes` with the next group and then call `done`; see `flows.journal`."""
-        units = [Progress(change=c, caused=tuple(self._caused(c))) for c in changes]
+        now, catalog = self._clock.now(), self._dispatcher.catalog.id
+        units = [
+            Progress(change=c, caused=tuple(self._caused(c, now)), catalog=catalog, at=now)
+            for c in changes
+        ]
         self._store.post(units, partial(self._committed, units, done))
 
     def _committed(
@@ -84,8 +88,7 @@ class RunJournal:
             self._dispatcher.accepted(unit.caused, outcome)
         return Posted(change)
 
-    def _caused(self, change: RunChange) -> Iterator[Decided]:
-        now = self._clock.now()
+    def _caused(self, change: RunChange, now: int) -> Iterator[Decided]:
         for request in change.starts:
             yield self._started(change, request, now)
         if change.state in ENDED:

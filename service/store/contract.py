@@ -80,6 +80,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     change: RunChange
     caused: tuple[Decided, ...] = ()
+    catalog: str | None = None
+    at: int = 0
 
 
 class Stale(msgspec.Struct, frozen=True):
@@ -131,13 +133,6 @@ class SetPaused(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class CancelQueued(msgspec.Struct, frozen=True, kw_only=True):
-    """End a run that no engine has started yet as `cancelled`. Outcome: bool, whether it did."""
-
-    run: str
-    at: int
-
-
 class ClaimRun(msgspec.Struct, frozen=True, kw_only=True):
     """Take a queued or unfinished run: epoch + 1. Outcome: its new epoch, None if ended."""
 
@@ -146,15 +141,7 @@ class ClaimRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Unit = (
-    Accept
-    | Progress
-    | OutboxResult
-    | ClaimMoved
-    | SaveVersion
-    | SaveCatalog
-    | SetPaused
-    | CancelQueued
-    | ClaimRun
+    Accept | Progress | OutboxResult | ClaimMoved | SaveVersion | SaveCatalog | SetPaused | ClaimRun
 )
 Outcome = tuple[Accepted, ...] | Stale | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""

@@ -1,0 +1,75 @@
+"""Content-addressed files: durable before any row names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from triphammer.service.errors import StoreError
+
+
+class FileArtifacts:
+    """Artifacts below a folder, as `ab/cdef...`; callable from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, content: bytes) -> str:
+        """Keep `content`; its SHA-256 in hex. File and folders are fsynced before it returns."""
+        digest = hashlib.sha256(content).hexdigest()
+        target = self._path(digest)
+        if target.exists():
+            return digest
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folder(self._folder)
+        with NamedTemporaryFile(dir=target.parent, prefix="new-", delete=False) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).rename(target)
+        _sync_folder(target.parent)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The content of `digest`. Raises `StoreError` when it is missing or damaged."""
+        try:
+            content = self._path(digest).read_bytes()
+        except OSError as error:
+            raise StoreError(f"artifact {digest} cannot be read: {error}") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise StoreError(f"artifact {digest} is damaged: its content has another hash")
+        return content
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest[:2] / digest[2:]
+
+
+class MemoryArtifacts:
+    """Artifacts for tests and local runs, gone with the process."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+
+    def put(self, content: bytes) -> str:
+        """Keep `content`; its SHA-256 in hex."""
+        digest = hashlib.sha256(content).hexdigest()
+        self._contents[digest] = content
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The content of `digest`."""
+        try:
+            return self._contents[digest]
+        except KeyError:
+            raise StoreError(f"artifact {digest} is not here") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

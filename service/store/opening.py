@@ -1,0 +1,105 @@
+"""Opens the stores: in a data folder for the daemon, in memory for tests and local runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from triphammer.flows.journal import Artifacts
+from triphammer.service.errors import StoreError
+from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
+from triphammer.service.store.lock import folder_lock
+from triphammer.service.store.logs import LogStore
+from triphammer.service.store.sqlite.connection import (
+    Connection,
+    file_log,
+    file_reader,
+    file_writer,
+    memory,
+)
+from triphammer.service.store.sqlite.migrations import migrate
+from triphammer.service.store.sqlite.readers import Readers
+from triphammer.service.store.sqlite.store import SqliteStore
+from triphammer.service.store.sqlite.writer import Writer
+
+READERS = 3
+DATABASE, LOGS, ARTIFACTS = "triphammer.db", "logs.db", "artifacts"
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The open stores of one data folder. `run` must run until `close` was called."""
+
+    store: SqliteStore
+    logs: LogStore
+    artifacts: Artifacts
+
+    def close(self) -> None:
+        """Let `run` end once all that has queued is written."""
+        self.store.close()
+        self.logs.close()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Write until closed."""
+        async with anyio.create_task_group() as group:
+            await group.start(self.store.run_writer)
+            await group.start(self.logs.run)
+            task_status.started()
+
+
+@asynccontextmanager
+async def open_folder(
+    folder: Path,
+    *,
+    failed: Callable[[Exception], None],
+    published: Callable[[str], None],
+) -> AsyncIterator[Opened]:
+    """The stores of `folder`, which is made if need be and locked.
+
+    Raises `FolderLocked`, `SchemaTooNew`, `StoreError`. `failed` is told of a commit of
+    unknown outcome, `published` of runs that have new log lines.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the data folder {folder} cannot be made: {error}") from error
+        stack.enter_context(folder_lock(folder))
+        database = folder / DATABASE
+        writer = await stack.enter_async_context(file_writer(database))
+        await writer.run(partial(migrate, name=str(database)))
+        readers = [await stack.enter_async_context(file_reader(database)) for _ in range(READERS)]
+        logs = await stack.enter_async_context(file_log(folder / LOGS))
+        artifacts = FileArtifacts(folder / ARTIFACTS)
+        yield await _opened(writer, readers, logs, artifacts, failed, published)
+
+
+@asynccontextmanager
+async def open_memory(
+    *,
+    failed: Callable[[Exception], None] = lambda _: None,
+    published: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Opened]:
+    """Stores in memory: the same code, no file and no thread."""
+    async with memory() as connection, memory() as logs:
+        await connection.run(partial(migrate, name="the store in memory"))
+        yield await _opened(connection, [connection], logs, MemoryArtifacts(), failed, published)
+
+
+async def _opened(
+    writer: Connection,
+    readers: list[Connection],
+    logs: Connection,
+    artifacts: Artifacts,
+    failed: Callable[[Exception], None],
+    published: Callable[[str], None],
+) -> Opened:
+    store = SqliteStore(Writer(writer, failed), Readers(readers))
+    lines = LogStore(logs, published)
+    await lines.prepare()
+    return Opened(store, lines, artifacts)

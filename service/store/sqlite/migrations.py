@@ -1,0 +1,36 @@
+"""Brings a database to this version's schema, one numbered file after the other."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from importlib.resources import files
+
+from triphammer.config.ids import new_id
+from triphammer.service.errors import SchemaTooNew
+from triphammer.service.store.sqlite.statements import PACKAGE, statements
+
+
+def migrations() -> Sequence[str]:
+    """The migrations in order: the n-th leads to schema version n."""
+    folder = files(PACKAGE) / "schema"
+    found = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=str)
+    return [item.read_text(encoding="utf-8") for item in found]
+
+
+def migrate(connection: sqlite3.Connection, name: str) -> None:
+    """Apply what is missing, each migration in one transaction with its version number.
+
+    Raises `SchemaTooNew`, leaving the database untouched, when it is ahead of this program.
+    """
+    steps = migrations()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(steps):
+        raise SchemaTooNew(
+            f"{name} has schema version {version}, this triphammer knows up to {len(steps)}: "
+            "install the newer triphammer that wrote it, or name another folder with --data"
+        )
+    for number, script in enumerate(steps[version:], start=version + 1):
+        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    # Made once: the same id for ever is what the default Kafka group is named after.
+    connection.execute(statements("writes.sql")["put_meta"], ("folder", new_id("cat")[4:]))

@@ -1,0 +1,42 @@
+"""A few read-only connections that take turns; every read is a short transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+
+from triphammer.service.store.sqlite.connection import Connection
+
+T = TypeVar("T")
+
+
+class Readers:
+    """Lends each read a connection; a read left open would let the log grow without bound."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._free = deque(connections)
+        self._slots = anyio.Semaphore(len(connections))
+
+    async def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows of one statement."""
+        return await self.run(partial(_rows, sql, values))
+
+    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """The value of `function` on a free connection."""
+        async with self._slots:
+            connection = self._free.popleft()
+            try:
+                return await connection.run(function)
+            finally:
+                self._free.append(connection)
+
+
+def _rows(sql: str, values: Sequence[Any], raw: sqlite3.Connection) -> list[sqlite3.Row]:
+    cursor = raw.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(sql, values).fetchall()

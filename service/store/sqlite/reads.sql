@@ -1,0 +1,102 @@
+-- Every statement that reads, named and described. Lists are newest first unless said.
+
+-- name: meta
+SELECT value FROM meta WHERE key = ?;
+
+-- name: positions
+SELECT key, value FROM positions WHERE sensor = ?;
+
+-- name: event
+SELECT e.*, coalesce(i.duplicates, 0) AS duplicates FROM events e
+LEFT JOIN identities i ON i.source = e.source AND i.id = e.id WHERE e.key = ?;
+
+-- name: event_key
+SELECT event FROM identities WHERE source = ? AND id = ?;
+
+-- name: dispositions
+SELECT subscription, flow, outcome, detail, run FROM dispositions WHERE event = ? ORDER BY seq;
+
+-- name: run
+SELECT * FROM runs WHERE id = ?;
+
+-- name: find
+-- Ids that begin with a text, of everything that has one.
+SELECT id FROM (SELECT id FROM runs WHERE id >= ?1 AND id < ?2 LIMIT 10)
+UNION ALL SELECT key FROM (SELECT key FROM events WHERE key >= ?1 AND key < ?2 LIMIT 10)
+UNION ALL SELECT id FROM (SELECT id FROM outbox WHERE id >= ?1 AND id < ?2 LIMIT 10)
+LIMIT 10;
+
+-- name: tasks
+-- In the order they were first written; after a name, if one is given.
+SELECT * FROM tasks
+WHERE run = (SELECT seq FROM runs WHERE id = ?1)
+  AND (?2 OR map IS NULL)
+  AND seq > coalesce(
+    (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?3), 0)
+ORDER BY seq LIMIT ?4;
+
+-- name: item_counts
+SELECT map, state, count(*) FROM tasks
+WHERE run = (SELECT seq FROM runs WHERE id = ?) AND map IS NOT NULL GROUP BY map, state;
+
+-- name: failed_attempts
+SELECT task, attempt, started_at, finished_at, error FROM attempts
+WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
+
+-- name: unfinished
+SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
+
+-- name: queued
+SELECT * FROM runs WHERE state = 'queued' AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: queued_of_flow
+SELECT * FROM runs WHERE state = 'queued' AND flow = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: queued_counts
+SELECT flow, count(*) FROM runs WHERE state = 'queued' GROUP BY flow;
+
+-- name: run_counts
+SELECT flow, state, count(*) FROM runs GROUP BY state, flow;
+
+-- name: paused
+SELECT flow FROM paused ORDER BY flow;
+
+-- name: flow_state
+SELECT key, value FROM flow_state WHERE flow = ?;
+
+-- name: outbox_due
+-- Oldest first. A message with a key waits for every earlier one of its target and key.
+SELECT * FROM outbox o
+WHERE state = 'pending' AND due_at <= ?1
+  AND (key IS NULL OR NOT EXISTS (
+    SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
+      AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')))
+ORDER BY seq LIMIT ?2;
+
+-- name: outbox_next_due
+SELECT min(due_at) FROM outbox o
+WHERE state = 'pending'
+  AND (key IS NULL OR NOT EXISTS (
+    SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
+      AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')));
+
+-- name: outbox_of_run
+SELECT * FROM outbox WHERE run = ? ORDER BY seq LIMIT ?;
+
+-- name: outbox
+SELECT * FROM outbox ORDER BY seq DESC LIMIT ?;
+
+-- name: outbox_counts
+SELECT state, count(*) FROM outbox GROUP BY state;
+
+-- name: claims_due
+SELECT event, claim, failed FROM claims WHERE state = 'due' ORDER BY seq LIMIT ?;
+
+-- name: version
+SELECT flow, version, file, sources, at FROM versions WHERE flow = ? AND version = ?;
+
+-- name: catalog
+SELECT body FROM catalogs WHERE id = ?;
+
+-- name: dead_records
+SELECT id, source, reason, payload, headers FROM dead_records ORDER BY seq DESC LIMIT ?;

@@ -1,0 +1,197 @@
+"""Rows of the tables to values and back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
+from triphammer.sensors.codec import decode_data, encode_data
+from triphammer.sensors.contract import Claim
+from triphammer.sensors.event import Event
+from triphammer.sensors.headers import NO_HEADERS, Headers
+from triphammer.sensors.times import EPOCH
+from triphammer.service.store.contract import EventRow, FailedAttempt, OutboxRow, RunRow
+
+Row = Sequence[Any]
+_MICROSECOND = timedelta(microseconds=1)
+_pack = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
+_encoded = msgspec.msgpack.Decoder(Encoded).decode
+_error = msgspec.msgpack.Decoder(ErrorInfo).decode
+_message = msgspec.msgpack.Decoder(OutMessage).decode
+_claim = msgspec.msgpack.Decoder(Claim).decode
+_strings = msgspec.json.Decoder(dict[str, str]).decode
+_mapping = msgspec.json.Decoder(dict[str, Any]).decode
+_names = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def packed(value: Any) -> bytes | None:
+    """A struct as it is stored; None stays None."""
+    return None if value is None else _pack(value)
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Names as JSON text."""
+    return _json(names).decode()
+
+
+def micros_of(moment: datetime) -> int:
+    """An aware time as microseconds since 1970."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def event_values(event: Event, catalog: str | None) -> tuple[Any, ...]:
+    """The parameters of `add_event`."""
+    kind, data = encode_data(event)
+    return (
+        event.key,
+        event.id,
+        event.source,
+        event.type,
+        event.subject,
+        micros_of(event.time),
+        micros_of(event.received_at),
+        event.content_type,
+        event.schema,
+        _json(dict(event.headers)) if event.headers else None,
+        _json(event.extensions) if event.extensions else None,
+        kind,
+        data,
+        catalog,
+    )
+
+
+def event_row(row: sqlite3.Row) -> EventRow:
+    """A row of `events`; a file that was moved is at its present place."""
+    data, raw = decode_data(row["data_kind"], row["data"])
+    if row["moved_to"] is not None and isinstance(data, dict):
+        data, raw = {**data, "path": row["moved_to"]}, None
+    event = Event(
+        key=row["key"],
+        id=row["id"],
+        source=row["source"],
+        type=row["type"],
+        subject=row["subject"],
+        time=EPOCH + timedelta(microseconds=row["time"]),
+        received_at=EPOCH + timedelta(microseconds=row["received_at"]),
+        data=data,
+        headers=NO_HEADERS if row["headers"] is None else Headers(_strings(row["headers"])),
+        extensions={} if row["extensions"] is None else _mapping(row["extensions"]),
+        content_type=row["content_type"],
+        schema=row["dataschema"],
+        raw=raw,
+    )
+    return EventRow(
+        seq=row["seq"], event=event, catalog=row["catalog"], duplicates=row["duplicates"]
+    )
+
+
+def run_row(row: sqlite3.Row) -> RunRow:
+    """A row of `runs`."""
+    return RunRow(
+        seq=row["seq"],
+        id=row["id"],
+        flow=row["flow"],
+        version=row["version"],
+        subscription=row["subscription"],
+        state=row["state"],
+        epoch=row["epoch"],
+        event=row["event"],
+        params=row["params"],
+        lineage=_names(row["lineage"]),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        result=None if row["result"] is None else _encoded(row["result"]),
+        error=None if row["error"] is None else _error(row["error"]),
+    )
+
+
+def run_values(seq: int, change: RunChange) -> tuple[Any, ...]:
+    """The parameters of `change_run`."""
+    return (
+        seq,
+        change.state,
+        change.started_at,
+        change.finished_at,
+        packed(change.result),
+        packed(change.error),
+    )
+
+
+def task_values(run: int, row: TaskRow) -> tuple[Any, ...]:
+    """The parameters of `put_task`. The items of a map are named `map[n]`."""
+    name = row.name
+    of = name[: name.rindex("[")] if name.endswith("]") and "[" in name else None
+    return (
+        run,
+        name,
+        of,
+        row.state,
+        row.attempt,
+        row.started_at,
+        row.finished_at,
+        row.due_at,
+        packed(row.result),
+        packed(row.error),
+        row.items,
+    )
+
+
+def task_row(row: sqlite3.Row) -> TaskRow:
+    """A row of `tasks`."""
+    return TaskRow(
+        name=row["name"],
+        state=row["state"],
+        attempt=row["attempt"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        due_at=row["due_at"],
+        result=None if row["result"] is None else _encoded(row["result"]),
+        error=None if row["error"] is None else _error(row["error"]),
+        items=row["items"],
+    )
+
+
+def failed_attempt(row: Row) -> FailedAttempt:
+    """A row of `attempts`."""
+    return FailedAttempt(row[0], row[1], row[2], row[3], _error(row[4]))
+
+
+def message_values(change: RunChange, message: OutMessage, at: int) -> tuple[Any, ...]:
+    """The parameters of `add_message`."""
+    return (
+        message.id,
+        change.run,
+        change.flow,
+        _pack(message),
+        message.target,
+        message.key,
+        at,
+        at,
+    )
+
+
+def outbox_row(row: sqlite3.Row) -> OutboxRow:
+    """A row of `outbox`."""
+    return OutboxRow(
+        seq=row["seq"],
+        message=_message(row["message"]),
+        run=row["run"],
+        flow=row["flow"],
+        state=row["state"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        due_at=row["due_at"],
+        error=row["error"],
+    )
+
+
+def claim(data: bytes) -> Claim:
+    """A stored claim."""
+    return _claim(data)

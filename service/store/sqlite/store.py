@@ -1,0 +1,177 @@
+"""The store: the writer and the named reads behind one contract."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from anyio.abc import TaskStatus
+
+from triphammer.flows.journal import TaskRow
+from triphammer.sensors.contract import DeadRecord
+from triphammer.service.store.contract import (
+    Disposition,
+    DueClaim,
+    EventRow,
+    FailedAttempt,
+    OutboxRow,
+    Outcome,
+    Page,
+    RunRow,
+    Unit,
+    VersionRow,
+)
+from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.pages import event_page, run_page
+from triphammer.service.store.sqlite.readers import Readers
+from triphammer.service.store.sqlite.statements import statements
+from triphammer.service.store.sqlite.writer import Writer
+
+LAST_TEXT = "\U0010ffff"
+
+
+class SqliteStore:
+    """See `service.store.contract.Store`. `run` must run for anything to be committed."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._sql = statements("reads.sql")
+
+    async def run_writer(self, *, task_status: TaskStatus[None]) -> None:
+        """Commit until cancelled or closed."""
+        await self._writer.run(task_status=task_status)
+
+    def close(self) -> None:
+        """End `run_writer` once everything that has queued is committed."""
+        self._writer.close()
+
+    async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
+        return await self._writer.commit(units)
+
+    def post(self, units: Sequence[Unit], done: Callable[[Sequence[Outcome]], None]) -> None:
+        self._writer.post(units, done)
+
+    async def positions(self, sensor: str) -> Mapping[str, str]:
+        found = await self._readers.rows(self._sql["positions"], sensor)
+        return {row["key"]: row["value"] for row in found}
+
+    async def event(self, key: str) -> EventRow | None:
+        found = await self._readers.rows(self._sql["event"], key)
+        return rows.event_row(found[0]) if found else None
+
+    async def event_by_id(self, source: str, id: str) -> EventRow | None:
+        found = await self._readers.rows(self._sql["event_key"], source, id)
+        return await self.event(found[0]["event"]) if found else None
+
+    async def events(self, page: Page) -> Sequence[EventRow]:
+        sql, values = event_page(page)
+        return [rows.event_row(row) for row in await self._readers.rows(sql, *values)]
+
+    async def dispositions(self, event: str) -> Sequence[Disposition]:
+        found = await self._readers.rows(self._sql["dispositions"], event)
+        return [Disposition(*row) for row in found]
+
+    async def run(self, id: str) -> RunRow | None:
+        found = await self._readers.rows(self._sql["run"], id)
+        return rows.run_row(found[0]) if found else None
+
+    async def runs(self, page: Page) -> Sequence[RunRow]:
+        sql, values = run_page(page)
+        return [rows.run_row(row) for row in await self._readers.rows(sql, *values)]
+
+    async def find(self, prefix: str) -> Sequence[str]:
+        found = await self._readers.rows(self._sql["find"], prefix, prefix + LAST_TEXT)
+        return [row[0] for row in found]
+
+    async def tasks(
+        self, run: str, *, after: str | None = None, limit: int | None = None, items: bool = True
+    ) -> Sequence[TaskRow]:
+        most = -1 if limit is None else limit
+        found = await self._readers.rows(self._sql["tasks"], run, items, after, most)
+        return [rows.task_row(row) for row in found]
+
+    async def item_counts(self, run: str) -> Mapping[str, Mapping[str, int]]:
+        return _nested(await self._readers.rows(self._sql["item_counts"], run))
+
+    async def failed_attempts(self, run: str) -> Sequence[FailedAttempt]:
+        found = await self._readers.rows(self._sql["failed_attempts"], run)
+        return [rows.failed_attempt(row) for row in found]
+
+    async def unfinished(self) -> Sequence[RunRow]:
+        return [rows.run_row(row) for row in await self._readers.rows(self._sql["unfinished"])]
+
+    async def queued(
+        self, *, flow: str | None = None, after: int = 0, limit: int = 100
+    ) -> Sequence[RunRow]:
+        if flow is None:
+            found = await self._readers.rows(self._sql["queued"], after, limit)
+        else:
+            found = await self._readers.rows(self._sql["queued_of_flow"], flow, after, limit)
+        return [rows.run_row(row) for row in found]
+
+    async def queued_counts(self) -> Mapping[str, int]:
+        return dict(map(tuple, await self._readers.rows(self._sql["queued_counts"])))
+
+    async def run_counts(self) -> Mapping[str, Mapping[str, int]]:
+        return _nested(await self._readers.rows(self._sql["run_counts"]))
+
+    async def paused(self) -> Sequence[str]:
+        return [row["flow"] for row in await self._readers.rows(self._sql["paused"])]
+
+    async def flow_state(self, flow: str) -> Mapping[str, bytes]:
+        return dict(map(tuple, await self._readers.rows(self._sql["flow_state"], flow)))
+
+    async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
+        found = await self._readers.rows(self._sql["outbox_due"], now, limit)
+        return [rows.outbox_row(row) for row in found]
+
+    async def outbox_next_due(self) -> int | None:
+        found = await self._readers.rows(self._sql["outbox_next_due"])
+        due: int | None = found[0][0]
+        return due
+
+    async def outbox(self, *, run: str | None = None, limit: int = 100) -> Sequence[OutboxRow]:
+        if run is None:
+            found = await self._readers.rows(self._sql["outbox"], limit)
+        else:
+            found = await self._readers.rows(self._sql["outbox_of_run"], run, limit)
+        return [rows.outbox_row(row) for row in found]
+
+    async def outbox_counts(self) -> Mapping[str, int]:
+        return dict(map(tuple, await self._readers.rows(self._sql["outbox_counts"])))
+
+    async def claims_due(self, limit: int) -> Sequence[DueClaim]:
+        found = await self._readers.rows(self._sql["claims_due"], limit)
+        return [DueClaim(row[0], rows.claim(row[1]), bool(row[2])) for row in found]
+
+    async def version(self, flow: str, version: str) -> VersionRow | None:
+        found = await self._readers.rows(self._sql["version"], flow, version)
+        if not found:
+            return None
+        row = found[0]
+        sources = msgspec.json.decode(row["sources"], type=dict[str, str])
+        return VersionRow(
+            flow=flow, version=version, file=row["file"], sources=sources, at=row["at"]
+        )
+
+    async def catalog(self, id: str) -> bytes | None:
+        found = await self._readers.rows(self._sql["catalog"], id)
+        return bytes(found[0]["body"]) if found else None
+
+    async def dead_records(self, limit: int = 100) -> Sequence[DeadRecord]:
+        found = await self._readers.rows(self._sql["dead_records"], limit)
+        decode = msgspec.json.Decoder(dict[str, str]).decode
+        return [DeadRecord(r[0], r[1], r[2], r[3], decode(r[4])) for r in found]
+
+    async def folder_id(self) -> str:
+        found = await self._readers.rows(self._sql["meta"], "folder")
+        return str(found[0]["value"])
+
+
+def _nested(found: Sequence[Sequence[object]]) -> dict[str, dict[str, int]]:
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for outer, inner, count in found:
+        counts[str(outer)][str(inner)] = int(str(count))
+    return dict(counts)

@@ -1,0 +1,160 @@
+"""Group commit: one transaction for whatever units have queued, each in a savepoint."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.store.contract import Outcome, Unit
+from triphammer.service.store.sqlite.apply import Applier
+from triphammer.service.store.sqlite.connection import Connection
+
+GROUP = 1000
+"""Units a transaction at most: more would only make the first of them wait."""
+QUEUE = 20_000
+"""Units that may wait before `commit` itself has to."""
+
+Done = Callable[[Sequence[Outcome]], None]
+
+
+class _Batch(msgspec.Struct):
+    units: Sequence[Unit]
+    done: Done
+
+
+class Writer:
+    """The only one that writes. After an error of unknown outcome it commits nothing more.
+
+    `failed` is called once with the reason; the daemon then closes the store and opens it
+    again: the kernel may have dropped pages that it could not write, so that a second fsync
+    proves nothing.
+    """
+
+    def __init__(self, connection: Connection, failed: Callable[[Exception], None]) -> None:
+        self._connection = connection
+        self._applier = Applier()
+        self._queue: deque[_Batch] = deque()
+        self._size = 0
+        self._wake = anyio.Event()
+        self._room = anyio.Event()
+        self._failed = failed
+        self._error: Exception | None = None
+        self._closing = False
+
+    async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
+        """Wait for room, then for the commit. Raises `StoreUnavailable`."""
+        if not units:
+            return ()
+        while self._size >= QUEUE and self._error is None:
+            await self._room.wait()
+        ready = anyio.Event()
+        outcomes: list[Outcome] = []
+
+        def done(given: Sequence[Outcome]) -> None:
+            outcomes.extend(given)
+            ready.set()
+
+        self.post(units, done)
+        await ready.wait()
+        if self._error is not None and isinstance(outcomes[0], StoreUnavailable):
+            raise outcomes[0]
+        return outcomes
+
+    def post(self, units: Sequence[Unit], done: Done) -> None:
+        """Queue `units`; `done` gets their outcomes after the commit."""
+        if self._error is not None:
+            done([_unavailable(self._error)] * len(units))
+            return
+        self._queue.append(_Batch(units, done))
+        self._size += len(units)
+        self._wake.set()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Commit groups until cancelled or closed."""
+        task_status.started()
+        while True:
+            if not self._queue:
+                if self._closing:
+                    return
+                self._wake = anyio.Event()
+                await self._wake.wait()
+                continue
+            await self._commit_group(self._take())
+
+    def close(self) -> None:
+        """End `run` once everything that has queued is committed."""
+        self._closing = True
+        self._wake.set()
+
+    def _take(self) -> list[_Batch]:
+        group = [self._queue.popleft()]
+        size = len(group[0].units)
+        while self._queue and size + len(self._queue[0].units) <= GROUP:
+            group.append(self._queue.popleft())
+            size += len(group[-1].units)
+        self._size -= size
+        self._room.set()
+        self._room = anyio.Event()
+        return group
+
+    async def _commit_group(self, group: Sequence[_Batch]) -> None:
+        units = [batch.units for batch in group]
+        # The transaction runs to its end on its thread whatever happens here: a cancellation
+        # in between must not leave acknowledgements undecided.
+        with anyio.CancelScope(shield=True):
+            try:
+                outcomes = await self._connection.run(partial(_group, self._applier, units))
+            except sqlite3.Error as error:
+                self._give_up(error, group)
+                return
+        for batch, given in zip(group, outcomes, strict=True):
+            batch.done(given)
+
+    def _give_up(self, error: Exception, group: Sequence[_Batch]) -> None:
+        self._error = error
+        waiting = [*group, *self._queue]
+        self._queue.clear()
+        self._size = 0
+        self._room.set()
+        self._failed(error)
+        for batch in waiting:
+            batch.done([_unavailable(error)] * len(batch.units))
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(f"the store cannot commit: {error}")
+
+
+def _group(
+    applier: Applier, batches: Sequence[Sequence[Unit]], raw: sqlite3.Connection
+) -> list[list[Outcome]]:
+    """One transaction. Raises `sqlite3.Error` when it is not known to have committed."""
+    raw.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [[_one(applier, raw, unit) for unit in units] for units in batches]
+        raw.execute("COMMIT")
+    except BaseException:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _one(applier: Applier, raw: sqlite3.Connection, unit: Unit) -> Outcome:
+    """One unit in its savepoint: what is wrong with it harms no other of its group."""
+    raw.execute("SAVEPOINT unit")
+    try:
+        outcome = applier.apply(raw, unit)
+    except (sqlite3.IntegrityError, sqlite3.DataError, TypeError, ValueError, OverflowError) as e:
+        raw.execute("ROLLBACK TO unit")
+        raw.execute("RELEASE unit")
+        return e
+    raw.execute("RELEASE unit")
+    return outcome

@@ -1,0 +1,130 @@
+-- Every statement that changes something, named and described.
+
+-- name: add_identity
+-- Claims (source, id); changes nothing when it is known.
+INSERT INTO identities (source, id, event, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?4)
+ON CONFLICT (source, id) DO NOTHING;
+
+-- name: count_duplicate
+-- The identity came again; returns the event it belongs to.
+UPDATE identities SET duplicates = duplicates + 1, last_at = ?3
+WHERE source = ?1 AND id = ?2 RETURNING event;
+
+-- name: add_event
+INSERT INTO events (
+  key, id, source, type, subject, time, received_at, content_type, dataschema,
+  headers, extensions, data_kind, data, catalog
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_disposition
+INSERT INTO dispositions (event, subscription, flow, outcome, detail, run)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: add_run
+INSERT INTO runs (id, flow, version, subscription, state, event, params, lineage, created_at)
+VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?);
+
+-- name: add_claim
+INSERT INTO claims (event, claim, state) VALUES (?, ?, 'open');
+
+-- name: put_position
+INSERT INTO positions (sensor, key, value) VALUES (?, ?, ?)
+ON CONFLICT (sensor, key) DO UPDATE SET value = excluded.value;
+
+-- name: drop_position
+DELETE FROM positions WHERE sensor = ? AND key = ?;
+
+-- name: add_dead_record
+INSERT INTO dead_records (source, id, reason, payload, headers, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (source, id) DO NOTHING;
+
+-- name: fence
+-- The run a change is for, if its epoch is the current one and it has not ended.
+SELECT seq, event FROM runs
+WHERE id = ? AND epoch = ? AND state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded');
+
+-- name: change_run
+-- Null leaves a column as it is.
+UPDATE runs SET
+  state = coalesce(?2, state),
+  started_at = coalesce(started_at, ?3),
+  finished_at = coalesce(?4, finished_at),
+  result = coalesce(?5, result),
+  error = coalesce(?6, error)
+WHERE seq = ?1;
+
+-- name: put_task
+INSERT INTO tasks (
+  run, name, map, state, attempt, started_at, finished_at, due_at, result, error, items
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run, name) DO UPDATE SET
+  state = excluded.state, attempt = excluded.attempt, started_at = excluded.started_at,
+  finished_at = excluded.finished_at, due_at = excluded.due_at, result = excluded.result,
+  error = excluded.error, items = coalesce(excluded.items, items);
+
+-- name: add_attempt
+INSERT INTO attempts (run, task, attempt, started_at, finished_at, error)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: add_message
+-- The id is stable: a message that was committed before is not sent a second time.
+INSERT INTO outbox (id, run, flow, message, target, key, state, created_at, due_at)
+VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: put_state
+INSERT INTO flow_state (flow, key, value) VALUES (?, ?, ?)
+ON CONFLICT (flow, key) DO UPDATE SET value = excluded.value;
+
+-- name: drop_state
+DELETE FROM flow_state WHERE flow = ? AND key = ?;
+
+-- name: runs_of_event
+SELECT id FROM runs WHERE event = ? ORDER BY seq;
+
+-- name: has_claim
+SELECT 1 FROM claims WHERE event = ? AND state = 'open';
+
+-- name: unfinished_of_event
+-- How many runs of an event have not ended, and how many have failed.
+SELECT
+  count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')),
+  count(*) FILTER (WHERE state = 'failed')
+FROM runs WHERE event = ?;
+
+-- name: claim_due
+UPDATE claims SET state = 'due', failed = ?2 WHERE event = ?1 AND state = 'open';
+
+-- name: drop_claim
+DELETE FROM claims WHERE event = ?;
+
+-- name: event_moved
+UPDATE events SET moved_to = ?2 WHERE key = ?1;
+
+-- name: message_result
+UPDATE outbox SET
+  state = ?2, attempts = ?3, due_at = coalesce(?4, due_at), error = ?5,
+  delivered_at = CASE WHEN ?2 = 'delivered' THEN ?6 END
+WHERE id = ?1 AND state = 'pending';
+
+-- name: add_version
+INSERT INTO versions (flow, version, file, sources, at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (flow, version) DO NOTHING;
+
+-- name: add_catalog
+INSERT INTO catalogs (id, body, at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING;
+
+-- name: pause_flow
+INSERT INTO paused (flow, at) VALUES (?, ?) ON CONFLICT (flow) DO NOTHING;
+
+-- name: resume_flow
+DELETE FROM paused WHERE flow = ?;
+
+-- name: claim_run
+-- Takes a run that has not ended: whoever held it before is fenced off.
+UPDATE runs SET epoch = epoch + 1, owner = ?2
+WHERE id = ?1 AND state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
+RETURNING epoch;
+
+-- name: put_meta
+INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
