@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from tests.service.outbox.ledger import (
+    UNAVAILABLE,
+    Ledger,
+    ManualClock,
+    make_worker,
+    outbox_settings,
+    webhook,
+)
+from tests.support.receiver import Answer, Delivery, Receiver, open_receiver
+from triphammer.config.settings import Settings
+from triphammer.flows.journal import OutMessage
+from triphammer.service.outbox import worker as worker_module
+from triphammer.service.outbox.worker import OutboxWorker
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def receiver() -> AsyncGenerator[Receiver]:
+    async with open_receiver() as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def running(worker: OutboxWorker) -> AsyncGenerator[None]:
+    async with anyio.create_task_group() as group:
+        await group.start(worker.run)
+        yield
+        group.cancel_scope.cancel()
+
+
+async def test_what_is_due_is_delivered_and_stored(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    async with running(worker):
+        ledger.add(webhook("msg_1", receiver.url))
+        worker.notify()
+        row = await ledger.settled("msg_1")
+    assert (row.state, row.attempts, row.error) == ("delivered", 1, None)
+    assert worker.counts == {"delivered": 1}
+
+
+async def test_a_failure_is_tried_again_under_the_same_id(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    receiver.answers.extend([Answer(500), Answer(500)])
+    ledger.add(webhook("msg_1", receiver.url))
+    async with running(worker):
+        for attempt in (1, 2):
+            row = await ledger.attempted("msg_1", attempt)
+            assert row.error == "127.0.0.1 answered 500"
+            assert worker.troubles() == {receiver.url: "127.0.0.1 answered 500"}
+            clock.step(10)
+            worker.notify()
+        row = await ledger.settled("msg_1")
+    assert (row.state, row.attempts) == ("delivered", 3)
+    assert [d.id for d in receiver.deliveries] == ["msg_1"] * 3
+    assert worker.troubles() == {}
+    assert worker.counts == {"failed": 2, "delivered": 1}
+
+
+async def test_retry_after_puts_it_off(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    receiver.answers.append(Answer(429, {"Retry-After": "600"}))
+    ledger.add(webhook("msg_1", receiver.url))
+    async with running(worker):
+        row = await ledger.attempted("msg_1")
+    assert row.due_at == clock.now() + 600_000_000
+
+
+async def test_gone_is_a_dead_letter_that_parks_its_key(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    receiver.answers.append(Answer(410))
+    ledger.add(webhook("msg_1", receiver.url, key="a"))
+    async with running(worker):
+        assert (await ledger.settled("msg_1")).state == "dead"
+        ledger.add(webhook("msg_2", receiver.url, key="a"), webhook("msg_3", receiver.url, key="b"))
+        worker.notify()
+        await ledger.settled("msg_3")
+    assert ledger.rows["msg_2"].state == "pending"
+
+
+async def test_one_key_is_delivered_in_commit_order(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    failed: set[str] = set()
+
+    def flaky(delivery: Delivery) -> Answer:
+        if delivery.id in failed:
+            return Answer()
+        failed.add(delivery.id)
+        return Answer(500)
+
+    receiver.always = flaky
+    messages = [webhook(f"msg_{n}", receiver.url, key=f"k{n % 2}") for n in range(10)]
+    ledger.add(*messages)
+    async with running(worker):
+        for message in messages:
+            await ledger.attempted(message.id)
+            clock.step(60)
+            worker.notify()
+            await ledger.settled(message.id)
+    for key in ("k0", "k1"):
+        arrived = [d.id for d in receiver.deliveries if int(d.id[4:]) % 2 == int(key[1:])]
+        assert arrived == sorted(arrived)
+
+
+async def test_a_dead_target_delays_nobody_else(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    settings = Settings(outbox=outbox_settings(timeout=600, concurrency=4))
+    worker = make_worker(ledger, clock, settings=settings)
+    hold = anyio.Event()
+    async with open_receiver() as dead:
+        dead.always = lambda _: Answer(hold=hold)
+        # More than a window of them: the live target's row is not even seen at first.
+        crowd = worker_module.WINDOW + 100
+        ledger.add(*(webhook(f"msg_d{n}", dead.url) for n in range(crowd)))
+        ledger.add(webhook("msg_live", receiver.url))
+        async with running(worker):
+            assert (await ledger.settled("msg_live")).state == "delivered"
+            assert len(await dead.wait_for(4)) == 4
+            assert not any(result.id.startswith("msg_d") and result.attempts for result in ledger.results)
+            clock.step(100)
+            hold.set()
+            worker.notify()
+            while any(row.state == "pending" for row in ledger.rows.values()):
+                seen = len(ledger.results)
+                await ledger.wait_until(lambda seen=seen: len(ledger.results) > seen)
+                clock.step(1)
+                worker.notify()
+    assert len(dead.deliveries) == crowd
+
+
+async def test_draining_lets_deliveries_end_and_starts_none(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    hold = anyio.Event()
+    receiver.always = lambda _: Answer(hold=hold)
+    ledger.add(*(webhook(f"msg_{n}", receiver.url) for n in range(6)))
+    async with running(worker), anyio.create_task_group() as group:
+        await receiver.wait_for(4)
+        assert await worker.drain(0) == 4
+        group.start_soon(worker.drain, 60)
+        hold.set()
+    states = [row.state for row in ledger.rows.values()]
+    assert sorted(states) == ["delivered"] * 4 + ["pending"] * 2
+    assert len(receiver.deliveries) == 4
+
+
+async def test_what_was_cut_off_stays_pending(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    receiver.answers.append(Answer(hold=anyio.Event()))
+    ledger.add(webhook("msg_1", receiver.url))
+    async with running(make_worker(ledger, clock)):
+        await receiver.wait_for(1)
+    assert (ledger.rows["msg_1"].state, ledger.rows["msg_1"].attempts) == ("pending", 0)
+    async with running(make_worker(ledger, clock)):
+        assert (await ledger.settled("msg_1")).state == "delivered"
+
+
+async def test_a_result_waits_for_the_store(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "STORE_RETRY_SECONDS", 0.0)
+    ledger, clock = Ledger(), ManualClock()
+    ledger.add(webhook("msg_1", receiver.url))
+    ledger.failures.extend([UNAVAILABLE, UNAVAILABLE])
+    async with running(make_worker(ledger, clock)):
+        row = await ledger.settled("msg_1")
+    assert (row.state, row.attempts) == ("delivered", 1)
+    assert len(receiver.deliveries) == 1, "the store's trouble must not send it again"
+
+
+async def test_kafka_without_a_broker_stays_pending_and_says_why(receiver: Receiver) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    message = OutMessage(id="msg_k", kind="kafka", target="orders", body=b"{}")
+    ledger.add(message, webhook("msg_1", receiver.url))
+    async with running(worker):
+        row = await ledger.attempted("msg_k")
+        await ledger.settled("msg_1")
+    assert row.error == "no Kafka broker configured ([kafka] bootstrap)"
+    assert worker.troubles() == {"kafka kafka": row.error}
+
+
+async def test_an_unknown_kind_is_dead() -> None:
+    ledger, clock = Ledger(), ManualClock()
+    ledger.add(OutMessage(id="msg_1", kind="pigeon", target="x", body=None))
+    async with running(make_worker(ledger, clock)):
+        assert (await ledger.settled("msg_1")).state == "dead"
