@@ -42,7 +42,8 @@ def media_type(content_type: str) -> MediaType:
     message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
     pairs = message.get_params(failobj=[], unquote=True)
     name = pairs[0][0].lower() if pairs else ""
-    plain = {name.lower(): value for name, value in pairs[1:] if isinstance(value, str)}
+    # A parameter in the extended form of RFC 2231 comes as a tuple, whatever its type says.
+    plain = {name.lower(): str(value) for name, value in pairs[1:] if type(value) is str}
     return MediaType(name if "/" in name else BINARY, plain)
 
 

@@ -46,7 +46,7 @@ def sensor(*, every: DurationLike, name: str | None = None) -> Callable[[Functio
 
     def decorate(function: Function) -> CustomSource:
         place = place_of(function)
-        known = name or getattr(function, "__name__", "sensor")
+        known = name or str(getattr(function, "__name__", "sensor"))
         options = {
             "function": function,
             "every": _period(every, place) // timedelta(microseconds=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 
 class Headers(Mapping[str, str]):
@@ -11,7 +12,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        pairs = items.items() if isinstance(items, Mapping) else items
+        pairs = cast(Mapping[str, str], items).items() if isinstance(items, Mapping) else items
         self._items = {name.lower(): value for name, value in pairs}
 
     def __getitem__(self, name: str) -> str:

@@ -34,11 +34,12 @@ def read_returned(value: Any, name: str, place: str, now: int) -> Returned:
     that names the place and what is wrong.
     """
     reader = _Reader(name, place, now)
-    if isinstance(value, tuple):
-        pair = cast(tuple[Any, ...], value)
-        if len(pair) == 2 and (pair[0] is None or isinstance(pair[0], (list, tuple))):
-            return Returned(reader.events(pair[0]), reader.json(pair[1], "the cursor"), True)
-    return Returned(reader.events(value), None, False)
+    match value:
+        case (None | [*_], _) if isinstance(value, tuple):
+            events, cursor = value
+            return Returned(reader.events(events), reader.json(cursor, "the cursor"), True)
+        case _:
+            return Returned(reader.events(value), None, False)
 
 
 class _Reader:
@@ -68,7 +69,7 @@ class _Reader:
     def _event(self, item: Any, number: int) -> Event:
         what = f"event {number}"
         if isinstance(item, Event):
-            event = cast(Event, item)
+            event: Event = item  # pyright: ignore[reportUnknownVariableType] - any data
             extensions = {**event.extensions, EXTENSION: self._name}
             data, raw = self._data(event.data, what)
             return msgspec.structs.replace(event, extensions=extensions, data=data, raw=raw)

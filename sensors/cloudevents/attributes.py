@@ -22,6 +22,9 @@ SPEC_VERSION = "1.0"
 REQUIRED = ("specversion", "id", "source", "type")
 _KNOWN = frozenset((*REQUIRED, "subject", "time", "datacontenttype", "dataschema"))
 _NAME = re.compile(r"[a-z0-9]+", re.ASCII)
+_KINDS = {
+    bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "an array",
+}  # fmt: skip
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -136,6 +139,8 @@ def build_event(
     )
 
 
-def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "an integer", float: "a number", list: "an array"}
-    return names.get(type(value), "an object")
+def _kind(value: object) -> str:
+    for kind, name in _KINDS.items():
+        if isinstance(value, kind):
+            return name
+    return "an object"

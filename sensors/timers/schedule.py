@@ -28,7 +28,7 @@ class Overdue(NamedTuple):
     """The last of some ticks and their number (cron: `COUNTED` stands for any more)."""
 
     due: int
-    count: int
+    number: int
 
 
 class Schedule(Protocol):

@@ -41,7 +41,7 @@ class TimerSensor:
     def __init__(self, context: SensorContext) -> None:
         self._context = context
         self._options = context.spec.options
-        self._flow: str = self._options["flow"]
+        self.flow: str = self._options["flow"]
         self._schedule = schedule_of(self._options["schedule"], context.settings.flows.timezone)
         self._merged = 0
         self.next_due: int | None = None
@@ -90,7 +90,7 @@ class TimerSensor:
         overdue = self._schedule.newest(last, now)
         if overdue is None:
             return last
-        self._merged = overdue.count
+        self._merged = overdue.number
         return overdue.due
 
     async def _anchor(self, now: int) -> int:
@@ -124,7 +124,7 @@ class TimerSensor:
         if self._options["missed"] == "all":
             return await self._fire_all(last, until)
         newest = self._schedule.newest(last, until) or Overdue(due, 1)
-        self._merged += newest.count - 1
+        self._merged += newest.number - 1
         return await self._emit([self._event(newest.due, last)], newest.due)
 
     async def _fire_all(self, last: int, until: int) -> int:
@@ -157,10 +157,10 @@ class TimerSensor:
         occurred = utc(due)
         start = self._start(due, last)
         return new_event(
-            id=f"{self._flow}@{rfc3339(occurred)}",
-            source=event_source(self._flow),
+            id=f"{self.flow}@{rfc3339(occurred)}",
+            source=event_source(self.flow),
             type=TYPE,
-            subject=self._flow,
+            subject=self.flow,
             time=occurred,
             data={
                 "due": rfc3339(occurred),

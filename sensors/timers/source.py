@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -116,8 +116,6 @@ def _duration(what: str, value: DurationLike) -> timedelta:
 def _moment(when: datetime | str) -> datetime:
     if isinstance(when, datetime):
         return when
-    if isinstance(when, date):
-        return datetime.combine(when, time())
     try:
         return datetime.fromisoformat(when)
     except (TypeError, ValueError) as error:

@@ -99,10 +99,16 @@ async def test_an_event_keeps_its_own_source_and_is_found_by_its_sensor() -> Non
     assert compile_pattern(source.matching("any")).matches(found)
 
 
-@pytest.mark.parametrize(
-    ("value", "events", "emissions"),
-    [(None, 0, 0), ([], 0, 0), (({}, {}), 2, 1), ([{}, {}], 2, 1), ((None, 5), 0, 1)],
-)
+RIGHT: list[tuple[Any, int, int]] = [
+    (None, 0, 0),
+    ([], 0, 0),
+    (({}, {}), 2, 1),
+    ([{}, {}], 2, 1),
+    ((None, 5), 0, 1),
+]
+
+
+@pytest.mark.parametrize(("value", "events", "emissions"), RIGHT)
 async def test_what_may_be_returned(value: Any, events: int, emissions: int) -> None:
     recorder = Recorder()
     await run(returning(value), recorder, 0.5)

@@ -18,8 +18,8 @@ class Flow:
 
 
 def matches(source: Source, /, **attributes: Any) -> bool:
-    least = {"id": "1", "source": "s", "type": "t", "data": None}
-    event = new_event(**{**least, **attributes}, now=0)
+    given: dict[str, Any] = {"id": "1", "source": "s", "type": "t", "data": None, **attributes}
+    event = new_event(**given, now=0)
     return compile_pattern(source.matching("listener")).matches(event)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triphammer.sensors.timers.schedule import COUNTED, At, Cron, Every
+from triphammer.sensors.timers.schedule import COUNTED, At, Cron, Every, Schedule
 from triphammer.sensors.times import micros, rfc3339, utc
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -201,10 +201,10 @@ def test_every_ticks_at_multiples(period: int, last: int, span: int) -> None:
 
 
 def test_at_ticks_once() -> None:
-    once = At(100)
+    once: Schedule = At(100)
+    assert once.previous(100) is None
     assert (once.next_after(99), once.next_after(100)) == (100, None)
     assert once.newest(0, 99) is None
     assert once.newest(99, 100) == (100, 1)
     assert once.newest(100, 200) is None
-    assert once.previous(100) is None
     assert (once.is_due(100), once.is_due(99)) == (True, False)

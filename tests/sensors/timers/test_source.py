@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -79,19 +80,21 @@ def test_any_text_is_a_cron_or_a_source_error(text: str) -> None:
             checked_expression(text)
 
 
-WRONG: list[tuple[Any, str]] = [
+ANY: Any = every
+ANY_AT: Any = at
+WRONG: list[tuple[Callable[[], Source], str]] = [
     (lambda: every("0s"), "at least 1 ms"),
     (lambda: every("soon"), "'soon' is no duration"),
     (lambda: every("1s", jitter="x"), "jitter: 'x' is no duration"),
-    (lambda: every("1s", missed="some"), "missed must be 'last', 'all' or 'none'"),
+    (lambda: ANY("1s", missed="some"), "missed must be 'last', 'all' or 'none'"),
     (lambda: cron("* * * * *", tz="Mars/Olympus"), "no IANA time zone"),
     (lambda: cron("* * * * *", tz="/etc/passwd"), "no IANA time zone"),
     (lambda: at("tomorrow"), "no ISO 8601 time"),
-    (lambda: at(5), "no ISO 8601 time"),
+    (lambda: ANY_AT(5), "no ISO 8601 time"),
 ]
 
 
 @pytest.mark.parametrize(("make", "reason"), WRONG)
-def test_what_is_no_timer_says_why(make: Any, reason: str) -> None:
+def test_what_is_no_timer_says_why(make: Callable[[], Source], reason: str) -> None:
     with pytest.raises(SourceError, match=reason):
         make()
