@@ -17,11 +17,11 @@ def hexed(key: str, signed: bytes) -> str:
     return hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def by_standard(body: bytes, time: int, secret: str) -> Mapping[str, str]:
+def by_standard(body: bytes, time: int, secret: str, id: str = "msg_1") -> Mapping[str, str]:
     return {
-        "webhook-id": "msg_1",
+        "webhook-id": id,
         "webhook-timestamp": str(time),
-        "webhook-signature": f"v1a,xyz {sign_standard('msg_1', time, body, secret)}",
+        "webhook-signature": f"v1a,xyz {sign_standard(id, time, body, secret)}",
     }
 
 
