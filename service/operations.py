@@ -12,7 +12,8 @@ from triphammer.flows.journal import Journal, Posted, RunChange
 from triphammer.sensors.contract import Accepted, Emission
 from triphammer.sensors.errors import Rejected
 from triphammer.sensors.event import Event
-from triphammer.sensors.webhook.sensor import HookRequest, WebhookSensor
+from triphammer.sensors.webhook.request import Challenge, HookRequest
+from triphammer.sensors.webhook.sensor import WebhookSensor
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.dispatcher import Dispatcher
@@ -61,7 +62,7 @@ class Operations:
         emission = Emission(events=events)
         return await self._dispatcher.emit("events:api", emission, wait=False)
 
-    async def receive(self, path: str, request: HookRequest) -> Accepted:
+    async def receive(self, path: str, request: HookRequest) -> Accepted | Challenge:
         """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400)."""
         sensor = self._supervisor.sensors.get(f"webhook:{path}")
         if not isinstance(sensor, WebhookSensor):

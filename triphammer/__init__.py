@@ -21,14 +21,8 @@ if TYPE_CHECKING:
     from triphammer.sensors.kafka.source import topic
     from triphammer.sensors.posted import events, finished
     from triphammer.sensors.timers.source import at, cron, every
-    from triphammer.sensors.webhook.source import (
-        github,
-        shared,
-        slack,
-        standard,
-        stripe,
-        webhook,
-    )
+    from triphammer.sensors.webhook.source import webhook
+    from triphammer.sensors.webhook.verify import github, shared, slack, standard, stripe
 
 __version__ = "0.1.0"
 
@@ -46,14 +40,8 @@ _HOMES = {
     "triphammer.sensors.kafka.source": ("topic",),
     "triphammer.sensors.posted": ("events", "finished"),
     "triphammer.sensors.timers.source": ("at", "cron", "every"),
-    "triphammer.sensors.webhook.source": (
-        "github",
-        "shared",
-        "slack",
-        "standard",
-        "stripe",
-        "webhook",
-    ),
+    "triphammer.sensors.webhook.source": ("webhook",),
+    "triphammer.sensors.webhook.verify": ("github", "shared", "slack", "standard", "stripe"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

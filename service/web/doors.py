@@ -11,7 +11,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
 from triphammer.sensors.cloudevents import from_http
 from triphammer.sensors.headers import Headers
-from triphammer.sensors.webhook.request import HookRequest
+from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.service.operations import Operations
 from triphammer.service.web import views
 from triphammer.service.web.body import read_body
@@ -43,6 +43,8 @@ class Doors:
             return problem_of(error)
         except ClientDisconnect:
             return Response(status_code=400)
+        if isinstance(accepted, Challenge):
+            return Response(accepted.text, media_type="text/plain")
         return _answer(views.accepted(accepted))
 
     async def events(self, request: Request) -> Response:
