@@ -24,8 +24,16 @@ def configure_logging(
     handler.setFormatter(TextFormatter(secrets) if as_text else JsonFormatter(secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
+    handler.addFilter(_ours)
+    root.setLevel(logging.INFO)
     logging.getLogger("triphammer").setLevel(settings.level.upper())
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    """Our own records and everybody's warnings; not what was logged inside a task."""
+    if getattr(record, "captured", False):
+        return False
+    return record.name.startswith("triphammer") or record.levelno >= logging.WARNING
 
 
 class TextFormatter(logging.Formatter):

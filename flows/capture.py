@@ -1,0 +1,163 @@
+"""Captures what tasks print and log, per attempt, and hands it to the log sink."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from triphammer.config.secrets import Secrets
+from triphammer.flows.context import TaskContext, current_context
+from triphammer.flows.journal import LogLine, LogSink
+
+FLUSH_SECONDS = 0.2
+FLUSH_LINES = 200
+CUT = 100_000
+"""Characters of one line that are kept."""
+
+
+class Capture:
+    """Collects the lines of attempts; at most `most_lines` of each.
+
+    Lines wait here until the attempt ends, there are many, or some are older than a moment,
+    so that a task that logs in a loop does not cost a hand-over a line.
+    """
+
+    def __init__(
+        self, sink: LogSink, secrets: Secrets, now: Callable[[], int], most_lines: int
+    ) -> None:
+        self._sink = sink
+        self._secrets = secrets
+        self._now = now
+        self._most = most_lines
+        self._lock = threading.Lock()
+        self._pads: dict[TaskContext, _Pad] = {}
+
+    def add(self, context: TaskContext, level: str, text: str) -> None:
+        """One line of an attempt; callable from any thread."""
+        line = LogLine(self._now(), level, self._secrets.mask(text[:CUT]))
+        with self._lock:
+            pad = self._pads.setdefault(context, _Pad())
+            pad.count += 1
+            if pad.count <= self._most:
+                pad.lines.append(line)
+            due = len(pad.lines) >= FLUSH_LINES or time.monotonic() - pad.flushed > FLUSH_SECONDS
+            lines = pad.take() if due else []
+        if lines:
+            self._sink(context.run, context.task, context.attempt, lines)
+
+    def ended(self, context: TaskContext) -> None:
+        """The attempt has ended: hand over what is left, and say what was dropped."""
+        with self._lock:
+            pad = self._pads.pop(context, None)
+        if pad is None:
+            return
+        if pad.count > self._most:
+            text = f"{pad.count - self._most} more lines were dropped ([limits] log_lines)"
+            pad.lines.append(LogLine(self._now(), "WARNING", text))
+        if pad.lines:
+            self._sink(context.run, context.task, context.attempt, pad.take())
+
+
+class _Pad:
+    __slots__ = ("count", "flushed", "lines")
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.count = 0
+        self.flushed = time.monotonic()
+
+    def take(self) -> list[LogLine]:
+        lines, self.lines = self.lines, []
+        self.flushed = time.monotonic()
+        return lines
+
+
+class _Handler(logging.Handler):
+    """Takes the records that are logged inside tasks."""
+
+    def __init__(self, capture: Capture) -> None:
+        super().__init__()
+        self._capture = capture
+
+    def emit(self, record: logging.LogRecord) -> None:
+        context = current_context()
+        if context is None:
+            return
+        record.captured = True
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        self._capture.add(context, record.levelname, text)
+
+
+class _Stdout(io.TextIOBase):
+    """Stands in for `sys.stdout`: lines printed in a task go to its log, others pass."""
+
+    def __init__(self, passed: TextIO, capture: Capture) -> None:
+        self._passed = passed
+        self._capture = capture
+        self._starts: dict[int, str] = {}
+
+    def write(self, text: str) -> int:
+        context = current_context()
+        if context is None:
+            return self._passed.write(text)
+        # `print` writes the text and the line's end apart: keep the beginning until its end.
+        whole = self._starts.pop(id(context), "") + text
+        *lines, rest = whole.split("\n")
+        for line in lines:
+            self._capture.add(context, "PRINT", line)
+        if rest:
+            self._starts[id(context)] = rest
+        return len(text)
+
+    def finish(self, context: TaskContext) -> None:
+        rest = self._starts.pop(id(context), "")
+        if rest:
+            self._capture.add(context, "PRINT", rest)
+
+    def flush(self) -> None:
+        if current_context() is None:
+            self._passed.flush()
+
+    def isatty(self) -> bool:
+        return self._passed.isatty()
+
+    def fileno(self) -> int:
+        return self._passed.fileno()
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._passed.encoding
+
+
+@contextmanager
+def capturing(capture: Capture) -> Iterator[Callable[[TaskContext], None]]:
+    """Capture `print` and `logging` of tasks in this process while the context is open.
+
+    Yields what executors call when an attempt has ended. Logging outside of tasks is left
+    as it is: the handler looks at the running context.
+    """
+    root = logging.getLogger()
+    handler, passed, level = _Handler(capture), sys.stdout, root.level
+    stdout = _Stdout(passed, capture)
+    root.handlers.insert(0, handler)
+    root.setLevel(min(level or logging.INFO, logging.INFO))
+    sys.stdout = stdout
+
+    def ended(context: TaskContext) -> None:
+        stdout.finish(context)
+        capture.ended(context)
+
+    try:
+        yield ended
+    finally:
+        sys.stdout = passed
+        root.removeHandler(handler)
+        root.setLevel(level)

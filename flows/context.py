@@ -1,0 +1,155 @@
+"""What a running task can ask for: `context()`, its durable state, its messages."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from triphammer.config.secrets import Secrets
+from triphammer.flows.errors import NotInTask, ValueMisfit
+from triphammer.flows.journal import OutMessage, StartRequest
+
+
+class FlowState(MutableMapping[str, Any]):
+    """The flow's durable mapping as one attempt sees it.
+
+    Reads see what was committed when the attempt began, and its own writes; the writes
+    commit with the task's success and are lost with a failed attempt. Values are JSON.
+    """
+
+    def __init__(self, committed: Mapping[str, bytes]) -> None:
+        self._committed = committed
+        self._writes: dict[str, bytes | None] = {}
+
+    @property
+    def writes(self) -> Mapping[str, bytes | None]:
+        """What this attempt has written so far; None deletes."""
+        return dict(self._writes)
+
+    def _stored(self, key: str) -> bytes | None:
+        return self._writes[key] if key in self._writes else self._committed.get(key)
+
+    def __getitem__(self, key: str) -> Any:
+        stored = self._stored(key)
+        if stored is None:
+            raise KeyError(key)
+        return msgspec.json.decode(stored)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        try:
+            body = msgspec.json.encode(value)
+        except (TypeError, ValueError) as error:
+            raise ValueMisfit(f"state[{key!r}] must be JSON: {error}") from error
+        if msgspec.json.decode(body) != value:
+            raise ValueMisfit(f"state[{key!r}] would come back changed from JSON: {value!r}")
+        self._writes[key] = body
+
+    def __delitem__(self, key: str) -> None:
+        if self._stored(key) is None:
+            raise KeyError(key)
+        self._writes[key] = None
+
+    def __iter__(self) -> Iterator[str]:
+        keys = dict.fromkeys([*self._committed, *self._writes])
+        return (key for key in keys if self._stored(key) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class TaskContext:
+    """One attempt of one task.
+
+    `key` is the same for every attempt of one task or map item: an idempotency key.
+    `deadline` is when the timeout ends it (microseconds UTC), None: never. `progress` may be
+    called any time; the console shows the last call.
+    """
+
+    __slots__ = (
+        "_progress",
+        "_workdir",
+        "attempt",
+        "deadline",
+        "event",
+        "flow",
+        "logger",
+        "outgoing",
+        "params",
+        "run",
+        "secrets",
+        "starts",
+        "state",
+        "task",
+    )
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        flow: str,
+        task: str,
+        attempt: int,
+        event: Any,
+        params: Mapping[str, Any],
+        deadline: int | None,
+        workdir: Path,
+        state: Mapping[str, bytes],
+        secrets: Secrets,
+    ) -> None:
+        self.run = run
+        self.flow = flow
+        self.task = task
+        self.attempt = attempt
+        self.event = event
+        self.params = params
+        self.deadline = deadline
+        self.secrets = secrets
+        self.state = FlowState(state)
+        self.outgoing: list[OutMessage] = []
+        self.starts: list[StartRequest] = []
+        self.logger = logging.getLogger("triphammer.task")
+        self._workdir = workdir
+        self._progress: tuple[float, float] | None = None
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: the same for every attempt of this task or map item."""
+        return hashlib.sha256(f"{self.run}/{self.task}".encode()).hexdigest()[:32]
+
+    @property
+    def workdir(self) -> Path:
+        """A folder that is private to the run; removed after it has succeeded."""
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        return self._workdir
+
+    def progress(self, done: float, total: float) -> None:
+        """Say how far the task is."""
+        self._progress = (done, total)
+        self.logger.info("progress %g of %g", done, total)
+
+
+_CURRENT: ContextVar[TaskContext | None] = ContextVar("triphammer_task", default=None)
+
+
+def current_context() -> TaskContext | None:
+    """The attempt that runs here, if any."""
+    return _CURRENT.get()
+
+
+def enter_context(context: TaskContext | None) -> None:
+    """Make `context` the one that runs here; the executor calls it in the attempt's own copy."""
+    _CURRENT.set(context)
+
+
+def context() -> TaskContext:
+    """The running task's context. Raises `NotInTask` elsewhere."""
+    found = _CURRENT.get()
+    if found is None:
+        raise NotInTask("context() is only there inside a running task")
+    return found
