@@ -102,6 +102,14 @@ def to_plain(value: Any) -> Any:
     return msgspec.json.decode(_ENCODER.encode(value))
 
 
+def to_json(value: Any, what: str) -> bytes:
+    """`value` as JSON for the world outside. Raises `ValueMisfit` that begins with `what`."""
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueMisfit(f"{what} cannot be written as JSON: {fault(error)}") from error
+
+
 def _comes_back(value: Any, body: bytes, shape: Shape) -> bool:
     try:
         back = shape.decode(body)

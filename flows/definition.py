@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from triphammer.config.errors import PatternError
+from triphammer.config.patterns import compile_pattern
 from triphammer.flows.errors import GraphError
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
@@ -34,6 +36,7 @@ def define(
     runs_per_flow: int = RUNS_PER_FLOW,
 ) -> FlowDef:
     """Draw the flow and check it whole. Raises `GraphError`."""
+    _check_patterns(flow)
     graph, params, fill = flow.graph, described(flow), flow.fill
     missing = [p.name for p in params.values() if p.required and p.name not in fill]
     if flow.on and missing:
@@ -59,6 +62,16 @@ def define(
         event_type=flow.event_type.data,
         doc=(flow.fn.__doc__ or "").strip(),
     )
+
+
+def _check_patterns(flow: Flow[..., object]) -> None:
+    for source in flow.on:
+        for pattern in (source.matching(flow.name), source.pattern or {}):
+            try:
+                compile_pattern(pattern)
+            except PatternError as error:
+                message = f"{flow.name}: {error}"
+                raise GraphError(message, flow.place.file, flow.place.line) from error
 
 
 def definition_of(flow: Flow[..., object]) -> FlowDef:

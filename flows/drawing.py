@@ -31,7 +31,7 @@ class Drawing:
         self._nodes: dict[str, Node] = {}
         self._edges: dict[tuple[str, str], Place] = {}
         self._prefix = ""
-        self._flows: list[str] = []
+        self._flows: list[tuple[object, str]] = []
 
     @property
     def names(self) -> Sequence[str]:
@@ -39,16 +39,16 @@ class Drawing:
         return list(self._nodes)
 
     @contextmanager
-    def body(self, flow: str) -> Iterator[None]:
-        """While the body of `flow` runs; a sub-flow's nodes are named below it."""
-        if flow in self._flows:
+    def body(self, flow: object, name: str) -> Iterator[None]:
+        """While the body of `flow` runs; a sub-flow's nodes are named below its name."""
+        if any(one is flow for one, _ in self._flows):
             place = user_place()
-            circle = " -> ".join([*self._flows, flow])
+            circle = " -> ".join([*(known for _, known in self._flows), name])
             raise CycleError(f"a flow calls itself: {circle}", place.file, place.line)
         outer, token = self._prefix, _current.set(self)
         if self._flows:
-            self._prefix = f"{outer}{self._free_prefix(flow)}/"
-        self._flows.append(flow)
+            self._prefix = f"{outer}{self._free_prefix(name)}/"
+        self._flows.append((flow, name))
         try:
             yield
         finally:

@@ -147,7 +147,7 @@ class Flow(Generic[P, R]):
         return known
 
     def _draw(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
-        with drawing.body(self.name):
+        with drawing.body(self, self.name):
             try:
                 result = self._fn(**known)  # type: ignore[call-arg] - bound by name above
             except GraphError:

@@ -1,0 +1,132 @@
+"""Loads the user's modules under private names, each version of a flow file on its own.
+
+The modules of a version live in the package `_triphammer_flows_<version>`. Their imports of
+each other are led there by an `__import__` of their own, also those inside functions; so two
+versions, and a user's folder named `flows` or `config`, never meet. The names depend on
+the version only: what one process pickles another unpickles once it has the version.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import linecache
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from triphammer.flows.project import ModuleSource
+
+PREFIX = "_triphammer_flows_"
+
+
+class Namespace:
+    """The modules of one version by their public dotted names."""
+
+    def __init__(self, version: str, modules: Mapping[str, ModuleSource]) -> None:
+        self.name = PREFIX + version
+        self._version = version
+        self._modules = {module.name: module for module in modules.values()}
+        self._tops = {name.partition(".")[0] for name in self._modules}
+        self._builtins = {**vars(builtins), "__import__": self._import}
+
+    def load(self, module: ModuleSource) -> ModuleType:
+        """Execute a module of this version, or return it when it was. Raises whatever it does."""
+        return importlib.import_module(f"{self.name}.{module.name}")
+
+    def spec(self, fullname: str) -> ModuleSpec | None:
+        """How a private name is loaded, if it belongs here."""
+        name = fullname.removeprefix(self.name).removeprefix(".")
+        module = self._modules.get(name)
+        if module is not None:
+            loader = _SourceLoader(module, self._file(module), self._builtins)
+            return ModuleSpec(fullname, loader, origin=module.file, is_package=module.package)
+        if not name or any(known.startswith(f"{name}.") for known in self._modules):
+            return ModuleSpec(fullname, None, is_package=True)
+        return None
+
+    def _file(self, module: ModuleSource) -> str:
+        """The file that tracebacks name. The source of an old version is kept for them."""
+        try:
+            if Path(module.file).read_text(encoding="utf-8") == module.source:
+                return module.file
+        except (OSError, UnicodeDecodeError):
+            pass
+        file = f"{module.file}@{self._version}"
+        lines = module.source.splitlines(keepends=True)
+        linecache.cache[file] = (len(module.source), None, lines, file)
+        return file
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        """`__import__` of the modules in here: the project's own names are private ones."""
+        top = name.partition(".")[0]
+        if level or top not in self._tops:
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        module = importlib.import_module(f"{self.name}.{name}")
+        if not fromlist:
+            return sys.modules[f"{self.name}.{top}"]
+        return builtins.__import__(module.__name__, globals, locals, fromlist, 0)
+
+
+class VersionFinder(MetaPathFinder):
+    """Finds private names on `sys.meta_path`: the one place where Python asks for them."""
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, Namespace] = {}
+
+    @classmethod
+    def installed(cls) -> VersionFinder:
+        """The finder of this process, put in place at the first call."""
+        for finder in sys.meta_path:
+            if isinstance(finder, cls):
+                return finder
+        finder = cls()
+        sys.meta_path.insert(0, finder)
+        return finder
+
+    def namespace(self, version: str, modules: Mapping[str, ModuleSource]) -> Namespace:
+        """The namespace of a version, the same one for equal versions."""
+        namespace = Namespace(version, modules)
+        return self._namespaces.setdefault(namespace.name, namespace)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of a private name; None for every other."""
+        if not fullname.startswith(PREFIX):
+            return None
+        namespace = self._namespaces.get(fullname.partition(".")[0])
+        return None if namespace is None else namespace.spec(fullname)
+
+
+class _SourceLoader(InspectLoader):
+    def __init__(self, module: ModuleSource, file: str, names: Mapping[str, Any]) -> None:
+        self._module = module
+        self._file = file
+        self._builtins = names
+
+    def get_source(self, fullname: str) -> str:
+        return self._module.source
+
+    def is_package(self, fullname: str) -> bool:
+        return self._module.package
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._module.source, self._file, "exec", dont_inherit=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = self._module.file
+        module.__dict__["__builtins__"] = self._builtins
+        run: Callable[..., None] = exec
+        run(self.get_code(module.__name__), module.__dict__)

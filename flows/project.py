@@ -1,0 +1,157 @@
+"""The user's own modules: which file an import means, and all that a flow file imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.machinery import PathFinder
+from os.path import abspath, dirname, join, realpath
+from pathlib import Path
+
+import msgspec
+
+from triphammer.flows.errors import GraphError
+
+BOUNDARY = "//"
+"""In a source's path: what stands before it is an import root other than the project's."""
+
+_NEVER_THE_USERS = frozenset({"triphammer", *sys.stdlib_module_names})
+
+
+class ModuleSource(msgspec.Struct, frozen=True):
+    """One module of the user's. `path` is below the project root (POSIX), `file` absolute."""
+
+    name: str
+    path: str
+    file: str
+    source: str
+    package: bool = False
+
+
+class Project:
+    """A project: imports are looked up below its root, then below each of `path`."""
+
+    def __init__(self, root: Path, path: Sequence[Path] = ()) -> None:
+        self.root = Path(abspath(root))
+        self._roots = tuple(dict.fromkeys([self.root, *(Path(abspath(p)) for p in path)]))
+
+    def closure(self, file: Path) -> dict[str, ModuleSource]:
+        """The flow file and every module of the project that it imports, however indirectly.
+
+        By path; the flow file comes first. Imports inside functions count: they run later.
+        Raises `GraphError` for a file that cannot be read.
+        """
+        first = self._entry(file)
+        found = {first.path: first}
+        waiting = [first]
+        while waiting:
+            for module in self._imported(waiting.pop()):
+                if module.path not in found:
+                    found[module.path] = module
+                    waiting.append(module)
+        return found
+
+    def shown(self, file: str) -> str:
+        """The path as users are shown it: below the root where it is there."""
+        path = Path(file)
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else file
+
+    def _entry(self, file: Path) -> ModuleSource:
+        file = Path(abspath(file))
+        root = next((r for r in self._roots if file.is_relative_to(r)), file.parent)
+        return self._module(root, file)
+
+    def _module(self, root: Path, file: Path) -> ModuleSource:
+        below = file.relative_to(root).as_posix()
+        path = below if root == self.root else f"{self.shown(str(root))}{BOUNDARY}{below}"
+        return module_source(path, str(file), _read(file, self.shown(str(file))))
+
+    def _imported(self, module: ModuleSource) -> Iterator[ModuleSource]:
+        try:
+            tree = ast.parse(module.source)
+        except (SyntaxError, ValueError):  # shown with its place when the file is executed
+            return
+        for name in _imports(tree, module):
+            yield from self._resolve(name)
+
+    def _resolve(self, name: str) -> Iterator[ModuleSource]:
+        """The modules that `import name` runs: the packages on the way and the last part."""
+        parts = name.split(".")
+        root = self._root_of(parts[0])
+        if root is None:
+            return
+        for count in range(1, len(parts) + 1):
+            place = root.joinpath(*parts[:count])
+            for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+                if file.is_file():
+                    yield self._module(root, file)
+                    break
+
+    def _root_of(self, top: str) -> Path | None:
+        if top in _NEVER_THE_USERS:
+            return None
+        for root in self._roots:
+            if (root / f"{top}.py").is_file() or (root / top / "__init__.py").is_file():
+                return root
+        folder = next((root for root in self._roots if (root / top).is_dir()), None)
+        # As in Python itself: an installed package goes before a folder without __init__.py.
+        return None if folder is None or self._installed(top) else folder
+
+    def _installed(self, top: str) -> bool:
+        elsewhere = [p for p in sys.path if Path(abspath(p)) not in self._roots]
+        spec = PathFinder.find_spec(top, elsewhere)
+        return spec is not None and spec.origin is not None and not _is_room(top, spec.origin)
+
+
+def _is_room(top: str, file: str) -> bool:
+    """In a checkout triphammer's own folders can be imported as `flows`, `config`, ..."""
+    return dirname(realpath(file)) == realpath(join(dirname(dirname(__file__)), top))
+
+
+def module_source(path: str, file: str, source: str) -> ModuleSource:
+    """A module by its path, as `Project` gives it and as the store keeps it."""
+    below = path.rpartition(BOUNDARY)[2].removesuffix(".py")
+    package = below == "__init__" or below.endswith("/__init__")
+    parts = below.removesuffix("__init__").rstrip("/").split("/")
+    name = ".".join(part.replace(".", "_") for part in parts)
+    return ModuleSource(name=name, path=path, file=file, source=source, package=package)
+
+
+def stored_modules(root: Path, sources: Mapping[str, str]) -> dict[str, ModuleSource]:
+    """The modules of a stored version by path."""
+    return {
+        path: module_source(path, abspath(root / path.replace(BOUNDARY, "/")), source)
+        for path, source in sources.items()
+    }
+
+
+def _imports(tree: ast.Module, module: ModuleSource) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, module)
+            if base is not None:
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+
+
+def _base(node: ast.ImportFrom, module: ModuleSource) -> str | None:
+    if node.level == 0:
+        return node.module
+    package = module.name if module.package else module.name.rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+    except ImportError:  # beyond the top: shown when the file is executed
+        return None
+
+
+def _read(file: Path, shown: str) -> str:
+    try:
+        return importlib.util.decode_source(file.read_bytes())
+    except OSError as error:
+        raise GraphError(f"cannot be read: {error.strerror}", shown, 1) from error
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise GraphError(f"is not a Python file: {error}", shown, 1) from error
