@@ -38,6 +38,9 @@ def media_type(content_type: str) -> MediaType:
     """The parsed Content-Type; one that makes no sense is taken as binary."""
     if content_type == JSON:
         return _PLAIN_JSON
+    if ";" not in content_type:
+        name = content_type.strip().lower()
+        return MediaType(name if "/" in name else BINARY, {})
     message = Message()
     message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
     pairs = message.get_params(failobj=[], unquote=True)

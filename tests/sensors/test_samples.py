@@ -10,8 +10,8 @@ from triphammer.config.patterns import compile_pattern
 from triphammer.sensors.event import Event
 from triphammer.sensors.kafka.source import topic
 from triphammer.sensors.samples import file_event, record_event, timer_event, webhook_event
-from triphammer.sensors.times import parse_rfc3339
 from triphammer.sensors.timers import cron
+from triphammer.sensors.times import parse_rfc3339
 from triphammer.sensors.webhook import webhook
 
 

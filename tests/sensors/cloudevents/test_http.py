@@ -162,6 +162,11 @@ def test_a_batch_keeps_its_order_and_may_be_empty() -> None:
     assert from_http(BATCH, b"[]", now=NOW) == []
 
 
+def test_extensions_that_are_no_text_are_headers_too() -> None:
+    headers, _ = to_http(structured(flag=True, count=3), "binary")
+    assert (headers["ce-flag"], headers["ce-count"]) == ("true", "3")
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
 DATA = st.one_of(
     st.none(),

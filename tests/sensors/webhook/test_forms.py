@@ -89,6 +89,9 @@ def test_a_broken_multipart_form_is_refused() -> None:
     assert "before its last boundary" in str(refused(body[:-8], content_type))
     assert refused(b"x" + body, content_type).status == 400
     assert "boundary" in str(refused(body, "multipart/form-data"))
+    nameless = b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--\r\n"
+    message = str(refused(nameless, "multipart/form-data; boundary=b"))
+    assert "cannot be read: Field name not found" in message
     many = b"".join(
         b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' for _ in range(FIELDS + 1)
     )
