@@ -9,7 +9,6 @@ from __future__ import annotations
 import marshal
 import math
 import pickle
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +17,7 @@ import msgspec
 
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.journal import Artifacts, Encoded
+from triphammer.flows.kinds import class_of, is_array, is_mapping
 from triphammer.flows.misfits import explain, fault, shorten
 from triphammer.flows.shapes import MISFITS, AnyShape, Shape, UnionShape, shape_of, type_name
 
@@ -80,7 +80,8 @@ def decode(encoded: Encoded, annotation: Any, artifacts: Artifacts) -> Any:
     try:
         return shape.unpack(body) if kind == "msgpack" else shape.decode(body)
     except MISFITS as error:
-        raise ValueMisfit(f"a stored value does not fit {type_name(annotation)}: {fault(error)}") from error
+        message = f"a stored value does not fit {type_name(annotation)}: {fault(error)}"
+        raise ValueMisfit(message) from error
 
 
 def decode_json_safe(encoded: Encoded) -> Any:
@@ -92,7 +93,8 @@ def decode_json_safe(encoded: Encoded) -> Any:
         return msgspec.json.decode(encoded.body)
     if encoded.kind == "msgpack":
         return _json_safe(msgspec.msgpack.decode(encoded.body))
-    told = dict(part.strip().partition("=")[::2] for part in encoded.media.split(";")[1:])
+    parts = (part.strip().partition("=") for part in encoded.media.split(";")[1:])
+    told = {name: value for name, _, value in parts}
     size = int(told.get("size", len(encoded.body)))
     return {"type": told.get("type", "object"), "size": size}
 
@@ -148,8 +150,9 @@ def _packed(value: Any, shape: Shape) -> Encoded | None:
 
 
 def _pickled(value: Any, shape: Shape, artifacts: Artifacts, name: str) -> Encoded:
-    kind = type_name(type(value))
-    if isinstance(shape, AnyShape) and hasattr(type(value), "__pydantic_validator__"):
+    of = class_of(value)
+    kind = type_name(of)
+    if isinstance(shape, AnyShape) and hasattr(of, "__pydantic_validator__"):
         raise ValueMisfit(f"{name} is a {kind}: annotate the task's return type with it")
     try:
         fitting = shape.convert(value)
@@ -159,7 +162,7 @@ def _pickled(value: Any, shape: Shape, artifacts: Artifacts, name: str) -> Encod
     # Seam to user code: __reduce__ and __getstate__ may raise anything.
     except Exception as error:
         raise ValueMisfit(f"{name} {_unstorable(kind, error)}") from error
-    media = f"pickle; type={type(value).__module__}.{kind}; size={len(content)}"
+    media = f"pickle; type={of.__module__}.{kind}; size={len(content)}"
     return Encoded("artifact", artifacts.put(content).encode(), media)
 
 
@@ -196,7 +199,7 @@ def _simple(value: Any, form: str) -> Any:
     """What msgspec leaves to us: paths, subclasses of text, numpy's single numbers."""
     if isinstance(value, (PurePath, str)):
         return str(value)
-    kind = type(value)
+    kind = class_of(value)
     if kind.__module__ == "numpy" and hasattr(value, "item") and not hasattr(value, "__len__"):
         return value.item()
     raise TypeError(f"a {type_name(kind)} has no {form} form")
@@ -209,9 +212,8 @@ _PACKER = msgspec.msgpack.Encoder(enc_hook=_pack_hook)
 def _json_safe(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, Mapping):
-        items: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return {str(key): _json_safe(item) for key, item in items.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_safe(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_mapping(value):
+        return {str(key): _json_safe(item) for key, item in value.items()}
+    if is_array(value):
+        return [_json_safe(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

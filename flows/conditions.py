@@ -11,6 +11,7 @@ from triphammer.config.patterns import compile_pattern
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr, Scope, resolve
 from triphammer.flows.guards import Guarded
+from triphammer.flows.kinds import is_mapping
 from triphammer.flows.places import user_place
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -82,9 +83,7 @@ class Comparison(Condition):
         self._right = right
 
     def evaluate(self, scope: Scope) -> bool:
-        return bool(
-            _OPERATORS[self._op](resolve(self._left, scope), resolve(self._right, scope))
-        )
+        return bool(_OPERATORS[self._op](resolve(self._left, scope), resolve(self._right, scope)))
 
     def parts(self) -> Iterator[Any]:
         yield self._left
@@ -193,9 +192,9 @@ def condition(value: Any) -> Condition:
     if isinstance(value, Expr):
         return Truth(value)
     place = user_place()
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         try:
-            return EventMatches(value)  # pyright: ignore[reportUnknownArgumentType] - user's pattern
+            return EventMatches(value)
         except PatternError as error:
             raise GraphError(f"when=: {error}", place.file, place.line) from error
     raise GraphError(f"when={value!r} {_WHEN}", place.file, place.line)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import count
-from typing import Any
+from itertools import count, pairwise
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Drawing:
         return list(self._nodes)
 
     @contextmanager
-    def body(self, flow: object, name: str) -> Iterator[None]:
+    def body(self, flow: object, name: str) -> Generator[None]:
         """While the body of `flow` runs; a sub-flow's nodes are named below its name."""
         if any(one is flow for one, _ in self._flows):
             place = user_place()
@@ -89,15 +89,16 @@ class Drawing:
         """`after` waits for `before`."""
         self._edges.setdefault((before, after), user_place())
 
-    def ends(self, names: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-        """Of `names`, those that wait for none of them and those that none of them waits for."""
+    def ends(self, names: Sequence[str]) -> Ends:
+        """Where the part of the graph that is made of `names` begins and ends."""
         own = set(names)
         above = {name: own.intersection(self._nodes[name].upstream) for name in names}
         for before, after in self._edges:
             if before in own and after in own:
                 above[after].add(before)
         waited_for = {name for some in above.values() for name in some}
-        return [n for n in names if not above[n]], [n for n in names if n not in waited_for]
+        first = [name for name in names if not above[name]]
+        return Ends(self, first, [name for name in names if name not in waited_for])
 
     def finish(self, result: Any) -> Graph:
         """The graph, once the outermost body has returned `result`."""
@@ -121,7 +122,7 @@ class Drawing:
 
     def _cycle(self, above: Mapping[str, Mapping[str, None]]) -> CycleError:
         circle = find_circle(above)
-        drawn = [edge for edge in zip(circle, circle[1:], strict=False) if edge in self._edges]
+        drawn = [edge for edge in pairwise(circle) if edge in self._edges]
         place = self._edges[drawn[-1]]
         message = f"tasks wait for each other in a circle: {' -> '.join(circle)}"
         return CycleError(f"{message}; take out one of the `>>`", place.file, place.line)
@@ -147,6 +148,14 @@ class Drawing:
         if flow not in taken:
             return flow
         return next(n for i in count(2) if (n := f"{flow}_{i}") not in taken)
+
+
+class Ends(NamedTuple):
+    """The nodes of a part of the graph that wait for none, and that none waits for, in it."""
+
+    drawing: Drawing
+    first: Sequence[str]
+    last: Sequence[str]
 
 
 class Result(Expr):

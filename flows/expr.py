@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Protocol
+
+from triphammer.flows.kinds import is_array, is_dict, is_mapping
 
 
 class Scope(Protocol):
@@ -41,15 +43,14 @@ class Expr:
 
 
 def resolve(template: Any, scope: Scope) -> Any:
-    """`template` with every expression inside lists, tuples, sets and dicts evaluated."""
+    """`template` with every expression inside lists, tuples and dicts evaluated."""
     if isinstance(template, Expr):
         return template.evaluate(scope)
-    if isinstance(template, list):
-        return [resolve(item, scope) for item in template]  # pyright: ignore[reportUnknownVariableType] - templates are untyped
-    if isinstance(template, tuple):
-        return tuple(resolve(item, scope) for item in template)  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(template, dict):
-        return {k: resolve(v, scope) for k, v in template.items()}  # pyright: ignore[reportUnknownVariableType]
+    if is_array(template):
+        values = [resolve(item, scope) for item in template]
+        return values if isinstance(template, list) else tuple(values)
+    if is_dict(template):
+        return {key: resolve(value, scope) for key, value in template.items()}
     return template
 
 
@@ -57,11 +58,11 @@ def needs(template: Any) -> Iterator[str]:
     """Names of the nodes whose results `template` needs."""
     if isinstance(template, Expr):
         yield from template.upstream()
-    elif isinstance(template, Mapping):
-        for value in template.values():  # pyright: ignore[reportUnknownVariableType]
+    elif is_mapping(template):
+        for value in template.values():
             yield from needs(value)
-    elif isinstance(template, (list, tuple, set, frozenset)):
-        for value in template:  # pyright: ignore[reportUnknownVariableType]
+    elif is_array(template):
+        for value in template:
             yield from needs(value)
 
 
@@ -71,9 +72,9 @@ def expressions(template: Any) -> Iterator[Expr]:
         yield template
         for part in template.parts():
             yield from expressions(part)
-    elif isinstance(template, Mapping):
-        for value in template.values():  # pyright: ignore[reportUnknownVariableType]
+    elif is_mapping(template):
+        for value in template.values():
             yield from expressions(value)
-    elif isinstance(template, (list, tuple, set, frozenset)):
-        for value in template:  # pyright: ignore[reportUnknownVariableType]
+    elif is_array(template):
+        for value in template:
             yield from expressions(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -14,6 +15,7 @@ from triphammer.flows.drawing import Drawing, drawing_now
 from triphammer.flows.errors import FlowError, GraphError
 from triphammer.flows.graph import Graph, Param
 from triphammer.flows.handle import Handle
+from triphammer.flows.kinds import is_array
 from triphammer.flows.parameters import EventType, event_type, parameters
 from triphammer.flows.places import Place, raising_place, user_place
 from triphammer.flows.references import EventRef, ParamRef, suggest
@@ -128,8 +130,7 @@ class Flow(Generic[P, R]):
         before = set(drawing.names)
         result = self._draw(drawing, known)
         drawn = [name for name in drawing.names if name not in before]
-        first, last = drawing.ends(drawn)
-        return Handle(drawing, self.name, result, first, last)
+        return Handle(self.name, result, drawing.ends(drawn))
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a sub-flow by name; the event of the run where none is given."""
@@ -147,9 +148,10 @@ class Flow(Generic[P, R]):
         return known
 
     def _draw(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
+        body: Callable[..., Any] = self._fn
         with drawing.body(self, self.name):
             try:
-                result = self._fn(**known)  # type: ignore[call-arg] - bound by name above
+                result = body(**known)
             except GraphError:
                 raise
             # Seam to user code: a body may raise anything, and that is an error of its file.
@@ -232,7 +234,7 @@ def default_mode(on: Sequence[Source]) -> Mode:
 def _sources(on: Any, place: Place) -> tuple[Source, ...]:
     if on is None:
         return ()
-    sources: tuple[Any, ...] = tuple(on) if isinstance(on, (list, tuple)) else (on,)  # pyright: ignore[reportUnknownArgumentType] - checked below
+    sources: tuple[Any, ...] = tuple(on) if is_array(on) else (on,)
     for source in sources:
         if not isinstance(source, Source):
             _wrong(f"on= takes sources such as files(...), every(...), not {source!r}", place)
@@ -263,9 +265,9 @@ def _check_body(fn: Any, place: Place) -> None:
 
 
 def _flow_name(name: Any, place: Place) -> str:
-    if isinstance(name, str) and name and not set(name) & set("/[]:, \t\n*") and name != "<lambda>":
-        return name
-    _wrong(f"name={name!r}: a flow's name is a text without spaces and without / [ ] : , *", place)
+    if not isinstance(name, str) or not re.fullmatch(r"[^\s/\[\]:,*<>]+", name):
+        _wrong(f"name={name!r}: a flow's name is a text without spaces or / [ ] : , * < >", place)
+    return name
 
 
 def _wrong(message: str, place: Place) -> NoReturn:

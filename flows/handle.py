@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from triphammer.flows.drawing import Drawing, Result
+from triphammer.flows.drawing import Drawing, Ends, Result
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr, Scope, resolve
+from triphammer.flows.kinds import is_array, is_mapping
 from triphammer.flows.paths import Item, Step, follow, templates
 from triphammer.flows.places import user_place
 from triphammer.flows.references import Reference
@@ -20,7 +21,7 @@ else:
     Anything = object
 
 
-class Handle(Reference, Anything):  # type: ignore[misc] - see Anything
+class Handle(Reference, Anything):  # type: ignore[misc]
     """The result of a task, map or sub-flow of the graph being drawn.
 
     `handle["k"]` and `.get` refer into the result, comparisons draw conditions, `a >> b` lets
@@ -28,23 +29,15 @@ class Handle(Reference, Anything):  # type: ignore[misc] - see Anything
     `HandleError` with file, line and cure.
     """
 
-    __slots__ = ("_drawing", "_first", "_last", "_name", "_value")
+    __slots__ = ("_name", "_value", "graph_ends")
 
     def __init__(
-        self,
-        drawing: Drawing,
-        name: str,
-        value: Any,
-        first: Sequence[str],
-        last: Sequence[str],
-        steps: tuple[Step, ...] = (),
+        self, name: str, value: Any, graph_ends: Ends, steps: tuple[Step, ...] = ()
     ) -> None:
         super().__init__(steps)
-        self._drawing = drawing
         self._name = name
         self._value = value
-        self._first = first
-        self._last = last
+        self.graph_ends = graph_ends
 
     def evaluate(self, scope: Scope) -> Any:
         """The result, or the place in it that this handle refers to."""
@@ -57,22 +50,20 @@ class Handle(Reference, Anything):  # type: ignore[misc] - see Anything
     def _after(self, step: Step) -> Handle:
         inner = self._part(step)
         if inner is not None:
-            return Handle(self._drawing, f"{self._name}{step}", inner, self._first, self._last)
-        steps = (*self._steps, step)
-        return Handle(self._drawing, self._name, self._value, self._first, self._last, steps)
+            return Handle(f"{self._name}{step}", inner, self.graph_ends)
+        return Handle(self._name, self._value, self.graph_ends, (*self._steps, step))
 
     def _part(self, step: Step) -> Expr | None:
         """The handle at a place of what a sub-flow returned: no need to wait for the rest."""
         if self._steps or not isinstance(step, Item) or not isinstance(step.key, (str, int)):
             return None
         value = self._value
-        if isinstance(value, dict):
-            inner: Any = value.get(step.key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - user's
-            return inner if isinstance(inner, Expr) else None
-        if isinstance(value, (list, tuple)) and isinstance(step.key, int):
-            inner = value[step.key] if -len(value) <= step.key < len(value) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            return inner if isinstance(inner, Expr) else None
-        return None
+        inner: Any = None
+        if is_mapping(value):
+            inner = value.get(step.key)
+        elif is_array(value) and isinstance(step.key, int):
+            inner = value[step.key] if -len(value) <= step.key < len(value) else None
+        return inner if isinstance(inner, Expr) else None
 
     def _root(self) -> str:
         return self._name
@@ -93,19 +84,12 @@ class Handle(Reference, Anything):  # type: ignore[misc] - see Anything
         order([self], _handles(after))
         return self
 
-    def _precede(self, after: Handle) -> None:
-        if after._drawing is not self._drawing:
-            _refuse(f"{self!r} and {after!r} belong to different flows: order tasks of one flow")
-        for first in self._last:
-            for second in after._first:
-                self._drawing.order(first, second)
-
 
 def order(before: Sequence[Handle], after: Sequence[Handle]) -> None:
     """Each of `after` waits for each of `before`."""
     for first in before:
         for second in after:
-            first._precede(second)  # pyright: ignore[reportPrivateUsage] - one idea, one file
+            _precede(first, second)
 
 
 def chain(*links: Any) -> None:
@@ -128,18 +112,27 @@ def chain(*links: Any) -> None:
             )
 
 
+def _precede(before: Handle, after: Handle) -> None:
+    one: Ends = before.graph_ends
+    other: Ends = after.graph_ends
+    if one.drawing is not other.drawing:
+        _refuse(f"{before!r} and {after!r} belong to different flows: order tasks of one flow")
+    for last in one.last:
+        for first in other.first:
+            one.drawing.order(last, first)
+
+
 def node_handle(drawing: Drawing, node: str) -> Handle:
     """The handle of one drawn node."""
-    return Handle(drawing, node, Result(drawing, node), (node,), (node,))
+    return Handle(node, Result(drawing, node), Ends(drawing, (node,), (node,)))
 
 
 def _handles(value: Any) -> Sequence[Handle]:
     if isinstance(value, Handle):
         return [value]
-    if isinstance(value, (list, tuple)):
-        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [handle for item in items for handle in _handles(item)]
-    _refuse(f"{value!r} cannot be ordered: `>>` and chain() take task calls and lists of them")
+    if not is_array(value):
+        _refuse(f"{value!r} cannot be ordered: `>>` and chain() take task calls, lists of them")
+    return [handle for item in value for handle in _handles(item)]
 
 
 def _refuse(message: str) -> NoReturn:

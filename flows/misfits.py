@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+
+from triphammer.flows.kinds import class_of, is_array, is_mapping
 
 _SHOWN = 120
 
@@ -20,10 +22,10 @@ def shorten(value: Any) -> str:
 
 def fault(error: Exception) -> str:
     """What is wrong, in one line: pydantic's errors list several faults with addresses."""
-    listing = getattr(error, "errors", None)
+    listing: Any = getattr(error, "errors", None)
     if not callable(listing):
         return str(error)
-    faults: Sequence[Mapping[str, Any]] = listing(include_url=False)
+    faults: Any = listing(include_url=False)
     return "; ".join(f"{f['msg']}{_at(f['loc'])}" for f in faults)
 
 
@@ -48,12 +50,10 @@ def _find(value: Any, path: str) -> tuple[str, str] | None:
     reason = _reason(value)
     if reason is not None:
         return path, reason
-    if isinstance(value, dict):
-        items: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return _first((item, f"{path}[{key!r}]") for key, item in items.items())
-    if isinstance(value, list):
-        entries: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return _first((item, f"{path}[{index}]") for index, item in enumerate(entries))
+    if is_mapping(value):
+        return _first((item, f"{path}[{key!r}]") for key, item in value.items())
+    if is_array(value):
+        return _first((item, f"{path}[{index}]") for index, item in enumerate(value))
     return None
 
 
@@ -62,7 +62,7 @@ def _first(parts: Any) -> tuple[str, str] | None:
 
 
 def _reason(value: Any) -> str | None:
-    kind = type(value)
+    kind = class_of(value)
     if kind in (str, int, bool, type(None), list):
         return None
     if kind is dict:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from triphammer.flows.expr import Scope, resolve
+from triphammer.flows.kinds import class_of, is_array, is_mapping
 
 _MISSING = object()
 _SHOWN = 8
@@ -20,9 +21,9 @@ class Item:
 
     def take(self, value: Any, scope: Scope) -> Any:
         key = resolve(self.key, scope)
-        if isinstance(key, str) and not isinstance(value, Mapping):
-            if (field := getattr(value, key, _MISSING)) is not _MISSING:
-                return field
+        named = isinstance(key, str) and not is_mapping(value)
+        if named and (field := getattr(value, key, _MISSING)) is not _MISSING:
+            return field
         try:
             return value[key]
         except (LookupError, TypeError) as error:
@@ -40,7 +41,7 @@ class Field:
 
     def take(self, value: Any, scope: Scope) -> Any:
         try:
-            return value[self.name] if isinstance(value, Mapping) else getattr(value, self.name)
+            return value[self.name] if is_mapping(value) else getattr(value, self.name)
         except (LookupError, AttributeError) as error:
             raise _miss(value, f".{self.name}") from error
 
@@ -57,14 +58,14 @@ class Get:
 
     def take(self, value: Any, scope: Scope) -> Any:
         key = resolve(self.key, scope)
-        found = _MISSING
-        if isinstance(value, Mapping):
-            found = value.get(key, _MISSING)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - untyped JSON
+        found: Any = _MISSING
+        if is_mapping(value):
+            found = value.get(key, _MISSING)
         elif isinstance(key, str):
             found = getattr(value, key, _MISSING)
-        elif isinstance(value, (list, tuple)) and isinstance(key, int):
-            found = value[key] if -len(value) <= key < len(value) else _MISSING  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        return resolve(self.default, scope) if found is _MISSING else found  # pyright: ignore[reportUnknownVariableType]
+        elif is_array(value) and isinstance(key, int):
+            found = value[key] if -len(value) <= key < len(value) else _MISSING
+        return resolve(self.default, scope) if found is _MISSING else found
 
     def __str__(self) -> str:
         return f".get({self.key!r})" if self.default is None else self._long()
@@ -93,12 +94,12 @@ def templates(steps: tuple[Step, ...]) -> Iterator[Any]:
 
 
 def _miss(value: Any, step: str) -> LookupError:
-    if isinstance(value, Mapping):
-        keys = [repr(key) for key in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_mapping(value):
+        keys = [repr(key) for key in value]
         more = ", ..." if len(keys) > _SHOWN else ""
         there = f"; its keys: {', '.join(keys[:_SHOWN])}{more}" if keys else "; it is empty"
-    elif isinstance(value, (list, tuple)):
-        there = f"; it has {len(value)} items"  # pyright: ignore[reportUnknownArgumentType]
+    elif is_array(value):
+        there = f"; it has {len(value)} items"
     else:
         there = ""
-    return LookupError(f"no {step} in a {type(value).__name__}{there}")
+    return LookupError(f"no {step} in a {class_of(value).__name__}{there}")

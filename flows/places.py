@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from os.path import dirname
-from types import TracebackType
+from pathlib import Path
+from types import FrameType, TracebackType
 from typing import NamedTuple
 
-_HOUSE = dirname(dirname(__file__))
+_HOUSE = str(Path(__file__).parent.parent)
 _NOT_THE_USERS = tuple(
     {_HOUSE, *(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))}
 )
@@ -29,7 +29,8 @@ NOWHERE = Place("<unknown>", 0)
 
 def user_place() -> Place:
     """The innermost calling frame that is neither triphammer's nor a library's."""
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - inspect.stack reads files
+    # inspect.stack() would read the files of all frames.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         if _is_users(frame.f_code.co_filename):
             return Place(frame.f_code.co_filename, frame.f_lineno)

@@ -7,7 +7,6 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import PathFinder
-from os.path import abspath, dirname, join, realpath
 from pathlib import Path
 
 import msgspec
@@ -34,8 +33,8 @@ class Project:
     """A project: imports are looked up below its root, then below each of `path`."""
 
     def __init__(self, root: Path, path: Sequence[Path] = ()) -> None:
-        self.root = Path(abspath(root))
-        self._roots = tuple(dict.fromkeys([self.root, *(Path(abspath(p)) for p in path)]))
+        self.root = Path(root).absolute()
+        self._roots = tuple(dict.fromkeys([self.root, *(Path(p).absolute() for p in path)]))
 
     def closure(self, file: Path) -> dict[str, ModuleSource]:
         """The flow file and every module of the project that it imports, however indirectly.
@@ -59,7 +58,7 @@ class Project:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else file
 
     def _entry(self, file: Path) -> ModuleSource:
-        file = Path(abspath(file))
+        file = file.absolute()
         root = next((r for r in self._roots if file.is_relative_to(r)), file.parent)
         return self._module(root, file)
 
@@ -100,14 +99,14 @@ class Project:
         return None if folder is None or self._installed(top) else folder
 
     def _installed(self, top: str) -> bool:
-        elsewhere = [p for p in sys.path if Path(abspath(p)) not in self._roots]
+        elsewhere = [p for p in sys.path if Path(p).absolute() not in self._roots]
         spec = PathFinder.find_spec(top, elsewhere)
         return spec is not None and spec.origin is not None and not _is_room(top, spec.origin)
 
 
 def _is_room(top: str, file: str) -> bool:
     """In a checkout triphammer's own folders can be imported as `flows`, `config`, ..."""
-    return dirname(realpath(file)) == realpath(join(dirname(dirname(__file__)), top))
+    return Path(file).resolve().parent == (Path(__file__).parent.parent / top).resolve()
 
 
 def module_source(path: str, file: str, source: str) -> ModuleSource:
@@ -122,7 +121,7 @@ def module_source(path: str, file: str, source: str) -> ModuleSource:
 def stored_modules(root: Path, sources: Mapping[str, str]) -> dict[str, ModuleSource]:
     """The modules of a stored version by path."""
     return {
-        path: module_source(path, abspath(root / path.replace(BOUNDARY, "/")), source)
+        path: module_source(path, str(Path(root, path.replace(BOUNDARY, "/")).absolute()), source)
         for path, source in sources.items()
     }
 

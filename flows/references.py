@@ -11,11 +11,26 @@ from typing import Any
 import msgspec
 
 from triphammer.flows.conditions import Comparable
+from triphammer.flows.credentials import connection, secret
 from triphammer.flows.drawing import drawing_now
 from triphammer.flows.errors import GraphError, HandleError
-from triphammer.flows.expr import Expr, Scope, expressions, resolve
+from triphammer.flows.expr import Scope, expressions, resolve
+from triphammer.flows.kinds import is_class
 from triphammer.flows.paths import Field, Get, Item, Step, follow, templates
 from triphammer.flows.places import user_place
+
+__all__ = [
+    "EventRef",
+    "ParamRef",
+    "Reference",
+    "Text",
+    "connection",
+    "event",
+    "field_names",
+    "secret",
+    "suggest",
+    "text",
+]
 
 
 class Reference(Comparable):
@@ -58,9 +73,7 @@ class EventRef(Reference):
 
     __slots__ = ("_data", "_kind")
 
-    def __init__(
-        self, kind: Any = None, data: Any = None, steps: tuple[Step, ...] = ()
-    ) -> None:
+    def __init__(self, kind: Any = None, data: Any = None, steps: tuple[Step, ...] = ()) -> None:
         super().__init__(steps)
         self._kind = kind
         self._data = data
@@ -169,11 +182,14 @@ def _check_names(template: str, values: Mapping[str, Any]) -> None:
 
 def field_names(kind: Any) -> tuple[str, ...]:
     """The fields of a struct, dataclass or model; empty for anything else."""
+    if not is_class(kind):
+        return ()
     if dataclasses.is_dataclass(kind):
         return tuple(field.name for field in dataclasses.fields(kind))
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if issubclass(kind, msgspec.Struct):
         return kind.__struct_fields__
-    return tuple(getattr(kind, "model_fields", ()))
+    fields: Any = getattr(kind, "model_fields", ())
+    return tuple(fields)
 
 
 def suggest(name: str, known: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from triphammer.flows.errors import ValueMisfit
+from triphammer.flows.kinds import class_of, is_array, is_class, is_mapping, is_set
 from triphammer.flows.misfits import fault
 
 MISFITS = (msgspec.ValidationError, ValueError, TypeError)
@@ -115,7 +116,7 @@ class UnionShape(_Composed):
         for _, shape in self._members:
             with suppress(*MISFITS):
                 return shape.convert(value)
-        raise msgspec.ValidationError(f"Expected `{self._text}`, got `{type_name(type(value))}`")
+        raise _expected(self._text, value)
 
 
 class ArrayShape(_Composed):
@@ -126,10 +127,9 @@ class ArrayShape(_Composed):
         self._item = shape_of(item)
 
     def convert(self, value: Any) -> Any:
-        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Collection):
-            raise msgspec.ValidationError(f"Expected `array`, got `{type_name(type(value))}`")  # pyright: ignore[reportUnknownArgumentType]
-        items: Collection[Any] = value
-        return self._make([self._item.convert(item) for item in items])
+        if not is_array(value) and not is_set(value):
+            raise _expected("array", value)
+        return self._make([self._item.convert(item) for item in value])
 
 
 class TupleShape(_Composed):
@@ -139,10 +139,9 @@ class TupleShape(_Composed):
         self._items = [shape_of(item) for item in items]
 
     def convert(self, value: Any) -> Any:
-        if not isinstance(value, (list, tuple)) or len(value) != len(self._items):  # pyright: ignore[reportUnknownArgumentType]
+        if not is_array(value) or len(value) != len(self._items):
             raise msgspec.ValidationError(f"Expected `array` of length {len(self._items)}")
-        given: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return tuple(s.convert(item) for s, item in zip(self._items, given, strict=True))
+        return tuple(s.convert(item) for s, item in zip(self._items, value, strict=True))
 
 
 class MappingShape(_Composed):
@@ -153,10 +152,9 @@ class MappingShape(_Composed):
         self._item = shape_of(item)
 
     def convert(self, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise msgspec.ValidationError(f"Expected `object`, got `{type_name(type(value))}`")
-        items: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return {self._key.convert(k): self._item.convert(v) for k, v in items.items()}
+        if not is_mapping(value):
+            raise _expected("object", value)
+        return {self._key.convert(k): self._item.convert(v) for k, v in value.items()}
 
 
 class EventShape(_Composed):
@@ -168,10 +166,9 @@ class EventShape(_Composed):
 
     def convert(self, value: Any) -> Any:
         if not isinstance(value, self._kind):
-            expected = type_name(self._kind)
-            raise msgspec.ValidationError(f"Expected `{expected}`, got `{type_name(type(value))}`")
-        data = self._data.convert(value.data)  # type: ignore[attr-defined] - see _is_event
-        return value if data is value.data else msgspec.structs.replace(value, data=data)  # type: ignore[attr-defined,type-var]
+            raise _expected(type_name(self._kind), value)
+        data = self._data.convert(value.data)
+        return value if data is value.data else msgspec.structs.replace(value, data=data)
 
 
 class ModelShape(_Composed):
@@ -229,19 +226,19 @@ def _build(annotation: Any) -> Shape:
 def _composed(origin: Any, args: tuple[Any, ...]) -> Shape | None:
     if origin in (Union, types.UnionType):
         return UnionShape(args)
-    if not isinstance(origin, type):
+    if not is_class(origin):
         return None
     if issubclass(origin, tuple):
         return ArrayShape(tuple, args[0]) if args[-1] is Ellipsis else TupleShape(args)
     if issubclass(origin, Mapping):
         return MappingShape(*args)
-    if issubclass(origin, (set, frozenset)):
-        return ArrayShape(origin, args[0])
+    if issubclass(origin, Set):
+        return ArrayShape(frozenset if issubclass(origin, frozenset) else set, args[0])
     return ArrayShape(list, args[0]) if issubclass(origin, Iterable) else None
 
 
 def _is_event(origin: Any) -> bool:
-    if not isinstance(origin, type) or not issubclass(origin, msgspec.Struct):
+    if not is_class(origin) or not issubclass(origin, msgspec.Struct):
         return False
     return {"id", "source", "type", "data"} <= set(origin.__struct_fields__)
 
@@ -249,28 +246,30 @@ def _is_event(origin: Any) -> bool:
 def _hook(kind: Any, value: Any) -> Any:
     """What msgspec asks for a class that it does not know."""
     origin = get_origin(kind) or kind
-    if not isinstance(origin, type):
+    if not is_class(origin):
         return value  # a Protocol, Callable and the like: nothing to check
     if isinstance(value, origin):
         return value
     if issubclass(origin, PurePath) and isinstance(value, str):
         return origin(value)
     validate = getattr(origin, "model_validate", None)
-    if validate is not None and isinstance(value, Mapping):
+    if validate is not None and is_mapping(value):
         try:
             return validate(value)
         except ValueError as error:
             raise msgspec.ValidationError(fault(error)) from error
-    got = type_name(type(value))  # pyright: ignore[reportUnknownArgumentType]
-    raise msgspec.ValidationError(f"Expected `{type_name(origin)}`, got `{got}`")
+    raise _expected(type_name(origin), value)
+
+
+def _expected(what: str, value: Any) -> msgspec.ValidationError:
+    return msgspec.ValidationError(f"Expected `{what}`, got `{type_name(class_of(value))}`")
 
 
 def _is_loose(node: Any, seen: set[int]) -> bool:
     if isinstance(node, msgspec.inspect.AnyType):
         return True
-    if isinstance(node, (list, tuple)):
-        parts: Sequence[Any] = node  # pyright: ignore[reportUnknownVariableType]
-        return any(_is_loose(part, seen) for part in parts)
+    if is_array(node):
+        return any(_is_loose(part, seen) for part in node)
     if not isinstance(node, (msgspec.inspect.Type, msgspec.inspect.Field)) or id(node) in seen:
         return False
     seen.add(id(node))

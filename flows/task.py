@@ -12,6 +12,7 @@ from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr
 from triphammer.flows.graph import Options, TaskSpec
 from triphammer.flows.handle import Handle, chain, node_handle
+from triphammer.flows.kinds import is_array
 from triphammer.flows.options import MAP_ONLY, OPTION_NAMES, TaskOptions, apply_options
 from triphammer.flows.places import user_place
 from triphammer.flows.signatures import check_call, hints_of, place_of
@@ -98,9 +99,7 @@ class Task(Generic[P, R]):
         options = apply_options(Options(), given, is_async=self.is_async)
         # A task's own name may be used by several calls: load, load_2.
         self.name = options.name or _function_name(fn)
-        self._call: TaskCall[P, R] = TaskCall(
-            self, _unnamed(options), frozenset(), {}
-        )
+        self._call: TaskCall[P, R] = TaskCall(self, _unnamed(options), frozenset(), {})
         self.__doc__ = fn.__doc__
         self.__module__ = fn.__module__
         self.__wrapped__ = fn
@@ -198,11 +197,11 @@ def _unnamed(options: Options) -> Options:
 
 
 def _collection(name: str, value: Any) -> Any:
-    if isinstance(value, (Expr, list, tuple)):
-        return value  # pyright: ignore[reportUnknownVariableType] - the user's items
     if isinstance(value, range):
         return list(value)
-    _refuse(f"{name}.map() got {value!r}: it maps over a list, a tuple, a range or a handle")
+    if not isinstance(value, Expr) and not is_array(value):
+        _refuse(f"{name}.map() got {value!r}: it maps over a list, a tuple, a range or a handle")
+    return value
 
 
 def _refuse(message: str) -> NoReturn:
