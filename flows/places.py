@@ -32,7 +32,7 @@ def user_place() -> Place:
     # inspect.stack() would read the files of all frames.
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        if _is_users(frame.f_code.co_filename):
+        if is_users(frame.f_code.co_filename):
             return Place(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return NOWHERE
@@ -42,11 +42,12 @@ def raising_place(traceback: TracebackType | None) -> Place:
     """The innermost frame of the user's code that an exception went through."""
     place = NOWHERE
     while traceback is not None:
-        if _is_users(traceback.tb_frame.f_code.co_filename):
+        if is_users(traceback.tb_frame.f_code.co_filename):
             place = Place(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
         traceback = traceback.tb_next
     return place
 
 
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Whether a source file is neither triphammer's nor a library's."""
     return not file.startswith((*_NOT_THE_USERS, "<frozen"))

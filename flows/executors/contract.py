@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 from anyio.abc import TaskStatus
 
+from triphammer.flows.context import TaskContext
 from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, StartRequest
 
 
@@ -32,7 +33,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     flow: str
     body: Callable[[], Any]
     encode: Callable[[Any], Encoded]
-    context: Any
+    context: TaskContext
     timeout: float | None = None
     where: str = ""
 
@@ -57,6 +58,12 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     state_writes: Mapping[str, bytes | None] = {}
 
 
+class Released(msgspec.Struct, frozen=True):
+    """The plain function of an attempt that was reported `still_running` has returned."""
+
+    id: AttemptId
+
+
 class Stalled(msgspec.Struct, frozen=True):
     """User code that blocks the flow loop: what `/readyz` and the log name."""
 
@@ -68,10 +75,25 @@ class Stalled(msgspec.Struct, frozen=True):
     seconds: float
 
 
+Report = Callable[[Sequence[AttemptResult | Released]], None]
+"""Called by an executor on the service loop with the results that have come in."""
+
+
 class Executor(Protocol):
-    """Runs attempts; reports results in batches on the service loop, in no order."""
+    """Runs attempts; reports results in batches on the service loop, in no order.
+
+    `bind` comes first; `submit` and `cancel` are called on the service loop while `run` runs.
+    Every submitted attempt is reported once, one that was cancelled or timed out too.
+    `cancel` of an attempt that is not there any more does nothing. `running` is how many
+    attempts are there, those that are abandoned but still running included.
+    """
 
     name: ClassVar[str]
+
+    @property
+    def running(self) -> int: ...
+
+    def bind(self, report: Report) -> None: ...
 
     async def run(self, *, task_status: TaskStatus[None]) -> None: ...
 
@@ -80,5 +102,5 @@ class Executor(Protocol):
     def cancel(self, attempt: AttemptId) -> None: ...
 
 
-Report = Callable[[Sequence[AttemptResult]], None]
-"""Called by an executor on the service loop with the results that have come in."""
+Stall = Callable[[Stalled | None], None]
+"""Told on the service loop that user code blocks the flow loop; None: it goes on again."""

@@ -1,0 +1,171 @@
+"""Executor `async`: coroutines on a loop of their own, in a thread of its own.
+
+Attempts are handed over and results handed back in batches: one wake-up of a loop costs more
+than running a small coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections import deque
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from threading import Thread
+from typing import ClassVar
+
+import anyio
+from anyio.abc import TaskStatus
+
+from triphammer.flows.executors.contract import (
+    Attempt,
+    AttemptId,
+    AttemptResult,
+    Released,
+    Report,
+    Stall,
+)
+from triphammer.flows.executors.doorbell import Doorbell
+from triphammer.flows.executors.loop_body import LoopBody
+from triphammer.flows.executors.outcome import Ended, nothing_more
+from triphammer.flows.executors.watchdog import Watchdog
+
+STOP_SECONDS = 2.0
+"""So long may cancelled coroutines take to end when the executor stops."""
+
+
+class FlowLoop:
+    """Runs coroutine bodies. `now` is the clock (microseconds UTC), callable from any thread.
+
+    `ended` is called in the loop's thread when an attempt has ended. `stall` is told, on the
+    service loop, of user code that blocks this loop.
+    """
+
+    name: ClassVar[str] = "async"
+
+    def __init__(
+        self, now: Callable[[], int], *, ended: Ended = nothing_more, stall: Stall | None = None
+    ) -> None:
+        self._now = now
+        self._ended = ended
+        self._stall = stall
+        self._report: Report | None = None
+        self._incoming: deque[Attempt | AttemptId] = deque()
+        self._outgoing: deque[AttemptResult | Released] = deque()
+        self._bodies: dict[AttemptId, LoopBody] = {}
+        self._waking = False
+        self._loop: AbstractEventLoop | None = None
+        self._bell: Doorbell | None = None
+
+    @property
+    def running(self) -> int:
+        """How many attempts are handed over and have not ended."""
+        return len(self._bodies) + len(self._incoming)
+
+    def bind(self, report: Report) -> None:
+        """Say where results go."""
+        self._report = report
+
+    def submit(self, attempts: Sequence[Attempt]) -> None:
+        """Run `attempts`."""
+        self._incoming.extend(attempts)
+        self._wake()
+
+    def cancel(self, attempt: AttemptId) -> None:
+        """End an attempt: its coroutine is cancelled."""
+        self._incoming.append(attempt)
+        self._wake()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Own the thread until cancelled."""
+        stopped = anyio.Event()
+        self._bell, stop_bell = Doorbell(self._hand_back), Doorbell(stopped.set)
+        loop = self._loop = _new_loop()
+        thread = Thread(
+            target=_turn, args=(loop, stop_bell), name="triphammer-flow-loop", daemon=True
+        )
+        thread.start()
+        try:
+            async with anyio.create_task_group() as group:
+                watchdog = Watchdog(loop, thread, self._attempts, self._stall)
+                await group.start(watchdog.run)
+                task_status.started()
+        finally:
+            loop.call_soon_threadsafe(self._stop)
+            # Blocked user code may never end: the thread is a daemon and does not stop exit.
+            with anyio.move_on_after(STOP_SECONDS + 1, shield=True):
+                await stopped.wait()
+            self._loop = None
+
+    # --- on the service loop ----------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if not self._waking and self._loop is not None:
+            self._waking = True
+            self._loop.call_soon_threadsafe(self._take)
+
+    def _attempts(self) -> Sequence[LoopBody]:
+        return list(self._bodies.values())
+
+    def _hand_back(self) -> None:
+        results: list[AttemptResult | Released] = []
+        while self._outgoing:
+            results.append(self._outgoing.popleft())
+        if results and self._report is not None:
+            self._report(results)
+
+    # --- in the loop's own thread -----------------------------------------------------------
+
+    def _take(self) -> None:
+        # Before looking: what is added from now on wakes again.
+        self._waking = False
+        loop = asyncio.get_running_loop()
+        while self._incoming:
+            item = self._incoming.popleft()
+            if isinstance(item, Attempt):
+                body = self._bodies[item.id] = LoopBody(item, self._now, self._tell)
+                body.start(loop)
+            elif (found := self._bodies.get(item)) is not None:
+                found.cancel()
+
+    def _tell(self, body: LoopBody, result: AttemptResult | Released, over: bool) -> None:
+        if over:
+            del self._bodies[body.attempt.id]
+            self._ended(body.attempt.context)
+        self._outgoing.append(result)
+        if self._bell is not None:
+            self._bell.ring()
+
+    def _stop(self) -> None:
+        for body in self._attempts():
+            body.cancel()
+        loop = asyncio.get_running_loop()
+        stop = loop.create_task(self._stop_when_done())
+        # The task keeps the loop turning until then; the loop keeps the task.
+        stop.add_done_callback(lambda _: loop.stop())
+
+    async def _stop_when_done(self) -> None:
+        tasks = [b.task for b in self._attempts() if b.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
+
+
+def _turn(loop: AbstractEventLoop, stopped: Doorbell) -> None:
+    """The thread: turn the loop until it is stopped."""
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+        stopped.ring()
+
+
+def _new_loop() -> AbstractEventLoop:
+    if find_spec("uvloop") is None:
+        return asyncio.new_event_loop()
+    import uvloop
+
+    loop: AbstractEventLoop = uvloop.new_event_loop()
+    return loop
