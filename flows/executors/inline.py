@@ -1,0 +1,92 @@
+"""Executor for the testing kit: everything on the caller's loop, so that time is virtual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import isawaitable
+from typing import ClassVar
+
+import anyio
+from anyio.abc import TaskStatus
+
+from triphammer.flows.context import enter_context
+from triphammer.flows.executors.contract import Attempt, AttemptId, AttemptResult, Report
+from triphammer.flows.executors.outcome import (
+    Ended,
+    cancellation,
+    failure,
+    nothing_more,
+    success,
+    timed_out,
+)
+
+
+class InlineExecutor:
+    """Runs coroutines on the loop it was started on, and plain functions there and then."""
+
+    name: ClassVar[str] = "inline"
+
+    def __init__(self, now: Callable[[], int], *, ended: Ended = nothing_more) -> None:
+        self._report: Report | None = None
+        self._ended = ended
+        self._now = now
+        self._scopes: dict[AttemptId, anyio.CancelScope] = {}
+        self._waiting: list[Attempt] = []
+        self._wake = anyio.Event()
+
+    @property
+    def running(self) -> int:
+        """How many attempts are there."""
+        return len(self._scopes) + len(self._waiting)
+
+    def bind(self, report: Report) -> None:
+        """Say where results go."""
+        self._report = report
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Run what is submitted until cancelled."""
+        async with anyio.create_task_group() as group:
+            task_status.started()
+            while True:
+                await self._wake.wait()
+                self._wake = anyio.Event()
+                waiting, self._waiting = self._waiting, []
+                for attempt in waiting:
+                    group.start_soon(self._one, attempt, name=f"task {attempt.id.task}")
+
+    def submit(self, attempts: Sequence[Attempt]) -> None:
+        """Run attempts as soon as the loop turns."""
+        self._waiting.extend(attempts)
+        self._wake.set()
+
+    def cancel(self, attempt: AttemptId) -> None:
+        """Cancel an attempt's coroutine."""
+        scope = self._scopes.get(attempt)
+        if scope is not None:
+            scope.cancel()
+
+    async def _one(self, attempt: Attempt) -> None:
+        enter_context(attempt.context)
+        started_at = self._now()
+        with anyio.CancelScope() as scope:
+            self._scopes[attempt.id] = scope
+            result = await self._outcome(attempt, started_at)
+        del self._scopes[attempt.id]
+        if scope.cancelled_caught:
+            result = cancellation(attempt, started_at, self._now())
+        self._ended(attempt.context)
+        if self._report is not None:
+            self._report([result])
+
+    async def _outcome(self, attempt: Attempt, started_at: int) -> AttemptResult:
+        try:
+            value = attempt.body()
+            if isawaitable(value):
+                with anyio.move_on_after(attempt.timeout) as limit:
+                    value = await value
+                if limit.cancelled_caught:
+                    return timed_out(attempt, started_at, self._now())
+            return success(attempt, started_at, self._now(), attempt.encode(value))
+        # Seam to user code. Cancellation is no Exception and passes.
+        except Exception as error:  # noqa: BLE001
+            return failure(attempt, started_at, self._now(), error)
