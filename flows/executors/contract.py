@@ -41,8 +41,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an attempt. Exactly one of `value` and `error` is set.
 
-    `retryable` is false for misfits and cancellation. `still_running` says that a function
-    went on after its timeout or cancel: a thread's slot stays taken until it returns.
+    `retryable` is false for misfits and cancellation. `still_running` says that a plain
+    function went on after its timeout or cancel: its slot stays taken until `Released`.
     """
 
     id: AttemptId
@@ -58,6 +58,12 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     state_writes: Mapping[str, bytes | None] = {}
 
 
+class Released(msgspec.Struct, frozen=True):
+    """The plain function of an attempt that was reported `still_running` has returned."""
+
+    id: AttemptId
+
+
 class Stalled(msgspec.Struct, frozen=True):
     """User code that blocks the flow loop: what `/readyz` and the log name."""
 
@@ -69,19 +75,25 @@ class Stalled(msgspec.Struct, frozen=True):
     seconds: float
 
 
-Report = Callable[[Sequence[AttemptResult]], None]
+Report = Callable[[Sequence[AttemptResult | Released]], None]
 """Called by an executor on the service loop with the results that have come in."""
 
 
 class Executor(Protocol):
     """Runs attempts; reports results in batches on the service loop, in no order.
 
-    `submit` and `cancel` are called on the service loop while `run` runs. Every submitted
-    attempt is reported once, one that was cancelled or timed out too. `cancel` of an attempt
-    that is not there any more does nothing.
+    `bind` comes first; `submit` and `cancel` are called on the service loop while `run` runs.
+    Every submitted attempt is reported once, one that was cancelled or timed out too.
+    `cancel` of an attempt that is not there any more does nothing. `running` is how many
+    attempts are there, those that are abandoned but still running included.
     """
 
     name: ClassVar[str]
+
+    @property
+    def running(self) -> int: ...
+
+    def bind(self, report: Report) -> None: ...
 
     async def run(self, *, task_status: TaskStatus[None]) -> None: ...
 

@@ -10,7 +10,6 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib.util import find_spec
 from threading import Thread
 from typing import ClassVar
@@ -18,16 +17,17 @@ from typing import ClassVar
 import anyio
 from anyio.abc import TaskStatus
 
-from triphammer.config.threadsafe import CallSoon, thread_caller
 from triphammer.flows.executors.contract import (
     Attempt,
     AttemptId,
     AttemptResult,
+    Released,
     Report,
     Stall,
 )
+from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.loop_body import LoopBody
-from triphammer.flows.executors.running import Ended
+from triphammer.flows.executors.outcome import Ended, nothing_more
 from triphammer.flows.executors.watchdog import Watchdog
 
 STOP_SECONDS = 2.0
@@ -44,24 +44,27 @@ class FlowLoop:
     name: ClassVar[str] = "async"
 
     def __init__(
-        self, report: Report, ended: Ended, now: Callable[[], int], stall: Stall | None = None
+        self, now: Callable[[], int], *, ended: Ended = nothing_more, stall: Stall | None = None
     ) -> None:
-        self._report = report
-        self._ended = ended
         self._now = now
+        self._ended = ended
         self._stall = stall
+        self._report: Report | None = None
         self._incoming: deque[Attempt | AttemptId] = deque()
-        self._outgoing: deque[AttemptResult] = deque()
+        self._outgoing: deque[AttemptResult | Released] = deque()
         self._bodies: dict[AttemptId, LoopBody] = {}
         self._waking = False
-        self._told = False
         self._loop: AbstractEventLoop | None = None
-        self._service: CallSoon | None = None
+        self._bell: Doorbell | None = None
 
     @property
     def running(self) -> int:
         """How many attempts are handed over and have not ended."""
         return len(self._bodies) + len(self._incoming)
+
+    def bind(self, report: Report) -> None:
+        """Say where results go."""
+        self._report = report
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Run `attempts`."""
@@ -76,18 +79,15 @@ class FlowLoop:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Own the thread until cancelled."""
         stopped = anyio.Event()
-        service = self._service = thread_caller()
+        self._bell, stop_bell = Doorbell(self._hand_back), Doorbell(stopped.set)
         loop = self._loop = _new_loop()
         thread = Thread(
-            target=_turn,
-            args=(loop, partial(service, stopped.set)),
-            name="triphammer flow loop",
-            daemon=True,
+            target=_turn, args=(loop, stop_bell), name="triphammer-flow-loop", daemon=True
         )
         thread.start()
         try:
             async with anyio.create_task_group() as group:
-                watchdog = Watchdog(loop, thread, self._attempts, service, self._stall)
+                watchdog = Watchdog(loop, thread, self._attempts, self._stall)
                 await group.start(watchdog.run)
                 task_status.started()
         finally:
@@ -108,12 +108,10 @@ class FlowLoop:
         return list(self._bodies.values())
 
     def _hand_back(self) -> None:
-        # Before looking: what comes in from now on calls again.
-        self._told = False
-        results: list[AttemptResult] = []
+        results: list[AttemptResult | Released] = []
         while self._outgoing:
             results.append(self._outgoing.popleft())
-        if results:
+        if results and self._report is not None:
             self._report(results)
 
     # --- in the loop's own thread -----------------------------------------------------------
@@ -130,16 +128,13 @@ class FlowLoop:
             elif (found := self._bodies.get(item)) is not None:
                 found.cancel()
 
-    def _tell(self, body: LoopBody, result: AttemptResult | None, over: bool) -> None:
+    def _tell(self, body: LoopBody, result: AttemptResult | Released, over: bool) -> None:
         if over:
             del self._bodies[body.attempt.id]
             self._ended(body.attempt.context)
-        if result is None:
-            return
         self._outgoing.append(result)
-        if not self._told and self._service is not None:
-            self._told = True
-            self._service(self._hand_back)
+        if self._bell is not None:
+            self._bell.ring()
 
     def _stop(self) -> None:
         for body in self._attempts():
@@ -155,7 +150,7 @@ class FlowLoop:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
 
-def _turn(loop: AbstractEventLoop, stopped: Callable[[], object]) -> None:
+def _turn(loop: AbstractEventLoop, stopped: Doorbell) -> None:
     """The thread: turn the loop until it is stopped."""
     asyncio.set_event_loop(loop)
     try:
@@ -164,7 +159,7 @@ def _turn(loop: AbstractEventLoop, stopped: Callable[[], object]) -> None:
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-        stopped()
+        stopped.ring()
 
 
 def _new_loop() -> AbstractEventLoop:

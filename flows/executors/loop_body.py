@@ -7,8 +7,8 @@ from collections.abc import Callable
 from inspect import isawaitable
 
 from triphammer.flows.context import enter_context
-from triphammer.flows.executors.contract import Attempt, AttemptResult
-from triphammer.flows.executors.running import cancelled, failed, succeeded, timed_out
+from triphammer.flows.executors.contract import Attempt, AttemptResult, Released
+from triphammer.flows.executors.outcome import cancellation, failure, success, timed_out
 
 GRACE = 5.0
 """Seconds a cancelled coroutine has to end before it is given up."""
@@ -18,8 +18,8 @@ class LoopBody:
     """Belongs to the loop's thread.
 
     `tell` gets what there is to report, and whether the coroutine has ended. A coroutine that
-    does not end `GRACE` seconds after its cancellation is reported `still_running`, and
-    without a result (None) once it ends after all.
+    does not end `GRACE` seconds after its cancellation is reported `still_running`, and as
+    `Released` once it ends after all.
     """
 
     __slots__ = (
@@ -38,7 +38,7 @@ class LoopBody:
         self,
         attempt: Attempt,
         now: Callable[[], int],
-        tell: Callable[[LoopBody, AttemptResult | None, bool], None],
+        tell: Callable[[LoopBody, AttemptResult | Released, bool], None],
     ) -> None:
         self.attempt = attempt
         self.task: Task[None] | None = None
@@ -60,7 +60,7 @@ class LoopBody:
 
     def cancel(self) -> None:
         """End it because the engine says so."""
-        self._end_early(cancelled)
+        self._end_early(cancellation)
 
     def _expire(self) -> None:
         self._end_early(timed_out)
@@ -87,10 +87,13 @@ class LoopBody:
         result = await self._result() if self._early is None else None
         if self._timer is not None:
             self._timer.cancel()
-        if self._early is not None:
+        if self._given_up:
+            self._tell(self, Released(self.attempt.id), True)
+        elif self._early is not None:
             # Whatever it returned came too late, whatever it raised came from its clean-up.
-            result = self._early(self.attempt, self._started, self._now())
-        self._tell(self, None if self._given_up else result, True)
+            self._tell(self, self._early(self.attempt, self._started, self._now()), True)
+        elif result is not None:
+            self._tell(self, result, True)
 
     async def _result(self) -> AttemptResult:
         attempt = self.attempt
@@ -99,11 +102,11 @@ class LoopBody:
             value = attempt.body()
             if isawaitable(value):
                 value = await value
-            return succeeded(attempt, attempt.encode(value), self._started, self._now())
+            return success(attempt, self._started, self._now(), attempt.encode(value))
         except CancelledError as error:
             # Nobody but `_end_early` cancels this task, and it is its outermost frame: this is
             # either that, already noted, or the user's code that has cancelled itself.
-            return failed(attempt, error, self._started, self._now())
+            return failure(attempt, self._started, self._now(), error)
         # Seam to user code: SystemExit, too, ends the attempt and not the loop.
-        except BaseException as error:  # noqa: BLE001
-            return failed(attempt, error, self._started, self._now())
+        except BaseException as error:
+            return failure(attempt, self._started, self._now(), error)

@@ -18,8 +18,8 @@ from typing import TextIO
 import anyio
 from anyio.abc import TaskStatus
 
-from triphammer.config.threadsafe import CallSoon
 from triphammer.flows.executors.contract import Attempt, Stall, Stalled
+from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.loop_body import LoopBody
 from triphammer.flows.places import is_users
 
@@ -44,13 +44,11 @@ class Watchdog:
         loop: AbstractEventLoop,
         thread: Thread,
         bodies: Callable[[], Sequence[LoopBody]],
-        service: CallSoon,
         stall: Stall | None,
     ) -> None:
         self._loop = loop
         self._thread = thread
         self._bodies = bodies
-        self._service = service
         self._stall = stall
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
@@ -63,7 +61,7 @@ class Watchdog:
     async def _beat(self) -> None:
         answered = anyio.Event()
         asked = anyio.current_time()
-        self._loop.call_soon_threadsafe(self._service, answered.set)
+        self._loop.call_soon_threadsafe(Doorbell(answered.set).ring)
         with anyio.move_on_after(LATE_SECONDS) as late:
             await answered.wait()
         if late.cancelled_caught and self._stall is not None:

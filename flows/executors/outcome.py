@@ -1,0 +1,115 @@
+"""From what a body did to what is reported: results, errors without the house's own frames."""
+
+from __future__ import annotations
+
+import traceback
+from asyncio import CancelledError
+from collections.abc import Callable
+from os.path import dirname
+from types import TracebackType
+
+from triphammer.flows.context import TaskContext
+from triphammer.flows.errors import AttemptTimeout, ValueMisfit
+from triphammer.flows.executors.contract import Attempt, AttemptResult
+from triphammer.flows.journal import Encoded, ErrorInfo
+
+Ended = Callable[[TaskContext], None]
+"""Told in the executor's thread that an attempt has ended: its log is complete."""
+
+LONGEST_MESSAGE = 10_000
+LONGEST_TRACEBACK = 50_000
+
+_FLOWS = dirname(dirname(__file__))
+
+
+def nothing_more(context: TaskContext) -> None:
+    """The `Ended` of an executor whose attempts are not captured."""
+
+
+def success(attempt: Attempt, started: int, finished: int, value: Encoded) -> AttemptResult:
+    """The attempt returned; what it asked to be sent and written goes with its result."""
+    context = attempt.context
+    return AttemptResult(
+        id=attempt.id,
+        started_at=started,
+        finished_at=finished,
+        value=value,
+        outbox=tuple(context.outgoing),
+        starts=tuple(context.starts),
+        state_writes=context.state.writes,
+    )
+
+
+def failure(attempt: Attempt, started: int, finished: int, error: BaseException) -> AttemptResult:
+    """The attempt raised; a misfit would come again, so it is not retried."""
+    return AttemptResult(
+        id=attempt.id,
+        started_at=started,
+        finished_at=finished,
+        error=describe(error, attempt.context.secrets.mask),
+        retryable=not isinstance(error, ValueMisfit),
+    )
+
+
+def timed_out(
+    attempt: Attempt, started: int, finished: int, *, still_running: bool = False
+) -> AttemptResult:
+    """The attempt took longer than its timeout."""
+    text = f"the attempt took longer than its timeout of {attempt.timeout:g} s"
+    if still_running:
+        text += "; its code goes on, since a thread cannot be killed: its slot stays taken"
+    return AttemptResult(
+        id=attempt.id,
+        started_at=started,
+        finished_at=finished,
+        error=ErrorInfo(AttemptTimeout.__name__, text),
+        still_running=still_running,
+    )
+
+
+def cancellation(
+    attempt: Attempt, started: int, finished: int, *, still_running: bool = False
+) -> AttemptResult:
+    """The engine cancelled the attempt."""
+    return AttemptResult(
+        id=attempt.id,
+        started_at=started,
+        finished_at=finished,
+        error=ErrorInfo("Cancelled", "the attempt was cancelled"),
+        retryable=False,
+        cancelled=True,
+        still_running=still_running,
+    )
+
+
+def describe(error: BaseException, mask: Callable[[str], str]) -> ErrorInfo:
+    """The error as stored: masked, bounded, its traceback beginning in the user's code."""
+    try:
+        message = str(error) or _unnamed(error)
+    # Seam to user code: a broken __str__ must not hide that the task failed.
+    except Exception as broken:
+        message = f"its message cannot be shown: {type(broken).__name__}"
+    frames = _from_user_code(error.__traceback__)
+    try:
+        trace = "".join(traceback.format_exception(type(error), error, frames))
+    except Exception as broken:  # the same seam: __str__ is called once more
+        trace = f"its traceback cannot be shown: {type(broken).__name__}\n"
+    return ErrorInfo(
+        type(error).__qualname__,
+        mask(message)[:LONGEST_MESSAGE],
+        mask(trace)[-LONGEST_TRACEBACK:],
+    )
+
+
+def _unnamed(error: BaseException) -> str:
+    if isinstance(error, CancelledError):
+        return "the task's own code cancelled it"
+    return f"a {type(error).__qualname__} without a message"
+
+
+def _from_user_code(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of executor and engine on top of the user's."""
+    inner = trace
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_FLOWS):
+        inner = inner.tb_next
+    return trace if inner is None else inner
