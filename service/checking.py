@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 
-from triphammer.config.secrets import Secrets
 from triphammer.config.loading import LoadedSettings
+from triphammer.config.secrets import SecretRef, Secrets
+from triphammer.flows.expr import expressions
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.references import secret_names
 from triphammer.service.loading import load
 
 
@@ -27,22 +28,26 @@ async def check_project(
     loaded: LoadedSettings, secrets: Secrets, path: Path | None = None
 ) -> Findings:
     """Load the project's flows, or those of `path` (a file or folder), and judge them."""
-    found = await load(loaded.root, loaded.settings, last={}, path=path)
-    flows = found.flows.values()
-    names = sorted({name for flow in flows for name in secret_names(flow)})
+    found = await load(loaded, last={}, path=path)
+    names = sorted({name for flow in found.flows.values() for name in secret_names(flow)})
     return Findings(
         flows=tuple(sorted(found.flows)),
         errors=tuple(str(error) for error in found.errors),
-        warnings=(*found.warnings, *(text for flow in flows for text in _warnings(flow))),
+        warnings=tuple(found.warnings),
         missing_secrets=tuple(secrets.missing(names)),
     )
 
 
-def _warnings(flow: FlowDef) -> Iterator[str]:
+def secret_names(flow: FlowDef) -> Iterator[str]:
+    """The secrets that a flow names in its graph and in the verifiers of its webhooks."""
     for node in flow.graph.nodes.values():
-        plain = node.spec.kind == "task" and not node.spec.is_async
-        if plain and node.options.timeout is not None:
-            yield (
-                f"{node.where}: {node.name} has a timeout but is a plain function: the attempt "
-                "ends, the function itself goes on until it returns"
-            )
+        for found in expressions([node.args, dict(node.kwargs)]):
+            if isinstance(found, SecretRef):
+                yield found.name
+    for source in flow.on:
+        yield from _verifier_secrets(source.options.get("verify"))
+
+
+def _verifier_secrets(verify: Any) -> Iterator[str]:
+    if isinstance(verify, dict):
+        yield from cast("dict[str, list[str]]", verify).get("secrets", [])

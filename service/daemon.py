@@ -1,3 +1,349 @@
-"""The daemon: every part at the table, started in order and stopped in the reverse."""
+"""The daemon: every part at the table, started in order and stopped in the reverse.
+
+Store, dispatcher, web, sensors; the stop closes intake first, drains, and closes the store
+last. After a commit of unknown outcome everything but the listening socket is built anew.
+"""
 
 from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from importlib.metadata import version
+from random import Random
+
+import anyio
+from anyio.abc import TaskGroup
+
+from triphammer.config.clock import SystemClock
+from triphammer.config.loading import LoadedSettings
+from triphammer.config.secrets import Secrets
+from triphammer.config.source import SensorSpec
+from triphammer.flows.capture import Capture, capturing
+from triphammer.flows.executors.contract import Stalled
+from triphammer.flows.executors.flow_loop import FlowLoop
+from triphammer.flows.executors.threads import ThreadExecutor
+from triphammer.flows.executors.watchdog import share_interpreter
+from triphammer.sensors.contract import SensorContext
+from triphammer.service.announcement import Announcement, announcement
+from triphammer.service.backoff import restart_delay
+from triphammer.service.claims import ClaimWorker
+from triphammer.service.gauges import Gauges
+from triphammer.service.health import Health
+from triphammer.service.hub import News
+from triphammer.service.loading import Loaded, load
+from triphammer.service.operations import Operations
+from triphammer.service.outbox.worker import OutboxWorker
+from triphammer.service.parts import Core, Edges
+from triphammer.service.store.opening import Opened, open_folder
+from triphammer.service.supervisor import Supervisor
+from triphammer.service.web.app import build_app
+from triphammer.service.web.console import Console
+from triphammer.service.web.doors import Doors
+from triphammer.service.web.probes import Probes
+from triphammer.service.web.reading import Reading
+from triphammer.service.web.server import WebServer, listen
+
+Announce = Callable[[Announcement], None]
+
+
+class Reloads:
+    """Asks the running daemon to load the flows again."""
+
+    def __init__(self) -> None:
+        self._asked = anyio.Event()
+
+    def ask(self) -> None:
+        """Load again, soon; asking twice before it happened is asking once."""
+        self._asked.set()
+
+    async def wait(self) -> None:
+        """Return when somebody has asked."""
+        await self._asked.wait()
+        self._asked = anyio.Event()
+
+
+async def serve_until(
+    loaded: LoadedSettings,
+    secrets: Secrets,
+    *,
+    stop: anyio.Event,
+    reloads: Reloads,
+    announce: Announce,
+    log: logging.Logger,
+) -> None:
+    """Run the daemon until `stop`. Raises `CannotServe`, `FolderLocked`, `SchemaTooNew`."""
+    settings = loaded.settings
+    share_interpreter()
+    with listen(settings.server.host, settings.server.port) as listener:
+        failures = 0
+        while not stop.is_set():
+            session = _Session(loaded, secrets, listener, log)
+            await session.run(stop, reloads, announce)
+            if session.store_error is None:
+                return
+            failures += 1
+            delay = restart_delay(failures, Random())
+            log.error("the store failed: %s; opened again in %.1f s", session.store_error, delay)
+            with anyio.move_on_after(delay):
+                await stop.wait()
+
+
+class _Session:
+    """The daemon between one opening of the store and its closing."""
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        secrets: Secrets,
+        listener: socket.socket,
+        log: logging.Logger,
+    ) -> None:
+        self._loaded = loaded
+        self._secrets = secrets
+        self._listener = listener
+        self._log = log
+        self._clock = SystemClock()
+        self._random = Random()
+        self._health = Health(self._clock.now)
+        self._failed = anyio.Event()
+        self._notified: dict[str, Callable[[], None]] = {}
+        self.store_error: Exception | None = None
+
+    async def run(self, stop: anyio.Event, reloads: Reloads, announce: Announce) -> None:
+        folder = self._loaded.root / self._loaded.settings.store.data
+        async with (
+            open_folder(folder, failed=self._store_failed, published=self._published) as opened,
+            anyio.create_task_group() as stores,
+        ):
+            await stores.start(opened.run)
+            try:
+                await self._serve(opened, stop, reloads, announce)
+            finally:
+                opened.close()
+
+    def _store_failed(self, error: Exception) -> None:
+        self.store_error = self.store_error or error
+        self._health.report("store", str(error), essential=True)
+        self._failed.set()
+
+    def _published(self, run: str) -> None:
+        self._core.hub.publish([News("task", run)])
+
+    async def _serve(
+        self, opened: Opened, stop: anyio.Event, reloads: Reloads, announce: Announce
+    ) -> None:
+        settings = self._loaded.settings
+        capture = Capture(
+            opened.logs.sink, self._secrets, self._clock.now, settings.limits.log_lines
+        )
+        with ExitStack() as stack:
+            ended = stack.enter_context(capturing(capture))
+            now = self._clock.now
+            flow_loop = FlowLoop(now, ended=ended, stall=self._stalled)
+            threads = ThreadExecutor(now, threads=settings.limits.threads, ended=ended)
+            self._flow_loop = flow_loop
+            self._core = self._build_core(opened, {"async": flow_loop, "thread": threads})
+            self._health.report("store", None, essential=True)
+            self._health.report("flow loop", None)
+            async with anyio.create_task_group() as group:
+                await group.start(flow_loop.run)
+                await group.start(threads.run)
+                await self._run_parts(group, opened, stop, reloads, announce)
+                group.cancel_scope.cancel()
+
+    def _build_core(
+        self, opened: Opened, executors: Mapping[str, FlowLoop | ThreadExecutor]
+    ) -> Core:
+        data = self._loaded.root / self._loaded.settings.store.data
+        edges = Edges(
+            store=opened.store,
+            artifacts=opened.artifacts,
+            clock=self._clock,
+            executors=executors,
+            secrets=self._secrets,
+            random=self._random,
+            root=self._loaded.root,
+            workdir=data / "work",
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            notify=self._notify,
+            on_store_error=self._store_failed,
+        )
+        return Core(edges, self._loaded.settings, self._log)
+
+    def _notify(self, what: str) -> None:
+        self._notified[what]()
+
+    async def _run_parts(
+        self,
+        group: TaskGroup,
+        opened: Opened,
+        stop: anyio.Event,
+        reloads: Reloads,
+        announce: Announce,
+    ) -> None:
+        core, settings = self._core, self._loaded.settings
+        outbox = OutboxWorker(
+            store=opened.store,
+            settings=settings,
+            secrets=self._secrets,
+            clock=self._clock,
+            random=self._random,
+            log=self._log,
+        )
+        claims = ClaimWorker(store=opened.store, log=self._log)
+        self._notified = {"outbox": outbox.notify, "claims": claims.notify}
+        self._folder_id = await opened.store.folder_id()
+        self._supervisor = Supervisor(
+            make_context=self._sensor_context,
+            health=self._health,
+            clock=self._clock,
+            random=self._random,
+            log=self._log,
+        )
+        flows = await load(self._loaded, last={})
+        await core.put_into_service(flows.flows)
+        await group.start(core.engine.run)
+        taken_up = await core.recover()
+        if taken_up:
+            self._log.info("%d runs are taken up again", taken_up)
+        await group.start(core.starter.run)
+        await group.start(outbox.run)
+        await group.start(claims.run)
+        web = WebServer(self._web_app(opened), self._listener.dup(), tls=self._tls())
+        await group.start(web.run)
+        await group.start(self._supervisor.run)
+        core.dispatcher.open()
+        self._report_flows(flows)
+        await self._supervisor.apply(flows.specs)
+        announce(
+            announcement(
+                self._loaded, flows, self._listener.getsockname()[1], version("triphammer")
+            )
+        )
+        group.start_soon(self._obey_reloads, reloads, name="reloads")
+        await self._until(stop)
+        await self._stop(web, outbox)
+
+    async def _until(self, stop: anyio.Event) -> None:
+        """Return when the daemon is to stop or the store has failed."""
+        async with anyio.create_task_group() as waiting:
+
+            async def one(event: anyio.Event) -> None:
+                await event.wait()
+                waiting.cancel_scope.cancel()
+
+            waiting.start_soon(one, stop)
+            waiting.start_soon(one, self._failed)
+
+    async def _stop(self, web: WebServer, outbox: OutboxWorker) -> None:
+        """Intake first, then what is under way, then the doors; the store is closed last."""
+        grace = self._loaded.settings.server.drain.total_seconds()
+        self._health.report("daemon", "stopping", essential=True)
+        self._core.dispatcher.close("the daemon is stopping")
+        await self._supervisor.stop()
+        if self.store_error is None:
+            left = await self._core.engine.drain(grace)
+            for run, task, _ in left:
+                self._log.warning(
+                    "left: task %s of run %s; it begins again at the next start", task, run
+                )
+            await outbox.drain(min(grace, 5.0))
+        self._core.hub.close()
+        await web.stop()
+
+    # --- flows --------------------------------------------------------------------------------
+
+    async def _obey_reloads(self, reloads: Reloads) -> None:
+        while True:
+            await reloads.wait()
+            flows = await load(self._loaded, last=self._core.library.live)
+            await self._core.put_into_service(flows.flows)
+            await self._supervisor.apply(flows.specs)
+            self._report_flows(flows)
+            self._core.hub.publish([News("flow", name, name, "live") for name in flows.flows])
+            self._log.info("reloaded: %d flows, %d errors", len(flows.flows), len(flows.errors))
+
+    def _report_flows(self, flows: Loaded) -> None:
+        for error in flows.errors:
+            self._log.error("%s", error)
+        for warning in flows.warnings:
+            self._log.warning("%s", warning)
+        reason = "; ".join(str(error) for error in flows.errors) or None
+        self._health.report("flows", reason)
+
+    def _stalled(self, stalled: Stalled | None) -> None:
+        if stalled is None:
+            self._health.report("flow loop", None)
+            self._log.info("the flow loop goes on")
+            return
+        text = (
+            f"task {stalled.task} of flow {stalled.flow} blocks the flow loop at "
+            f"{stalled.file}:{stalled.line}: make it a plain function, or await instead"
+        )
+        self._health.report("flow loop", text)
+        self._log.warning("%s (run %s)", text, stalled.run)
+
+    # --- edges ---------------------------------------------------------------------------------
+
+    def _sensor_context(
+        self, spec: SensorSpec, ready: Callable[[str | None], None]
+    ) -> SensorContext:
+        core = self._core
+        return SensorContext(
+            spec=spec,
+            emit=partial(core.dispatcher.emit, spec.id),
+            positions=partial(core.edges.store.positions, spec.id),
+            clock=self._clock,
+            settings=self._loaded.settings,
+            secrets=self._secrets,
+            root=self._loaded.root,
+            folder_id=self._folder_id,
+            ready=ready,
+            call=self._flow_loop.call,
+            congested=lambda: core.dispatcher.congested,
+            log=self._log.getChild(spec.kind),
+        )
+
+    def _tls(self) -> tuple[str, str] | None:
+        server = self._loaded.settings.server
+        if server.tls_cert is None or server.tls_key is None:
+            return None
+        root = self._loaded.root
+        return str(root / server.tls_cert), str(root / server.tls_key)
+
+    def _web_app(self, opened: Opened) -> object:
+        core = self._core
+        operations = Operations(
+            store=opened.store,
+            library=core.library,
+            dispatcher=core.dispatcher,
+            starter=core.starter,
+            admission=core.admission,
+            active=core.active,
+            engine=core.engine,
+            journal=core.journal,
+            supervisor=self._supervisor,
+            clock=self._clock,
+            hub=core.hub,
+        )
+        reading = Reading(
+            store=opened.store,
+            logs=opened.logs,
+            library=core.library,
+            admission=core.admission,
+            supervisor=self._supervisor,
+        )
+        gauges = Gauges(opened.store, core.starter, core.engine, core.hub, core.taken)
+        return build_app(
+            operations=operations,
+            reading=reading,
+            doors=Doors(operations, self._clock, self._loaded.settings.limits.body),
+            console=Console(reading, self._health),
+            probes=Probes(self._health, gauges),
+            hub=core.hub,
+            version=version("triphammer"),
+        )

@@ -1,19 +1,21 @@
-"""Loads the flows folder and puts the whole set into service, or leaves the old one."""
+"""Loads the flows folder and fits the whole set together, or says what does not fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
 import msgspec
 
-from triphammer.config.settings import Settings
+from triphammer.config.loading import LoadedSettings
 from triphammer.config.source import SensorSpec
 from triphammer.flows.errors import GraphError
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.loader import FlowSet, load_flows
+from triphammer.flows.loader import FlowSet, load_files, load_flows
 from triphammer.sensors.errors import SourceError
+from triphammer.service.errors import NotFound
 from triphammer.service.supervisor import wanted_specs
 
 
@@ -26,20 +28,33 @@ class Loaded(msgspec.Struct, frozen=True):
     warnings: Sequence[str]
 
 
-async def load(root: Path, settings: Settings, *, last: Mapping[str, FlowDef]) -> Loaded:
-    """Load the flows folder in a worker thread: importing user code may block.
+async def load(
+    loaded: LoadedSettings, *, last: Mapping[str, FlowDef], path: Path | None = None
+) -> Loaded:
+    """Load the flows folder, or only `path`, in a worker thread: user code may block.
 
     A flow whose file is broken keeps its `last` good version. A flow whose sources contradict
     those of the flows before it is left out, with the reason as its error.
     """
-    paths = tuple(root / p for p in settings.flows.path)
-    found = await anyio.to_thread.run_sync(load_flows, root, root / settings.flows.dir, paths)
+    found = await anyio.to_thread.run_sync(partial(_load, loaded, path))
     return _fit(found, last)
 
 
+def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:
+    settings, root = loaded.settings, loaded.root
+    roots = tuple(root / p for p in settings.flows.path)
+    most = settings.limits.runs_per_flow
+    if path is None:
+        return load_flows(root, root / settings.flows.dir, roots, runs_per_flow=most)
+    if not path.exists():
+        raise NotFound(f"there is no file or folder {path}")
+    if path.is_dir():
+        return load_flows(root, path.resolve(), roots, runs_per_flow=most)
+    return load_files(root, [path.resolve()], roots, runs_per_flow=most)
+
+
 def _fit(found: FlowSet, last: Mapping[str, FlowDef]) -> Loaded:
-    broken = {error.file for error in found.errors}
-    kept = {n: f for n, f in last.items() if f.file in broken and n not in found.flows}
+    kept = {n: f for n, f in last.items() if f.file in found.broken and n not in found.flows}
     flows = {**found.flows, **kept}
     errors = list(found.errors)
     while True:

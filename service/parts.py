@@ -20,7 +20,7 @@ from triphammer.config.settings import Settings
 from triphammer.flows.engine.engine import Engine, RunEnd
 from triphammer.flows.executors.contract import Executor
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts, LogSink
+from triphammer.flows.journal import Artifacts
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.catalog import Catalog
@@ -38,7 +38,6 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True):
 
     store: Store
     artifacts: Artifacts
-    logs: LogSink
     clock: Clock
     executors: Mapping[str, Executor]
     secrets: Secrets
@@ -89,16 +88,15 @@ class Core:
         )
         self.engine = Engine(
             journal=self.journal,
-            executors=edges.executors,
             clock=edges.clock,
             secrets=edges.secrets,
             artifacts=edges.artifacts,
-            logs=edges.logs,
             workdir=edges.workdir,
             random=edges.random,
             on_end=self._ended,
             on_store_error=edges.on_store_error,
         )
+        self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)
 
     def _ended(self, end: RunEnd) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated
 import anyio
 import typer
 
-from triphammer.config.secrets import Secrets
 from triphammer.config.loading import load_settings
+from triphammer.config.secrets import Secrets
 from triphammer.service.checking import Findings, check_project
 from triphammer.service.cli.options import AsJson, Config, reports_errors
 from triphammer.service.cli.output import print_json

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import anyio
 import typer
 
+from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.logging import configure_logging
 from triphammer.config.secrets import Secrets
-from triphammer.config.loading import LoadedSettings, load_settings
+from triphammer.service.announcement import Announcement
 from triphammer.service.cli.options import Config, reports_errors
-from triphammer.service.daemon import Announcement, serve_until
+from triphammer.service.daemon import Reloads, serve_until
+from triphammer.service.signals import obey_signals
 
 Flows = Annotated[Path | None, typer.Option("--flows", help="The folder of flow files.")]
 Data = Annotated[Path | None, typer.Option("--data", help="The data folder.")]
@@ -54,7 +56,18 @@ def serve(
 
 async def serve_until_signal(loaded: LoadedSettings, secrets: Secrets) -> None:
     """The daemon, stopped and reloaded by signals."""
-    await serve_until(loaded, secrets, announce=announce, log=logging.getLogger("triphammer"))
+    stop, reloads = anyio.Event(), Reloads()
+    async with anyio.create_task_group() as group:
+        await group.start(obey_signals, stop, reloads.ask)
+        await serve_until(
+            loaded,
+            secrets,
+            stop=stop,
+            reloads=reloads,
+            announce=announce,
+            log=logging.getLogger("triphammer"),
+        )
+        group.cancel_scope.cancel()
 
 
 def announce(news: Announcement) -> None:

@@ -74,19 +74,23 @@ class WebServer:
         )
         self._server = _Server(config)
         self._listener = listener
+        self._ended = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Serve until `stop`; started once connections are taken."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._serve, group.cancel_scope, name="web server")
+            group.start_soon(self._serve, name="web server")
             await self._server.listening.wait()
             task_status.started()
 
-    async def _serve(self, scope: anyio.CancelScope) -> None:
-        await self._server.serve([self._listener])
-        scope.cancel()
+    async def _serve(self) -> None:
+        try:
+            await self._server.serve([self._listener])
+        finally:
+            self._ended.set()
 
-    def stop(self) -> None:
-        """Take no more connections and end once the open requests have been answered."""
+    async def stop(self) -> None:
+        """Take no more connections; return once the open requests have been answered."""
         self._server.should_exit = True
         self._server.stopping.set()
+        await self._ended.wait()

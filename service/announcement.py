@@ -1,0 +1,64 @@
+"""What the daemon says of itself once it is up: where it is and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from triphammer.config.loading import LoadedSettings
+from triphammer.config.source import Source
+from triphammer.service.loading import Loaded
+
+LOOPBACK = ("127.", "localhost", "::1")
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """`flows` says by name what each listens to; `hints` are commands to try."""
+
+    url: str
+    version: str
+    flows: Mapping[str, str]
+    hints: Sequence[str]
+    notes: Sequence[str]
+
+
+def announcement(loaded: LoadedSettings, flows: Loaded, port: int, version: str) -> Announcement:
+    """The announcement of a daemon that serves `flows` on `port`."""
+    server = loaded.settings.server
+    host = "127.0.0.1" if server.host in ("0.0.0.0", "::") else server.host
+    scheme = "https" if server.tls_cert else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    sources = [source for flow in flows.flows.values() for source in flow.on]
+    return Announcement(
+        url=url,
+        version=version,
+        flows={
+            name: ", ".join(s.text or s.kind for s in flow.on) or "started by hand"
+            for name, flow in sorted(flows.flows.items())
+        },
+        hints=tuple(dict.fromkeys(_hints(loaded, sources, url))),
+        notes=tuple(_notes(loaded, sources)),
+    )
+
+
+def _hints(loaded: LoadedSettings, sources: Sequence[Source], url: str) -> Iterator[str]:
+    for source in sources:
+        if source.kind == "files":
+            yield f"drop a file into {loaded.root / source.name}"
+        elif source.kind == "webhook":
+            yield (
+                f"curl -X POST {url}/hooks/{source.name} -H 'content-type: application/json' "
+                "-d '{...}'"
+            )
+    yield f"open {url} in a browser"
+    yield "triphammer runs"
+
+
+def _notes(loaded: LoadedSettings, sources: Sequence[Source]) -> Iterator[str]:
+    kinds = {source.kind for source in sources}
+    if "kafka" in kinds and loaded.settings.kafka.bootstrap is None:
+        yield "no Kafka broker is configured ([kafka] bootstrap): topics wait, all else works"
+    open_hooks = [s.name for s in sources if s.kind == "webhook" and not s.options.get("verify")]
+    if open_hooks and not loaded.settings.server.host.startswith(LOOPBACK):
+        yield f"anybody can post to {', '.join(sorted(set(open_hooks)))}: give them a verify="
