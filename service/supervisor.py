@@ -137,6 +137,8 @@ class Supervisor:
         """Run the sensor until it ends; the reason why it did."""
         name = f"sensor {spec.id}"
 
+        reason = "it ended by itself"
+
         def ready(reason: str | None) -> None:
             self._health.report(name, reason)
 
@@ -147,12 +149,12 @@ class Supervisor:
                 await group.start(sensor.run)
                 ready(self._not_working(name))
         except* TriphammerError as errors:
-            return _text(errors)
+            reason = _text(errors)
         # Seam to plug-in code: whatever one sensor raises must not end the others.
         except* Exception as errors:  # noqa: BLE001
             self._log.exception("sensor %s", spec.id)
-            return _text(errors)
-        return "it ended by itself"
+            reason = _text(errors)
+        return reason
 
     def _not_working(self, name: str) -> str | None:
         """What the sensor itself reported before it said that it has started, if anything."""

@@ -10,9 +10,11 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
+from inspect import iscoroutinefunction
 from threading import Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import anyio
 from anyio.abc import TaskStatus
@@ -96,6 +98,18 @@ class FlowLoop:
             with anyio.move_on_after(STOP_SECONDS + 1, shield=True):
                 await stopped.wait()
             self._loop = None
+
+    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """The value of a user's function (`@sensor`): a coroutine runs on this loop, a plain
+        function in a worker thread. Cancelling the call cancels the coroutine."""
+        if not iscoroutinefunction(function):
+            return await anyio.to_thread.run_sync(
+                partial(function, *args), abandon_on_cancel=True
+            )
+        if self._loop is None:
+            raise RuntimeError("the flow loop does not run")
+        future = asyncio.run_coroutine_threadsafe(function(*args), self._loop)
+        return await asyncio.wrap_future(future)
 
     # --- on the service loop ----------------------------------------------------------------
 

@@ -72,7 +72,7 @@ async def _file(file: Path, *, synchronous: str) -> AsyncIterator[ThreadConnecti
 @asynccontextmanager
 async def file_reader(file: Path) -> AsyncIterator[ThreadConnection]:
     """A connection that can only read, so that no second one ever checkpoints."""
-    uri = f"{file.resolve().as_uri()}?mode=ro"
+    uri = f"{file.absolute().as_uri()}?mode=ro"
     async with aiosqlite.connect(
         uri, uri=True, isolation_level=None, cached_statements=STATEMENTS
     ) as connection:
