@@ -66,12 +66,13 @@ def define(
 
 def _check_patterns(flow: Flow[..., object]) -> None:
     for source in flow.on:
-        for pattern in (source.matching(flow.name), source.pattern or {}):
-            try:
-                compile_pattern(pattern)
-            except PatternError as error:
-                message = f"{flow.name}: {error}"
-                raise GraphError(message, flow.place.file, flow.place.line) from error
+        if source.pattern is None:
+            continue
+        try:
+            compile_pattern(source.pattern)
+        except PatternError as error:
+            message = f"{flow.name}: .where(...): {error}"
+            raise GraphError(message, flow.place.file, flow.place.line) from error
 
 
 def definition_of(flow: Flow[..., object]) -> FlowDef:

@@ -18,7 +18,7 @@ from triphammer.flows.handle import Handle
 from triphammer.flows.kinds import is_array
 from triphammer.flows.parameters import EventType, event_type, parameters
 from triphammer.flows.places import Place, raising_place, user_place
-from triphammer.flows.references import EventRef, ParamRef, suggest
+from triphammer.flows.references import EventRef, ParamRef, is_event, suggest
 from triphammer.flows.signatures import check_call, hints_of, place_of
 from triphammer.flows.task import refuse_uncalled
 
@@ -135,17 +135,15 @@ class Flow(Generic[P, R]):
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a sub-flow by name; the event of the run where none is given."""
         signature = self.signature
-        own_event = "event" in kwargs or any(isinstance(arg, EventRef) for arg in args)
-        if self.takes_event and not own_event:
+        given = dict(kwargs)
+        known = {"event": given.pop("event", self._event_ref())} if self.takes_event else {}
+        if known and not any(is_event(arg) for arg in args):
             rest = [p for p in signature.parameters.values() if p.name != "event"]
             signature = signature.replace(parameters=rest)
-        check_call(self.name, signature, args, kwargs, user_place())
-        bound = signature.bind(*args, **kwargs)
+        check_call(self.name, signature, args, given, user_place())
+        bound = signature.bind(*args, **given)
         bound.apply_defaults()
-        known = dict(bound.arguments)
-        if self.takes_event:
-            known.setdefault("event", self._event_ref())
-        return known
+        return {**known, **bound.arguments}
 
     def _draw(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
         body: Callable[..., Any] = self._fn
@@ -159,7 +157,7 @@ class Flow(Generic[P, R]):
                 place = raising_place(error.__traceback__)
                 message = f"the body of {self.name} raised {type(error).__name__}: {error}"
                 raise GraphError(message, place.file, place.line) from error
-        refuse_uncalled([result])
+        refuse_uncalled([result], self.place)
         return result
 
     def _event_ref(self) -> EventRef:

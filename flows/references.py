@@ -27,6 +27,7 @@ __all__ = [
     "connection",
     "event",
     "field_names",
+    "is_event",
     "secret",
     "suggest",
     "text",
@@ -109,6 +110,11 @@ class EventRef(Reference):
         return self._after(Field(name))
 
 
+def is_event(value: object) -> bool:
+    """Whether `value` stands for the whole event."""
+    return isinstance(value, EventRef) and repr(value) == "event"
+
+
 event: Any = EventRef()
 """The event in `@flow(params={"env": event.data["env"]})`, where no body names it yet."""
 
@@ -159,7 +165,7 @@ def text(template: str, **values: Any) -> Any:
     template and the values given differ.
     """
     _check_names(template, values)
-    if drawing_now() is None and not any(expressions(values)):
+    if drawing_now() is None and next(expressions(values), None) is None:
         return template.format(**values)
     return Text(template, values)
 

@@ -14,7 +14,7 @@ from triphammer.flows.graph import Options, TaskSpec
 from triphammer.flows.handle import Handle, chain, node_handle
 from triphammer.flows.kinds import is_array
 from triphammer.flows.options import MAP_ONLY, OPTION_NAMES, TaskOptions, apply_options
-from triphammer.flows.places import user_place
+from triphammer.flows.places import Place, user_place
 from triphammer.flows.signatures import check_call, hints_of, place_of
 
 __all__ = ["Task", "TaskCall", "chain", "task"]
@@ -168,12 +168,12 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Unpack[TaskOptions]
     return decorate if fn is None else decorate(fn)
 
 
-def refuse_uncalled(values: list[Any]) -> None:
-    """Raise `GraphError` for a task that is passed on instead of called."""
+def refuse_uncalled(values: list[Any], place: Place | None = None) -> None:
+    """Raise `GraphError` (at `place`) for a task that is passed on instead of called."""
     for value in values:
         if isinstance(value, (Task, TaskCall)):
             name = value.name if isinstance(value, Task) else "task"
-            _refuse(f"{value!r} is passed without a call: write {name}(...)")
+            _refuse(f"{value!r} is passed without a call: write {name}(...)", place)
 
 
 def _check_function(fn: Any) -> None:
@@ -204,6 +204,6 @@ def _collection(name: str, value: Any) -> Any:
     return value
 
 
-def _refuse(message: str) -> NoReturn:
-    place = user_place()
+def _refuse(message: str, place: Place | None = None) -> NoReturn:
+    place = user_place() if place is None else place
     raise GraphError(message, place.file, place.line)
