@@ -69,7 +69,11 @@ def load_version(root: Path, flow: str, file: str, sources: Mapping[str, str]) -
     entry = next((m for m in modules.values() if m.path.replace(BOUNDARY, "/") == file), None)
     if entry is None:
         raise GraphError(f"the stored sources of {flow} do not hold its file", file, 1)
-    found = _found(Project(root), entry, modules)
+    project = Project(root)
+    try:
+        found = _found(entry, modules)
+    except GraphError as error:
+        raise _shown(project, error) from error
     match = next((item for item in found if item.name == flow), None)
     if match is None:
         raise GraphError(f"the stored sources hold no flow named {flow!r}", file, 1)
@@ -94,7 +98,7 @@ class _Gathered:
         try:
             modules = self._project.closure(file)
             entry = next(iter(modules.values()))
-            found = _found(self._project, entry, modules)
+            found = _found(entry, modules)
         except GraphError as error:
             self._fail(self._project.shown(str(file)), error)
             return
@@ -128,14 +132,17 @@ class _Gathered:
             raise GraphError(message, flow.file, flow.line)
 
     def _fail(self, file: str, error: GraphError) -> None:
-        shown = None if error.file is None else self._project.shown(error.file)
-        self._errors.append(type(error)(error.message, shown, error.line))
+        self._errors.append(_shown(self._project, error))
         self._broken.add(file)
 
 
-def _found(
-    project: Project, entry: ModuleSource, modules: Mapping[str, ModuleSource]
-) -> list[Flow[..., Any]]:
+def _shown(project: Project, error: GraphError) -> GraphError:
+    """The error with its file as users are shown it."""
+    file = None if error.file is None else project.shown(error.file)
+    return type(error)(error.message, file, error.line)
+
+
+def _found(entry: ModuleSource, modules: Mapping[str, ModuleSource]) -> list[Flow[..., Any]]:
     """Execute a flow file and find its flows. Raises `GraphError` for whatever it raises."""
     version = version_of({path: module.source for path, module in modules.items()})
     namespace = VersionFinder.installed().namespace(version, modules)
