@@ -23,7 +23,7 @@ from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import Secrets
 from triphammer.config.source import SensorSpec
 from triphammer.flows.capture import Capture, capturing
-from triphammer.flows.executors.contract import Executor, Stalled
+from triphammer.flows.executors.contract import Stalled
 from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.executors.watchdog import share_interpreter

@@ -71,8 +71,11 @@ async def _file(file: Path, *, synchronous: str) -> AsyncIterator[ThreadConnecti
 
 @asynccontextmanager
 async def file_reader(file: Path) -> AsyncIterator[ThreadConnection]:
-    """A connection that can only read, so that no second one ever checkpoints."""
-    uri = f"{file.absolute().as_uri()}?mode=ro"
+    """A connection that can only read, so that no second one ever checkpoints.
+
+    `file` is absolute.
+    """
+    uri = f"{file.as_uri()}?mode=ro"
     async with aiosqlite.connect(
         uri, uri=True, isolation_level=None, cached_statements=STATEMENTS
     ) as connection:

@@ -1,0 +1,88 @@
+"""What tests do to a cluster beside producing: topics, records, a group's offsets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+CONSUMER: Any = AIOKafkaConsumer
+PRODUCER: Any = AIOKafkaProducer
+
+
+def new_name(what: str) -> str:
+    """A topic or group name that no other test uses."""
+    return f"{what}-{uuid4().hex[:8]}"
+
+
+class ClusterClient:
+    """An operator and a producer."""
+
+    def __init__(self, bootstrap: str, admin: Any, producer: Any) -> None:
+        self.bootstrap = bootstrap
+        self.admin = admin
+        self.producer = producer
+
+    async def create_topic(self, name: str, partitions: int = 1) -> None:
+        await self.admin.create_topics([NewTopic(name, partitions, 1)])
+
+    async def delete_topic(self, name: str) -> None:
+        await self.admin.delete_topics([name])
+
+    async def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
+        """Remove the records before an offset, as retention does."""
+        records: Any = RecordsToDelete
+        target = TopicPartition(topic, partition)
+        await self.admin.delete_records({target: records(before_offset=before)})
+
+    async def produce(
+        self, topic: str, values: Sequence[bytes | None], partition: int = 0, **more: Any
+    ) -> None:
+        for value in values:
+            await self.producer.send(topic, value, partition=partition, **more)
+        await self.producer.flush()
+
+    async def committed(self, group: str) -> Mapping[tuple[str, int], tuple[int, str]]:
+        """The group's offsets: offset and metadata by partition."""
+        found = await self.admin.list_consumer_group_offsets(group)
+        return {tuple(tp): (entry.offset, entry.metadata) for tp, entry in found.items()}
+
+    async def reset_group(self, group: str, topic: str, offset: int, partition: int = 0) -> None:
+        """Move the offset of a group without members, as the command line tools do."""
+        target = TopicPartition(topic, partition)
+        consumer = CONSUMER(bootstrap_servers=self.bootstrap, group_id=group)
+        consumer.assign([target])
+        await consumer.start()
+        try:
+            await consumer.commit({target: OffsetAndMetadata(offset, "")})
+        finally:
+            await consumer.stop()
+
+    async def read(self, topic: str, count: int) -> list[Any]:
+        """The first `count` records of the topic's first partition."""
+        consumer = CONSUMER(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.start()
+        try:
+            return [await consumer.getone() for _ in range(count)]
+        finally:
+            await consumer.stop()
+
+
+@asynccontextmanager
+async def open_cluster_client(bootstrap: str) -> AsyncGenerator[ClusterClient]:
+    """A client of the cluster at `bootstrap`."""
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    producer = PRODUCER(bootstrap_servers=bootstrap)
+    await admin.start()
+    await producer.start()
+    try:
+        yield ClusterClient(bootstrap, admin, producer)
+    finally:
+        await producer.stop()
+        await admin.close()
