@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import anyio
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from triphammer.config.clock import Clock
-from triphammer.sensors.contract import Emission, SensorContext
+from triphammer.sensors.contract import DeadRecord, Emission, SensorContext
 from triphammer.sensors.errors import Overloaded
 from triphammer.sensors.event import Event
 from triphammer.sensors.kafka.batch import Cursor, Taken, take_batch
@@ -134,15 +135,17 @@ class Session:
         self._idle = anyio.Event()
         try:
             taken = take_batch(batch, self._cursors, self._readers, self._clock.now())
-            generation = self._generation
+            advance = partial(self._advance, taken, self._generation)
             if taken.moved:
-                await self._store(taken.events, taken.moved, taken)
-            if generation == self._generation:
-                self._advance(taken)
+                await self._store(taken.events, taken.moved, advance, dead=taken.dead)
+            else:
+                advance()
         finally:
             self._idle.set()
 
-    def _advance(self, taken: Taken) -> None:
+    def _advance(self, taken: Taken, generation: int) -> None:
+        if generation != self._generation:
+            return
         for partition in taken.checked:
             self._cursors[partition] = Cursor(self._cursors[partition].position)
         for partition, position in taken.moved.items():
@@ -204,7 +207,7 @@ class Session:
                 )
                 moved[partition] = Position(start.offset)
         if events:
-            await self._store(events, moved)
+            await self._store(events, moved, lambda: None)
 
     # --- storing, and staying in the group meanwhile ------------------------------------
 
@@ -212,19 +215,22 @@ class Session:
         self,
         events: Sequence[Event],
         moved: Mapping[Partition, Position],
-        taken: Taken | None = None,
+        stored: Callable[[], None],
+        dead: Sequence[DeadRecord] = (),
     ) -> None:
+        """Emit, and call `stored` as soon as that is durable: no cancellation in between."""
         emission = Emission(
             events=events,
             positions={
                 position_key(self._cluster.id, partition): encode_position(position)
                 for partition, position in moved.items()
             },
-            dead=() if taken is None else taken.dead,
+            dead=dead,
         )
         async with anyio.create_task_group() as group:
             group.start_soon(self._stay, name="kafka keep-alive")
             await self._until_stored(emission)
+            stored()
             group.cancel_scope.cancel()
         self._consumer.resume(self._cursors)
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+import anyio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -32,7 +33,10 @@ class ClusterClient:
         await self.admin.create_topics([NewTopic(name, partitions, 1)])
 
     async def delete_topic(self, name: str) -> None:
+        """Returns once the topic is gone from the cluster's metadata."""
         await self.admin.delete_topics([name])
+        while name in await self.admin.list_topics():  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.05)
 
     async def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         """Remove the records before an offset, as retention does."""
@@ -47,19 +51,25 @@ class ClusterClient:
             await self.producer.send(topic, value, partition=partition, **more)
         await self.producer.flush()
 
+    async def members(self, group: str) -> set[str]:
+        """The ids of the group's members; every rejoin after an expiry gives a new one."""
+        (described,) = await self.admin.describe_consumer_groups([group])
+        (found,) = described.groups
+        return {member[0] for member in found[5]}
+
     async def committed(self, group: str) -> Mapping[tuple[str, int], tuple[int, str]]:
         """The group's offsets: offset and metadata by partition."""
         found = await self.admin.list_consumer_group_offsets(group)
         return {tuple(tp): (entry.offset, entry.metadata) for tp, entry in found.items()}
 
-    async def reset_group(self, group: str, topic: str, offset: int, partition: int = 0) -> None:
+    async def reset_group(self, group: str, topic: str, offset: int, *, mark: str = "") -> None:
         """Move the offset of a group without members, as the command line tools do."""
-        target = TopicPartition(topic, partition)
+        target = TopicPartition(topic, 0)
         consumer = CONSUMER(bootstrap_servers=self.bootstrap, group_id=group)
         consumer.assign([target])
         await consumer.start()
         try:
-            await consumer.commit({target: OffsetAndMetadata(offset, "")})
+            await consumer.commit({target: OffsetAndMetadata(offset, mark)})
         finally:
             await consumer.stop()
 

@@ -33,7 +33,7 @@ def _fetch(folder: Path) -> None:
     # Fetched aside and renamed: a fetch that was cut off leaves no half of a cache.
     fresh = Path(tempfile.mkdtemp(dir=folder.parent))
     command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [*command, f"-DoutputDirectory={fresh}"], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:

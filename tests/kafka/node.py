@@ -54,7 +54,7 @@ class KafkaNode:
     def start(self) -> None:
         """Run the node; returns once it accepts connections."""
         with (self._folder / "node.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [*JAVA, "-cp", self._classpath, "kafka.Kafka", str(self._config)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -93,7 +93,7 @@ class KafkaNode:
         return True
 
     def _java(self, *arguments: str) -> None:
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True
         )
 

@@ -15,7 +15,7 @@ from triphammer.config.settings import OutboxSettings, Settings
 from triphammer.flows.journal import OutMessage
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.outbox.worker import OutboxWorker
-from triphammer.service.store.contract import Outcome, OutboxResult, OutboxRow, Store, Unit
+from triphammer.service.store.contract import OutboxResult, OutboxRow, Outcome, Store, Unit
 
 START = 1_767_225_600_000_000
 

@@ -25,7 +25,9 @@ def row(number: int, target: str) -> OutboxRow:
 
 
 @given(st.lists(st.sampled_from("ab"), max_size=40), st.randoms())
-def test_every_row_flies_once_and_no_target_has_too_many(targets: list[str], random: object) -> None:
+def test_every_row_flies_once_and_no_target_has_too_many(
+    targets: list[str], random: object
+) -> None:
     rows = [row(number, target) for number, target in enumerate(targets)]
     lanes = Lanes(LIMIT)
     flown: list[str] = []

@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
+from tests.kafka.node import CLUSTER_ID, KafkaNode
+from tests.sensors.kafka.bench import QUICK, Daemon, Tally, reading
+from triphammer.config.clock import SystemClock
+from triphammer.sensors.kafka.source import topic
+
+pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
+
+
+def numbers(first: int, last: int) -> list[bytes]:
+    return [b'{"n":%d}' % n for n in range(first, last)]
+
+
+async def test_records_become_events(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    headers = [("Trace", b"abc"), ("empty", None)]
+    await cluster.create_topic(name)
+    await cluster.produce(
+        name, [b'{"id": 7}'], key=b"k1", headers=headers, timestamp_ms=1_700_000_000_123
+    )
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        (event,) = await daemon.wait_for(1)
+    assert event.id == f"{name}/0/0@1700000000123"
+    assert event.source == f"triphammer/kafka/{CLUSTER_ID}/{name}"
+    assert (event.type, event.subject, event.data) == ("triphammer.kafka.record", "k1", {"id": 7})
+    assert event.raw == b'{"id": 7}'
+    assert event.time.isoformat() == "2023-11-14T22:13:20.123000+00:00"
+    assert dict(event.headers) == {"trace": "abc", "empty": ""}
+    assert event.extensions == {
+        "topic": name,
+        "partition": 0,
+        "offset": 0,
+        "connection": "kafka",
+    }
+
+
+async def test_dead_letters_share_the_transaction_of_their_position(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce(name, [b"{}", b"{broken", b"[1]"], timestamp_ms=5)
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(2)
+    assert [event.data for event in daemon.events] == [{}, [1]]
+    (dead,) = daemon.dead
+    assert (dead.id, dead.payload) == (f"{name}/0/1@5", b"{broken")
+    assert "malformed JSON in the value" in dead.reason
+    (emission,) = daemon.emissions
+    assert emission.positions == {f"{CLUSTER_ID}/{name}/0": '{"next":3,"timestamp":5}'}
+
+
+async def test_a_restart_goes_on_exactly(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    for end in (10, 25, 26):
+        await cluster.produce(name, numbers(len(daemon.events), end))
+        async with reading(daemon, topic(name), kafka.bootstrap):
+            await daemon.wait_for(end)
+    assert daemon.offsets() == list(range(26))
+    assert daemon.emitted_in_all() == 26
+    committed = await cluster.committed("triphammer-folder")
+    assert committed[name, 0] == (26, "triphammer folder")
+
+
+async def test_several_topics_share_one_sensor(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, one, two = Daemon(), new_name("one"), new_name("two")
+    for name in (one, two):
+        await cluster.create_topic(name, partitions=2)
+        for partition in (0, 1):
+            await cluster.produce(name, numbers(0, 5), partition=partition)
+    async with reading(daemon, topic(one, two), kafka.bootstrap):
+        await daemon.wait_for(20)
+    assert {e.extensions["topic"] for e in daemon.events} == {one, two}
+    assert len(daemon.positions) == 4
+
+
+async def test_a_lost_broker_commit_repeats_nothing(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    daemon, name, group = Daemon(), new_name("orders"), new_name("group")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 10))
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_for(10)
+    await cluster.reset_group(group, name, 4, mark="triphammer folder")
+    await cluster.produce(name, numbers(10, 12))
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_for(12)
+    assert daemon.emitted_in_all() == 12
+    assert daemon.findings() == []
+
+
+async def test_what_another_member_has_taken_is_left_out(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    daemon, name, group = Daemon(), new_name("orders"), new_name("group")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 5))
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_for(5)
+    await cluster.produce(name, numbers(5, 9))
+    await cluster.reset_group(group, name, 8, mark="triphammer another")
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_for(6)
+    assert daemon.offsets() == [0, 1, 2, 3, 4, 8]
+    assert daemon.findings() == []
+
+
+async def test_what_retention_took_is_reported(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 10))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(10)
+    await cluster.produce(name, numbers(10, 20))
+    await cluster.delete_records(name, 15)
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(16)
+    (gap,) = daemon.findings()
+    assert gap.type == "triphammer.kafka.gap"
+    assert gap.data == {
+        "topic": name,
+        "partition": 0,
+        "group": "triphammer-folder",
+        "first": 10,
+        "last": 14,
+        "missing": 5,
+    }
+    assert "topic" not in gap.extensions, "topic() must not match it"
+    (reporting,) = [emission for emission in daemon.emissions if gap in emission.events]
+    assert reporting.positions == {f"{CLUSTER_ID}/{name}/0": '{"next":15,"timestamp":-1}'}
+    assert daemon.offsets() == [*range(10), *range(15, 20)]
+
+
+async def test_retention_that_overtakes_while_reading_waits(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    tuning = replace(QUICK, max_records=2)
+    async with reading(daemon, topic(name), kafka.bootstrap, tuning):
+        daemon.close_gate()
+        await cluster.produce(name, numbers(0, 2))
+        await daemon.waiting.wait()
+        await cluster.produce(name, numbers(2, 10))
+        await cluster.delete_records(name, 7)
+        daemon.open_gate()
+        await daemon.wait_for(6)
+    (gap,) = daemon.findings()
+    assert (gap.data["first"], gap.data["last"]) == (2, 6)
+    assert daemon.offsets() == [0, 1, 7, 8, 9]
+
+
+@pytest.mark.parametrize("count", [3, 10, 15], ids=["shorter", "as long", "longer"])
+async def test_a_recreated_topic_is_read_from_its_start(
+    kafka: KafkaNode, cluster: ClusterClient, count: int
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 10))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(10)
+    await cluster.delete_topic(name)
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, count))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(10 + 1 + count)
+    (found,) = daemon.findings()
+    assert found.type == "triphammer.kafka.recreated"
+    assert (found.data["stored"], found.data["end"], found.data["resumed"]) == (10, count, 0)
+    assert daemon.offsets() == [*range(10), *range(count)]
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_ready()
+    assert len(daemon.findings()) == 1, "it is reported once"
+
+
+async def test_a_topic_recreated_while_it_is_read(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 10))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(10)
+        await cluster.delete_topic(name)
+        await daemon.wait_reason(lambda reason: reason is not None)
+        await cluster.create_topic(name)
+        await cluster.produce(name, numbers(0, 12))
+        await daemon.wait_for(23)
+    assert [event.type for event in daemon.findings()] == ["triphammer.kafka.recreated"]
+    assert daemon.offsets() == [*range(10), *range(12)]
+
+
+@pytest.mark.parametrize(("moved_to", "resumed"), [(3, 10), (14, 14)], ids=["back", "ahead"])
+async def test_an_operators_reset_is_reported(
+    kafka: KafkaNode, cluster: ClusterClient, moved_to: int, resumed: int
+) -> None:
+    daemon, name, group = Daemon(), new_name("orders"), new_name("group")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 10))
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_for(10)
+    await cluster.produce(name, numbers(10, 20))
+    await cluster.reset_group(group, name, moved_to)
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_for(10 + 1 + 20 - resumed)
+    (found,) = daemon.findings()
+    assert found.type == "triphammer.kafka.reset"
+    offsets = (found.data["stored"], found.data["committed"], found.data["resumed"])
+    assert offsets == (10, moved_to, resumed)
+    assert daemon.offsets() == [*range(10), *range(resumed, 20)]
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap):
+        await daemon.wait_ready()
+    assert len(daemon.findings()) == 1, "it is reported once"
+
+
+async def test_a_topic_that_comes_later(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, name, other = Daemon(), new_name("late"), new_name("there")
+    await cluster.create_topic(other)
+    async with reading(daemon, topic(name, other), kafka.bootstrap):
+        reason = await daemon.wait_reason(lambda reason: reason is not None)
+        assert reason == f"no topic {name!r} at {kafka.bootstrap} yet; waiting for it to be created"
+        await cluster.produce(other, numbers(0, 1))
+        await daemon.wait_for(1)
+        assert name not in await cluster.admin.list_topics(), "asking must not create it"
+        await cluster.create_topic(name)
+        await cluster.produce(name, numbers(0, 1))
+        await daemon.wait_for(2)
+        await daemon.wait_ready()
+
+
+async def test_two_daemons_of_one_group_share_the_records(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    tally = Tally()
+    first, second = Daemon("first", tally), Daemon("second", tally)
+    name, group = new_name("orders"), new_name("group")
+    source = topic(name, group=group)
+    await cluster.create_topic(name, partitions=4)
+
+    async def produce(begin: int, end: int) -> None:
+        for partition in range(4):
+            await cluster.produce(name, numbers(begin, end), partition=partition)
+
+    async with reading(first, source, kafka.bootstrap):
+        await produce(0, 10)
+        await first.wait_for(40)
+        async with reading(second, source, kafka.bootstrap):
+            await produce(10, 30)
+            await tally.reaches(120)
+            assert len(await cluster.members(group)) == 2
+            await produce(30, 40)
+            await second.wait_for(len(second.events) + 1)
+            await tally.reaches(160)
+        await produce(40, 50)
+        await tally.reaches(200)
+    ids = [event.id for event in (*first.events, *second.events)]
+    assert len(ids) == len(set(ids)) == 200
+    assert second.events
+    assert first.findings() == second.findings() == []
+
+
+async def test_back_pressure_keeps_the_membership(kafka: KafkaNode, cluster: ClusterClient) -> None:
+    daemon, name, group = Daemon(), new_name("orders"), new_name("group")
+    await cluster.create_topic(name)
+    limit = 2_000
+    tuning = replace(QUICK, max_poll_interval_ms=limit, max_records=3)
+    async with reading(daemon, topic(name, group=group), kafka.bootstrap, tuning):
+        await cluster.produce(name, numbers(0, 1))
+        await daemon.wait_for(1)
+        members = await cluster.members(group)
+        daemon.close_gate()
+        await cluster.produce(name, numbers(1, 20))
+        await daemon.waiting.wait()
+        clock = SystemClock()
+        # Longer than the library may go without a poll before it leaves the group.
+        await clock.wait_until(clock.now() + 2 * limit * 1000)
+        assert await cluster.members(group) == members
+        daemon.open_gate()
+        await daemon.wait_for(20)
+        assert await cluster.members(group) == members
+    assert daemon.offsets() == list(range(20))
+    assert daemon.emitted_in_all() == 20
+
+
+async def test_without_a_broker_it_says_so_and_waits() -> None:
+    daemon = Daemon()
+    async with reading(daemon, topic("orders"), None):
+        assert daemon.reason == "no Kafka broker configured ([kafka] bootstrap)"
+
+
+async def test_a_broker_that_comes_later(kafka: KafkaNode) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    kafka.stop()
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        assert daemon.reason is not None
+        assert daemon.reason.startswith(f"{kafka.bootstrap}: ")
+        await anyio.to_thread.run_sync(kafka.start)
+        await daemon.wait_reason(lambda reason: reason is not None and "no topic" in reason)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
+async def test_a_broker_that_is_away_for_20_seconds(kafka: KafkaNode, kill: bool) -> None:
+    daemon, name, clock = Daemon(), new_name("orders"), SystemClock()
+    async with open_cluster_client(kafka.bootstrap) as cluster:
+        await cluster.create_topic(name)
+        await cluster.produce(name, numbers(0, 10))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(10)
+        away = clock.now()
+        await anyio.to_thread.run_sync(kafka.kill if kill else kafka.stop)
+        reason = await daemon.wait_reason(lambda reason: reason is not None)
+        assert reason == f"no answer from the Kafka broker {kafka.bootstrap}"
+        await clock.wait_until(away + 20_000_000)
+        await anyio.to_thread.run_sync(kafka.start)
+        async with open_cluster_client(kafka.bootstrap) as cluster:
+            await cluster.produce(name, numbers(10, 20))
+        await daemon.wait_for(20)
+        await daemon.wait_ready()
+    assert daemon.offsets() == list(range(20))
+    assert daemon.emitted_in_all() == 20
+    assert daemon.findings() == []
