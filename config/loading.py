@@ -42,7 +42,7 @@ class LoadedSettings:
         return "default"
 
 
-class _Environment(BaseSettings, Settings):
+class _Environment(BaseSettings, Settings):  # pyright: ignore[reportIncompatibleVariableOverride] - BaseSettings has more keys
     """The tree as pydantic-settings reads it from variables."""
 
     model_config = SettingsConfigDict(

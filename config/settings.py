@@ -28,7 +28,7 @@ class Server(Section):
     """Where the daemon listens."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8420, ge=0, le=65535)
+    port: int = Field(default=8420, ge=0, le=65535)
     tls_cert: Path | None = None
     tls_key: Path | None = None
     drain: Duration = timedelta(seconds=30)
@@ -76,21 +76,21 @@ class KafkaSettings(Section):
 class Limits(Section):
     """How much at once."""
 
-    active_runs: int = Field(1000, ge=1)
-    queued_runs: int = Field(100_000, ge=1)
-    runs_per_flow: int = Field(16, ge=1)
-    threads: int = Field(32, ge=1, le=1024)
+    active_runs: int = Field(default=1000, ge=1)
+    queued_runs: int = Field(default=100_000, ge=1)
+    runs_per_flow: int = Field(default=16, ge=1)
+    threads: int = Field(default=32, ge=1, le=1024)
     body: Size = 10 * MB
-    log_lines: int = Field(10_000, ge=1)
+    log_lines: int = Field(default=10_000, ge=1)
 
 
 class OutboxSettings(Section):
     """How outgoing messages are delivered."""
 
     timeout: Duration = timedelta(seconds=30)
-    concurrency: int = Field(32, ge=1)
+    concurrency: int = Field(default=32, ge=1)
     first_retry: Duration = timedelta(seconds=1)
-    retry_factor: float = Field(2.0, ge=1)
+    retry_factor: float = Field(default=2.0, ge=1)
     longest_retry: Duration = timedelta(hours=6)
     give_up_after: Duration = timedelta(days=3)
     allow_private: bool = True

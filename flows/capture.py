@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -133,12 +133,12 @@ class _Stdout(io.TextIOBase):
         return self._passed.fileno()
 
     @property
-    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def encoding(self) -> str:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - read-only here as in io.TextIOWrapper
         return self._passed.encoding
 
 
 @contextmanager
-def capturing(capture: Capture) -> Iterator[Callable[[TaskContext], None]]:
+def capturing(capture: Capture) -> Generator[Callable[[TaskContext], None]]:
     """Capture `print` and `logging` of tasks in this process while the context is open.
 
     Yields what executors call when an attempt has ended. Logging outside of tasks is left

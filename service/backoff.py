@@ -16,4 +16,5 @@ def restart_delay(failures: int, random: Random) -> float:
     Half of the time is jitter, so that parts that failed together do not return together.
     """
     full = min(CAP_SECONDS, FIRST_SECONDS * 2 ** min(failures - 1, 16))
-    return full * (0.5 + random.random() / 2)
+    delay: float = full * (0.5 + random.random() / 2)
+    return delay

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -48,7 +48,7 @@ class Hub:
             self._listeners[stream] = behind
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[MemoryObjectReceiveStream[News]]:
+    async def listen(self) -> AsyncGenerator[MemoryObjectReceiveStream[News]]:
         """A stream of the news published while the context is open."""
         send, receive = anyio.create_memory_object_stream[News](QUEUE)
         self._listeners[send] = False

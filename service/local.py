@@ -34,7 +34,7 @@ from triphammer.flows.executors.inline import InlineExecutor
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import LogLine
+from triphammer.flows.journal import LogSink
 from triphammer.sensors.contract import Emission, SensorContext
 from triphammer.sensors.event import Event
 from triphammer.service.health import Health
@@ -48,7 +48,6 @@ T = TypeVar("T")
 LOCAL = "triphammer/local"
 OWN_KINDS = ("timer", "custom")
 MakeExecutors = Callable[[Callable[[], int], Callable[[TaskContext], None]], Mapping[str, Executor]]
-Lines = Callable[[str, str, int, Sequence[LogLine]], None]
 
 
 class Local:
@@ -94,7 +93,7 @@ async def with_local(
     secrets: Secrets,
     settings: Settings,
     root: Path,
-    lines: Lines | None = None,
+    lines: LogSink | None = None,
 ) -> T:
     """What `action` returns, given a session with `flows` in service."""
     with TemporaryDirectory(prefix="triphammer-") as work, ExitStack() as stack:
@@ -125,13 +124,14 @@ async def _serve(
     flows: Mapping[str, FlowDef],
     action: Callable[[Local], Awaitable[T]],
 ) -> T:
+    values: list[T] = []
     async with anyio.create_task_group() as group:
         await _start(group, core, opened)
         await core.put_into_service(flows)
         core.dispatcher.open()
-        value = await action(Local(core, opened))
+        values.append(await action(Local(core, opened)))
         group.cancel_scope.cancel()
-    return value
+    return values[0]
 
 
 async def _start(group: TaskGroup, core: Core, opened: Opened) -> None:

@@ -162,9 +162,13 @@ class Supervisor:
         return None if part is None or part.reason == "starting" else part.reason
 
 
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    return group.exceptions[0]
+
+
 def _text(errors: BaseExceptionGroup[BaseException]) -> str:
     first: BaseException = errors
     while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
+        first = _first(first)
     text = str(first)
     return text if isinstance(first, TriphammerError) else f"{type(first).__name__}: {text}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -13,9 +13,6 @@ import typer
 from triphammer.config.errors import TriphammerError
 from triphammer.service.cli.client import DEFAULT_URL
 from triphammer.service.cli.output import fail
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Url = Annotated[
     str, typer.Option("--url", envvar="TRIPHAMMER_URL", help="Where the daemon listens.")
@@ -31,13 +28,13 @@ Config = Annotated[
 URL = DEFAULT_URL
 
 
-def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     """Ends a command with exit code 1 and one clear line when one of our errors is raised."""
 
     @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            return command(*args, **kwargs)
+            command(*args, **kwargs)
         except TriphammerError as error:
             raise fail(str(error)) from None
 

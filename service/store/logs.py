@@ -106,13 +106,13 @@ class LogStore:
         limit: int = 1000,
     ) -> Sequence[StoredLine]:
         """Lines of a run, a task or one attempt, in order, after a `seq`."""
-        if task is None:
-            sql, values = self._sql["of_run"], (run, after, limit)
-        elif attempt is None:
-            sql, values = self._sql["of_task"], (run, after, task, limit)
-        else:
-            sql, values = self._sql["of_attempt"], (run, after, task, attempt, limit)
-        found = await self._connection.run(partial(_fetch, sql, values))
+        names, values = "of_run", [run, after]
+        if task is not None:
+            names, values = "of_task", [run, after, task]
+            if attempt is not None:
+                names, values = "of_attempt", [run, after, task, attempt]
+        fetch = partial(_fetch, self._sql[names], [*values, limit])
+        found = await self._connection.run(fetch)
         return [StoredLine(*row) for row in found]
 
 

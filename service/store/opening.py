@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,7 @@ async def open_folder(
     *,
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
-) -> AsyncIterator[Opened]:
+) -> AsyncGenerator[Opened]:
     """The stores of `folder`, which is made if need be and locked.
 
     Raises `FolderLocked`, `SchemaTooNew`, `StoreError`. `failed` is told of a commit of
@@ -84,7 +84,7 @@ async def open_memory(
     *,
     failed: Callable[[Exception], None] = lambda _: None,
     published: Callable[[str], None] = lambda _: None,
-) -> AsyncIterator[Opened]:
+) -> AsyncGenerator[Opened]:
     """Stores in memory: the same code, no file and no thread."""
     async with memory() as connection, memory() as logs:
         await connection.run(partial(migrate, name="the store in memory"))
@@ -93,7 +93,7 @@ async def open_memory(
 
 async def _opened(
     writer: Connection,
-    readers: list[Connection],
+    readers: Sequence[Connection],
     logs: Connection,
     artifacts: Artifacts,
     failed: Callable[[Exception], None],

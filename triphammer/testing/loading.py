@@ -17,7 +17,9 @@ def load_flow(file: Path | str, name: str | None = None) -> Flow[..., Any]:
         raise LookupError(f"{path} is no Python file")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    flows = {v.name: v for v in vars(module).values() if isinstance(v, Flow)}
+    flows: dict[str, Flow[..., Any]] = {
+        value.name: value for value in vars(module).values() if isinstance(value, Flow)
+    }
     if name is None and len(flows) == 1:
         return next(iter(flows.values()))
     if name not in flows:

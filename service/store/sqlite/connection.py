@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -32,11 +32,11 @@ class ThreadConnection:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._aiosqlite = connection
-        self._raw: sqlite3.Connection = connection._conn  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        self._raw: sqlite3.Connection = getattr(connection, "_conn")  # noqa: B009 - see above
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """The function's value, computed on the connection's thread."""
-        call: Any = self._aiosqlite._execute  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        call: Any = getattr(self._aiosqlite, "_execute")  # noqa: B009 - see above
         value: T = await call(partial(function, self._raw))
         return value
 
@@ -53,14 +53,14 @@ class InlineConnection:
 
 
 @asynccontextmanager
-async def file_writer(file: Path) -> AsyncIterator[ThreadConnection]:
+async def file_writer(file: Path) -> AsyncGenerator[ThreadConnection]:
     """The one connection that writes and checkpoints."""
     async with _file(file, synchronous="FULL") as writer:
         yield writer
 
 
 @asynccontextmanager
-async def _file(file: Path, *, synchronous: str) -> AsyncIterator[ThreadConnection]:
+async def _file(file: Path, *, synchronous: str) -> AsyncGenerator[ThreadConnection]:
     async with aiosqlite.connect(
         file, isolation_level=None, cached_statements=STATEMENTS
     ) as connection:
@@ -70,7 +70,7 @@ async def _file(file: Path, *, synchronous: str) -> AsyncIterator[ThreadConnecti
 
 
 @asynccontextmanager
-async def file_reader(file: Path) -> AsyncIterator[ThreadConnection]:
+async def file_reader(file: Path) -> AsyncGenerator[ThreadConnection]:
     """A connection that can only read, so that no second one ever checkpoints.
 
     `file` is absolute.
@@ -85,14 +85,14 @@ async def file_reader(file: Path) -> AsyncIterator[ThreadConnection]:
 
 
 @asynccontextmanager
-async def file_log(file: Path) -> AsyncIterator[ThreadConnection]:
+async def file_log(file: Path) -> AsyncGenerator[ThreadConnection]:
     """The connection of the log file: its last second may be lost with the power."""
     async with _file(file, synchronous="NORMAL") as writer:
         yield writer
 
 
 @asynccontextmanager
-async def memory() -> AsyncIterator[InlineConnection]:
+async def memory() -> AsyncGenerator[InlineConnection]:
     """A database in memory; it is gone with the context."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     try:

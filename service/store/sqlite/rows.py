@@ -68,10 +68,12 @@ def event_values(event: Event, catalog: str | None) -> tuple[Any, ...]:
 
 def event_row(row: sqlite3.Row) -> EventRow:
     """A row of `events`; a file that was moved is at its present place."""
+    data: Any
     data, raw = decode_data(row["data_kind"], row["data"])
     if row["moved_to"] is not None and isinstance(data, dict):
-        data, raw = {**data, "path": row["moved_to"]}, None
-    event = Event(
+        moved: dict[str, Any] = {**data, "path": row["moved_to"]}
+        data, raw = moved, None
+    event: Event[Any] = Event(
         key=row["key"],
         id=row["id"],
         source=row["source"],

@@ -113,9 +113,9 @@ class Writer:
                 outcomes = await self._connection.run(partial(_group, self._applier, units))
             except sqlite3.Error as error:
                 self._give_up(error, group)
-                return
-        for batch, given in zip(group, outcomes, strict=True):
-            batch.done(given)
+            else:
+                for batch, given in zip(group, outcomes, strict=True):
+                    batch.done(given)
 
     def _give_up(self, error: Exception, group: Sequence[_Batch]) -> None:
         self._error = error
