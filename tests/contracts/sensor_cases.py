@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from tests.sensors.deliveries import WHSEC, by_standard
@@ -14,6 +15,7 @@ from triphammer.config.clock import SystemClock
 from triphammer.config.source import Source
 from triphammer.sensors.contract import Sensor
 from triphammer.sensors.custom import sensor
+from triphammer.sensors.files import files
 from triphammer.sensors.headers import Headers
 from triphammer.sensors.timers import every
 from triphammer.sensors.webhook import HookRequest, standard, webhook
@@ -50,6 +52,11 @@ async def deliver(built: Sensor, _folder: Path, number: int) -> None:
     await built.receive(HookRequest(path="p", headers=Headers(headers), body=body, received_at=now))
 
 
+async def drop(_sensor: Sensor, folder: Path, number: int) -> None:
+    """Write one file."""
+    await anyio.Path(folder, "inbox", f"{number}.csv").write_bytes(b"x")
+
+
 def counting(_folder: Path) -> Source:
     """A sensor of the user's that counts."""
 
@@ -67,6 +74,7 @@ CASES = [
     ),
     SensorCase("timer", lambda _: every("10ms", now=True), by_itself),
     SensorCase("custom", counting, by_itself),
+    SensorCase("files", lambda folder: files(folder / "inbox", settle="20ms"), drop),
 ]
 
 
