@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,36 @@ import msgspec
 from triphammer.config.secrets import Secrets
 from triphammer.flows.errors import NotInTask, ValueMisfit
 from triphammer.flows.journal import OutMessage, StartRequest
+from triphammer.flows.workdir import RunFolder
 
 
 class FlowState(MutableMapping[str, Any]):
     """The flow's durable mapping as one attempt sees it.
 
-    Reads see what was committed when the attempt began, and its own writes; the writes
-    commit with the task's success and are lost with a failed attempt. Values are JSON.
+    Reads see what was committed at the attempt's first look, and its own writes; the writes
+    commit with the task's success and are lost with a failed attempt. Values are JSON; a
+    value read is a copy. Raises `ValueMisfit` for what JSON would change.
     """
 
-    def __init__(self, committed: Mapping[str, bytes]) -> None:
-        self._committed = committed
+    __slots__ = ("_flow", "_found", "_read", "_writes")
+
+    def __init__(self, flow: str, read: Callable[[str], Mapping[str, bytes]]) -> None:
+        self._flow = flow
+        self._read = read
+        self._found: Mapping[str, bytes] | None = None
         self._writes: dict[str, bytes | None] = {}
 
     @property
     def writes(self) -> Mapping[str, bytes | None]:
         """What this attempt has written so far; None deletes."""
-        return dict(self._writes)
+        return dict(self._writes) if self._writes else _NOTHING
+
+    @property
+    def _committed(self) -> Mapping[str, bytes]:
+        if self._found is None:
+            found = self._read(self._flow)
+            self._found = {k: v for k, v in found.items() if not k.startswith(RESERVED)}
+        return self._found
 
     def _stored(self, key: str) -> bytes | None:
         return self._writes[key] if key in self._writes else self._committed.get(key)
@@ -42,9 +56,11 @@ class FlowState(MutableMapping[str, Any]):
         return msgspec.json.decode(stored)
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str) or key.startswith(RESERVED):  # pyright: ignore[reportUnnecessaryIsInstance] - user's
+            raise ValueMisfit(f"a key of state must be a text that does not begin with $: {key!r}")
         try:
             body = msgspec.json.encode(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueMisfit(f"state[{key!r}] must be JSON: {error}") from error
         if msgspec.json.decode(body) != value:
             raise ValueMisfit(f"state[{key!r}] would come back changed from JSON: {value!r}")
@@ -63,17 +79,23 @@ class FlowState(MutableMapping[str, Any]):
         return sum(1 for _ in self)
 
 
+RESERVED = "$"
+"""Keys of a flow's state that begin so are the engine's own."""
+_NOTHING: Mapping[str, bytes | None] = {}
+_LOGGER = logging.getLogger("triphammer.task")
+
+
 class TaskContext:
     """One attempt of one task.
 
     `key` is the same for every attempt of one task or map item: an idempotency key.
-    `deadline` is when the timeout ends it (microseconds UTC), None: never. `progress` may be
-    called any time; the console shows the last call.
+    `deadline` is when the timeout ends it (UTC), None: never. `progress` may be called any
+    time; the console shows the last call. `outgoing` and `starts` join the attempt's commit.
     """
 
     __slots__ = (
+        "_folder",
         "_progress",
-        "_workdir",
         "attempt",
         "deadline",
         "event",
@@ -97,9 +119,8 @@ class TaskContext:
         attempt: int,
         event: Any,
         params: Mapping[str, Any],
-        deadline: int | None,
-        workdir: Path,
-        state: Mapping[str, bytes],
+        folder: RunFolder,
+        state: Callable[[str], Mapping[str, bytes]],
         secrets: Secrets,
     ) -> None:
         self.run = run
@@ -108,14 +129,19 @@ class TaskContext:
         self.attempt = attempt
         self.event = event
         self.params = params
-        self.deadline = deadline
+        self.deadline: datetime | None = None
         self.secrets = secrets
-        self.state = FlowState(state)
+        self.state = FlowState(flow, state)
         self.outgoing: list[OutMessage] = []
         self.starts: list[StartRequest] = []
-        self.logger = logging.getLogger("triphammer.task")
-        self._workdir = workdir
+        self.logger = _LOGGER
+        self._folder = folder
         self._progress: tuple[float, float] | None = None
+
+    def begin(self, now: int, timeout: float | None) -> None:
+        """The body begins at `now` (microseconds UTC); the executor says so."""
+        if timeout is not None:
+            self.deadline = datetime.fromtimestamp(now / 1e6, UTC) + timedelta(seconds=timeout)
 
     @property
     def key(self) -> str:
@@ -125,8 +151,7 @@ class TaskContext:
     @property
     def workdir(self) -> Path:
         """A folder that is private to the run; removed after it has succeeded."""
-        self._workdir.mkdir(parents=True, exist_ok=True)
-        return self._workdir
+        return self._folder.path
 
     def progress(self, done: float, total: float) -> None:
         """Say how far the task is."""

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from pathlib import Path
+from copy import deepcopy
 from typing import Any
 
-from triphammer.config.secrets import Secrets
 from triphammer.flows.codec import convert, encode
 from triphammer.flows.context import TaskContext
+from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunStart
 from triphammer.flows.executors.contract import Attempt, AttemptId
 from triphammer.flows.expr import resolve
-from triphammer.flows.graph import Node
-from triphammer.flows.journal import Artifacts, Encoded
+from triphammer.flows.journal import Encoded
+from triphammer.flows.workdir import RunFolder
+
+_SHARED = (str, int, float, bool, bytes, type(None))
+
+
+class Call:
+    """One attempt's call. In the executor's thread it finds and converts the arguments, then
+    calls the function; `encode` gives its result the stored form."""
+
+    __slots__ = ("_launch", "_scope")
+
+    def __init__(self, launch: Launch, scope: RunScope) -> None:
+        self._launch = launch
+        self._scope = scope
+
+    def __call__(self) -> Any:
+        planned, scope = self._launch.node, self._scope
+        kwargs: Mapping[str, Any] = planned.node.kwargs
+        args = _item(self._launch) if planned.node.mapped else resolve(planned.node.args, scope)
+        fitted = [_fit(planned, _name(planned, i), value) for i, value in enumerate(args)]
+        named = {k: _fit(planned, k, resolve(v, scope)) for k, v in kwargs.items()}
+        return planned.node.spec.fn(*fitted, **named)
+
+    def encode(self, value: Any) -> Encoded:
+        """The stored form of what the function returned. Raises `ValueMisfit`."""
+        planned = self._launch.node
+        name = f"the result of {self._launch.name}"
+        return encode(value, planned.returned, self._scope.artifacts, name=name)
 
 
 def make_attempt(
@@ -24,75 +49,50 @@ def make_attempt(
     launch: Launch,
     scope: RunScope,
     *,
-    state: Mapping[str, bytes],
-    artifacts: Artifacts,
-    secrets: Secrets,
-    workdir: Path,
-    now: int,
+    state: Callable[[str], Mapping[str, bytes]],
+    folder: RunFolder,
 ) -> Attempt:
     """The attempt that `launch` asks for. Nothing is decoded yet: its executor does that."""
-    node = launch.node
-    timeout = node.options.timeout
+    flow, call = start.flow.name, Call(launch, scope)
     context = TaskContext(
         run=start.id,
-        flow=start.flow.name,
+        flow=flow,
         task=launch.name,
         attempt=launch.attempt,
         event=start.event,
         params=start.params,
-        deadline=None if timeout is None else now + int(timeout * 1e6),
-        workdir=workdir / start.id,
+        folder=folder,
         state=state,
-        secrets=secrets,
+        secrets=scope.secrets,
     )
-    returned = node.spec.hints.get("return", Any)
+    node = launch.node.node
     return Attempt(
         id=AttemptId(start.id, launch.name, launch.attempt, start.epoch),
-        flow=start.flow.name,
-        body=partial(_call, node, launch, scope),
-        encode=partial(_encode, returned, artifacts, launch.name),
+        flow=flow,
+        body=call,
+        encode=call.encode,
         context=context,
-        timeout=timeout,
+        timeout=node.options.timeout,
         where=node.where,
     )
 
 
-def executor_of(node: Node) -> str:
-    """Where a node's attempts run: as asked for, else by the kind of its function.
-
-    What only writes into the outbox is quick and runs on the flow loop.
-    """
-    if node.options.executor is not None:
-        return node.options.executor
-    return "async" if node.spec.is_async or node.spec.kind != "task" else "thread"
-
-
-def _encode(returned: Any, artifacts: Artifacts, name: str, value: Any) -> Encoded:
-    return encode(value, returned, artifacts, name=f"the result of {name}")
+def _item(launch: Launch) -> tuple[Any, ...]:
+    """The item's arguments. What an attempt does to them must not reach the next attempt or,
+    with `cross=True`, another item."""
+    options = launch.node.node.options
+    if not options.retries and not options.cross and options.errors != "collect":
+        return launch.value
+    return tuple(v if isinstance(v, _SHARED) else deepcopy(v) for v in launch.value)
 
 
-def _call(node: Node, launch: Launch, scope: RunScope) -> Any:
-    args = launch.value if launch.item is not None else resolve(node.args, scope)
-    kwargs: dict[str, Any] = resolve(dict(node.kwargs), scope)
-    names = _positional(node.spec.fn)
-    hints = node.spec.hints
-    fitted = [
-        _fit(value, hints, names[place] if place < len(names) else None, node)
-        for place, value in enumerate(args)
-    ]
-    named = {name: _fit(value, hints, name, node) for name, value in kwargs.items()}
-    return node.spec.fn(*fitted, **named)
+def _name(planned: PlannedNode, place: int) -> str | None:
+    names = planned.positional
+    return names[place] if place < len(names) else planned.rest
 
 
-def _fit(value: Any, hints: Mapping[str, Any], name: str | None, node: Node) -> Any:
-    annotation = hints.get(name, Any) if name is not None else Any
+def _fit(planned: PlannedNode, name: str | None, value: Any) -> Any:
+    annotation = planned.hints.get(name, Any) if name is not None else Any
     if annotation is Any:
         return value
-    return convert(value, annotation, name=f"{node.name}: argument {name!r}")
-
-
-@lru_cache(maxsize=4096)
-def _positional(fn: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of the positional parameters, in order."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(p.name for p in inspect.signature(fn).parameters.values() if p.kind in kinds)
+    return convert(value, annotation, name=f"{planned.name}: argument {name!r}")

@@ -1,131 +1,167 @@
-"""The machine of one run: what happened comes in, what to do comes out. Pure but for values.
+"""The machine of one run: what happened comes in, what to do comes out.
 
-A node is settled once: succeeded, failed, skipped, or failed because an upstream did. Each
-settling counts down the nodes behind it, so that a run costs its edges, never a rescan.
+Pure but for the conditions and collections that it evaluates in the run's scope. A node is
+settled once: succeeded, failed, skipped, or blocked because an upstream failed (its row is
+`skipped` with an `UpstreamFailed` error). Each settling counts down the nodes behind it, so
+that a run costs its edges, never a rescan.
+
+The run's state is that of its last nodes (those that nothing waits for), as in Airflow: it
+fails if one of them failed or was blocked. A failure that a trigger rule deals with
+(`all_done`, `one_failed`, ...) does not fail the run by itself.
+
+Resuming: what is settled stays. An attempt that was under way is begun again under its own
+number, since it has not failed: it does not count against `retries`. With `at_most_once` it
+fails as `Interrupted`, for good.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from random import Random
-from typing import Any
 
-from triphammer.config.errors import TriphammerError
-from triphammer.flows.codec import encode
-from triphammer.flows.engine.maps import MapProgress, item_number, items_of
+from triphammer.flows.engine.maps import Item, MapProgress, item_number, items_of
+from triphammer.flows.engine.plan import Plan, PlannedNode
+from triphammer.flows.engine.result import run_result
 from triphammer.flows.engine.retry import retry_delay
 from triphammer.flows.engine.rules import Upstream, judge
-from triphammer.flows.engine.run_scope import RunScope, Stored
-from triphammer.flows.engine.values import Launch, RunStart, Step
+from triphammer.flows.engine.run_scope import RunScope
+from triphammer.flows.engine.values import Ending, Launch, RunStart, Step
+from triphammer.flows.errors import Interrupted
 from triphammer.flows.executors.contract import AttemptResult
-from triphammer.flows.expr import resolve
-from triphammer.flows.graph import Graph, Node
-from triphammer.flows.journal import Artifacts, Encoded, ErrorInfo, RunChange, TaskRow
+from triphammer.flows.executors.outcome import describe
+from triphammer.flows.journal import ErrorInfo, TaskRow
 
 UPSTREAM_FAILED = "UpstreamFailed"
-INTERRUPTED = "Interrupted"
+
+
+class _NodeState:
+    """One node of the run. `settled` is "" until it is; `begun` once its rule said run."""
+
+    __slots__ = ("begun", "planned", "progress", "settled", "upstream")
+
+    def __init__(self, planned: PlannedNode) -> None:
+        self.planned = planned
+        self.upstream = Upstream(len(planned.node.upstream))
+        self.settled = ""
+        self.begun = False
+        self.progress: MapProgress | None = None
 
 
 class RunMachine:
-    """The state of one run. `scope` gives expressions their values."""
+    """The state of one run. After each call the step given holds what was decided."""
 
-    def __init__(
-        self,
-        start: RunStart,
-        behind: Mapping[str, tuple[str, ...]],
-        scope: RunScope,
-        results: dict[str, Stored],
-        artifacts: Artifacts,
-        random: Random,
-    ) -> None:
+    def __init__(self, start: RunStart, plan: Plan, scope: RunScope, random: Random) -> None:
         self.start = start
-        self.graph: Graph = start.flow.graph
         self.scope = scope
-        self._results = results
-        self._behind = behind
-        self._artifacts = artifacts
-        self._random = random
-        self._upstream = {n: Upstream(len(v.upstream)) for n, v in self.graph.nodes.items()}
-        self._settled: dict[str, str] = {}
-        self._maps: dict[str, MapProgress] = {}
-        self._begun: set[str] = set()
-        self._first_error: tuple[str, ErrorInfo] | None = None
-        self._failed: list[str] = []
         self.ended = False
+        self._plan = plan
+        self._random = random
+        self._rows: Mapping[str, TaskRow] = {row.name: row for row in start.tasks}
+        self._nodes = {name: _NodeState(planned) for name, planned in plan.nodes.items()}
+        self._left = len(self._nodes)
+        self._todo: deque[_NodeState] = deque()
+        self._failed: list[str] = []
+        self._first: tuple[str, ErrorInfo] | None = None
 
-    def begin(self, now: int) -> Step:
-        """The first step, or after a restart the step that goes on where the journal ends."""
-        step = Step.empty()
-        rows = {row.name: row for row in self.start.tasks}
-        for name, node in self.graph.nodes.items():
-            row = rows.get(name)
-            if row is not None and row.state in ("succeeded", "failed", "skipped"):
-                self._recall(node, row, rows)
-        for name in self.graph.nodes:
-            self._consider(name, step, now, rows)
-        self._maybe_end(step, now)
-        return step
+    def begin(self, step: Step, now: int) -> None:
+        """Begin, or after a restart go on where the journal ends."""
+        if self._rows:
+            for state in self._nodes.values():
+                self._recall(state)
+        self._todo.extend(state for state in self._nodes.values())
+        self._consider_all(step, now)
 
-    def finished(self, result: AttemptResult, now: int) -> Step:
+    def finished(self, result: AttemptResult, step: Step, now: int) -> None:
         """An attempt has ended: settle it, retry it, or go on with what waited for it."""
-        step = Step.empty()
         name, item = item_number(result.id.task)
-        node = self.graph.nodes[name]
-        if result.error is not None and self._retry(node, result, step, now):
-            return step
-        if item is None:
-            self._settle_task(node, result, step, now)
-        else:
-            self._settle_item(node, item, result, step, now)
-        self._maybe_end(step, now)
-        return step
-
-    def cancel(self, reason: str, now: int, running: Mapping[str, int]) -> Step:
-        """End the run: every task under way or not begun is cancelled."""
-        step = Step.empty()
-        for name, attempt in running.items():
-            step.rows.append(
-                TaskRow(name=name, state="cancelled", attempt=attempt, finished_at=now)
-            )
-        for name in self.graph.nodes:
-            if name not in self._settled and name not in running:
-                step.rows.append(TaskRow(name=name, state="cancelled", finished_at=now))
-        step.ended = self._end("cancelled", now, ErrorInfo("Cancelled", reason))
-        return step
-
-    # --- settling ------------------------------------------------------------------------
-
-    def _settle_task(self, node: Node, result: AttemptResult, step: Step, now: int) -> None:
-        row = _row_of(node.name, result)
-        step.rows.append(row)
+        state = self._nodes[name]
         if result.error is not None:
-            self._note_failure(node.name, result.error)
-            self._settle(node.name, "failed", step, now)
-            return
-        self._results[node.name] = result.value
-        self._settle(node.name, "succeeded", step, now)
+            step.failed_attempts.append(
+                (
+                    result.id.task,
+                    result.id.attempt,
+                    result.started_at,
+                    result.finished_at,
+                    result.error,
+                )
+            )
+            if result.retryable and result.id.attempt <= state.planned.node.options.retries:
+                self._retry(state, result, result.error, item, step, now)
+                return
+        step.rows.append(_row_of(result))
+        if item is None:
+            self._task_done(state, result, step, now)
+        else:
+            self._item_done(state, item, result, step, now)
 
-    def _settle_item(
-        self, node: Node, item: int, result: AttemptResult, step: Step, now: int
+    def due(self, launch: Launch, step: Step) -> None:
+        """The time of a retry has come."""
+        progress = self._nodes[launch.node.name].progress
+        if progress is None:
+            step.now.append(launch)
+            return
+        progress.again(launch)
+        step.now += progress.take()
+
+    def close(self, step: Step, now: int) -> None:
+        """End the run if nothing is left to do; after all results of a batch."""
+        if self._left or self.ended:
+            return
+        self.ended = True
+        step.ending = self._ending(now)
+
+    def cancel(self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int) -> None:
+        """End the run. `running` are the rows of the attempts under way."""
+        self.ended = True
+        step.rows += [_cancelled(row, now) for row in running.values()]
+        for name, state in self._nodes.items():
+            if not state.settled and name not in running:
+                progress = state.progress
+                total = None if progress is None else progress.total
+                row = TaskRow(name=name, state="cancelled", finished_at=now, items=total)
+                step.rows.append(row)
+        error = ErrorInfo("Cancelled", reason)
+        failed = tuple(self._failed)
+        step.ending = Ending("cancelled", now, error=error, failed_tasks=failed)
+
+    # --- what attempts bring --------------------------------------------------------------
+
+    def _task_done(
+        self, state: _NodeState, result: AttemptResult, step: Step, now: int
     ) -> None:
-        progress = self._maps[node.name]
-        step.rows.append(_row_of(f"{node.name}[{item}]", result))
+        name = state.planned.name
+        if result.error is not None:
+            self._note_failure(name, result.error)
+            self._settle(state, "failed")
+        else:
+            self.scope.results[name] = result.value
+            self._settle(state, "succeeded")
+        self._consider_all(step, now)
+
+    def _item_done(
+        self, state: _NodeState, item: int, result: AttemptResult, step: Step, now: int
+    ) -> None:
+        progress = state.progress
+        assert progress is not None
         if result.error is not None:
             progress.fail(item, result.error, result.id.attempt)
-            if node.options.errors == "fail":
-                self._note_failure(f"{node.name}[{item}]", result.error)
         else:
             progress.succeed(item, result.value)
-        step.launches += progress.next_launches()
         if progress.left == 0:
-            self._settle_map(node, progress, step, now)
+            self._map_done(state, progress, step, now)
+            self._consider_all(step, now)
+        else:
+            step.now += progress.take()
 
-    def _settle_map(self, node: Node, progress: MapProgress, step: Step, now: int) -> None:
-        state, error = progress.verdict()
+    def _map_done(
+        self, state: _NodeState, progress: MapProgress, step: Step, now: int
+    ) -> None:
+        name, error = state.planned.name, progress.error()
         step.rows.append(
             TaskRow(
-                name=node.name,
-                state=state,
+                name=name,
+                state="succeeded" if error is None else "failed",
                 attempt=1,
                 started_at=progress.started_at,
                 finished_at=now,
@@ -133,220 +169,282 @@ class RunMachine:
                 items=progress.total,
             )
         )
-        if state == "succeeded":
-            self._results[node.name] = progress.result()
-        elif error is not None:
-            self._note_failure(node.name, error)
-        self._settle(node.name, state, step, now)
+        if error is None:
+            self.scope.results[name] = progress.result()
+            self._settle(state, "succeeded")
+        else:
+            self._note_failure(name, error)
+            self._settle(state, "failed")
 
-    def _settle(self, name: str, how: str, step: Step, now: int) -> None:
-        self._count(name, how)
-        for after in self._behind.get(name, ()):
-            self._consider(after, step, now, {})
+    def _retry(
+        self,
+        state: _NodeState,
+        result: AttemptResult,
+        error: ErrorInfo,
+        item: int | None,
+        step: Step,
+        now: int,
+    ) -> None:
+        id, options = result.id, state.planned.node.options
+        due = now + int(1e6 * retry_delay(options.backoff, id.attempt, self._random))
+        step.rows.append(
+            TaskRow(
+                name=id.task,
+                state="retrying",
+                attempt=id.attempt,
+                started_at=result.started_at,
+                finished_at=result.finished_at,
+                due_at=due,
+                error=error,
+            )
+        )
+        progress = state.progress
+        if progress is None or item is None:
+            step.later.append((due, Launch(state.planned, id.task, id.attempt + 1)))
+            return
+        progress.pause()
+        step.later.append((due, progress.launch(item, id.attempt + 1)))
+        step.now += progress.take()
 
-    def _count(self, name: str, how: str) -> None:
-        self._settled[name] = how
-        for after in self._behind.get(name, ()):
-            up = self._upstream[after]
+    # --- settling -------------------------------------------------------------------------
+
+    def _settle(self, state: _NodeState, how: str) -> None:
+        state.settled = how
+        self._left -= 1
+        for name in state.planned.behind:
+            after = self._nodes[name]
+            up = after.upstream
             if how == "succeeded":
                 up.succeeded += 1
             elif how == "failed":
                 up.failed += 1
-            else:
+            elif how == "skipped":
                 up.skipped += 1
+            else:
+                up.blocked += 1
+            self._todo.append(after)
 
     def _note_failure(self, name: str, error: ErrorInfo) -> None:
         self._failed.append(name)
-        if self._first_error is None:
-            self._first_error = (name, error)
+        if self._first is None:
+            self._first = (name, error)
 
-    # --- beginning -----------------------------------------------------------------------
+    def _consider_all(self, step: Step, now: int) -> None:
+        """Judge the nodes whose upstreams have changed; a queue, since chains may be long."""
+        while self._todo:
+            state = self._todo.popleft()
+            if not state.settled and not state.begun:
+                self._consider(state, step, now)
 
-    def _consider(self, name: str, step: Step, now: int, rows: Mapping[str, TaskRow]) -> None:
-        if name in self._settled or name in self._begun:
-            return
-        node = self.graph.nodes[name]
-        verdict = judge(node.options.trigger_rule, self._upstream[name])
-        if verdict == "wait":
-            return
-        if verdict == "fail":
-            error = ErrorInfo(UPSTREAM_FAILED, "a task before it failed")
-            self._skip(name, step, now, error, "failed")
-            return
-        if verdict == "skip":
-            self._skip(name, step, now, None, "skipped")
-            return
-        self._begin_node(node, step, now, rows)
+    def _consider(self, state: _NodeState, step: Step, now: int) -> None:
+        verdict = judge(state.planned.node.options.trigger_rule, state.upstream)
+        if verdict == "run":
+            self._begin_node(state, step, now)
+        elif verdict == "skip":
+            self._skip(state, step, now)
+        elif verdict == "block":
+            error = ErrorInfo(UPSTREAM_FAILED, self._why_blocked(state))
+            name = state.planned.name
+            step.rows.append(TaskRow(name=name, state="skipped", finished_at=now, error=error))
+            self._settle(state, "blocked")
 
-    def _skip(
-        self, name: str, step: Step, now: int, error: ErrorInfo | None, counts_as: str
-    ) -> None:
-        step.rows.append(TaskRow(name=name, state="skipped", finished_at=now, error=error))
-        self._settle(name, counts_as, step, now)
+    def _why_blocked(self, state: _NodeState) -> str:
+        above = state.planned.node.upstream
+        bad = [up for up in above if self._nodes[up].settled in ("failed", "blocked")]
+        return f"{', '.join(bad)} did not succeed"
 
-    def _begin_node(self, node: Node, step: Step, now: int, rows: Mapping[str, TaskRow]) -> None:
-        try:
-            wanted = node.options.when is None or bool(node.options.when.evaluate(self.scope))
-            items = items_of(node, self.scope) if node.mapped and wanted else None
-        except (LookupError, TypeError, ValueError, AttributeError, TriphammerError) as error:
-            self._fail_before(node, error, step, now)
-            return
-        if not wanted:
-            self._skip(node.name, step, now, None, "skipped")
-        elif items is not None:
-            self._begin_map(node, items, step, now, rows)
-        else:
-            self._begin_task(node, step, now, rows.get(node.name))
+    def _skip(self, state: _NodeState, step: Step, now: int) -> None:
+        step.rows.append(TaskRow(name=state.planned.name, state="skipped", finished_at=now))
+        self._settle(state, "skipped")
 
-    def _fail_before(self, node: Node, error: Exception, step: Step, now: int) -> None:
-        """What a task needs cannot be evaluated: it fails without an attempt."""
-        what = "when=" if not node.mapped else "when= or the items"
-        info = ErrorInfo(type(error).__name__, f"{node.where}: {what} of {node.name}: {error}")
-        step.rows.append(TaskRow(name=node.name, state="failed", finished_at=now, error=info))
-        self._note_failure(node.name, info)
-        self._settle(node.name, "failed", step, now)
-
-    def _begin_task(self, node: Node, step: Step, now: int, row: TaskRow | None) -> None:
-        self._begun.add(node.name)
-        attempt, due = 1, 0
-        if row is not None and row.state in ("running", "retrying"):
-            attempt, due = row.attempt + 1, row.due_at or 0
-            if row.state == "running" and node.options.at_most_once:
-                self._interrupted(node.name, node, row, step, now)
-                return
-        launch = Launch(node, node.name, attempt, due=due)
-        (step.retries if due > now else step.launches).append(launch)
-
-    def _interrupted(self, name: str, node: Node, row: TaskRow, step: Step, now: int) -> None:
-        error = ErrorInfo(INTERRUPTED, f"the daemon ended while {name} ran; it runs at most once")
-        step.rows.append(
-            TaskRow(name=name, state="failed", attempt=row.attempt, finished_at=now, error=error)
-        )
-        self._note_failure(name, error)
-        self._settle(node.name, "failed", step, now)
-
-    def _begin_map(
-        self,
-        node: Node,
-        items: list[tuple[Any, ...]],
-        step: Step,
-        now: int,
-        rows: Mapping[str, TaskRow],
-    ) -> None:
-        self._begun.add(node.name)
-        progress = MapProgress(node, items, now)
-        self._maps[node.name] = progress
-        progress.recall(rows)
-        if progress.left == 0:
-            self._settle_map(node, progress, step, now)
-            return
-        if node.name not in rows:
-            step.rows.append(
-                TaskRow(
-                    name=node.name, state="running", attempt=1, started_at=now, items=len(items)
-                )
-            )
-        step.launches += progress.next_launches()
-
-    # --- retries, memory, the end ---------------------------------------------------------
-
-    def _retry(self, node: Node, result: AttemptResult, step: Step, now: int) -> bool:
-        assert result.error is not None
-        attempt, name = result.id.attempt, result.id.task
-        step.failed_attempts.append(
-            (name, attempt, result.started_at, result.finished_at, result.error)
-        )
-        if not result.retryable or attempt > node.options.retries:
-            return False
-        due = now + int(1e6 * retry_delay(node.options.backoff, attempt, self._random))
+    def _fail_before(self, state: _NodeState, error: ErrorInfo, step: Step, now: int) -> None:
+        """A task fails without an attempt of its own."""
+        row = self._rows.get(state.planned.name)
         step.rows.append(
             TaskRow(
-                name=name,
-                state="retrying",
-                attempt=attempt,
-                started_at=result.started_at,
-                finished_at=result.finished_at,
-                due_at=due,
-                error=result.error,
+                name=state.planned.name,
+                state="failed",
+                attempt=0 if row is None else row.attempt,
+                started_at=None if row is None else row.started_at,
+                finished_at=now,
+                error=error,
             )
         )
-        _, item = item_number(name)
-        value = self._maps[node.name].items[item] if item is not None else ()
-        step.retries.append(Launch(node, name, attempt + 1, item, value, due))
-        return True
+        self._note_failure(state.planned.name, error)
+        self._settle(state, "failed")
 
-    def _recall(self, node: Node, row: TaskRow, rows: Mapping[str, TaskRow]) -> None:
-        """Take over what the journal says of a node that had settled before the restart."""
-        if row.state == "succeeded":
-            if node.mapped:
-                progress = MapProgress.recalled(node, row, rows)
-                self._results[node.name] = progress.result()
-            else:
-                self._results[node.name] = row.result
-            self._count(node.name, "succeeded")
-        elif row.state == "failed":
-            if row.error is not None:
-                self._note_failure(node.name, row.error)
-            self._count(node.name, "failed")
-        else:
-            failed = row.error is not None and row.error.type == UPSTREAM_FAILED
-            self._count(node.name, "failed" if failed else "skipped")
+    # --- beginning ------------------------------------------------------------------------
 
-    def _maybe_end(self, step: Step, now: int) -> None:
-        if self.ended or len(self._settled) < len(self.graph.nodes):
-            return
-        leaves = (n for n in self.graph.nodes if not self._behind.get(n))
-        if any(self._settled[leaf] == "failed" for leaf in leaves):
-            step.ended = self._end("failed", now, self._error())
-            return
+    def _begin_node(self, state: _NodeState, step: Step, now: int) -> None:
+        node = state.planned.node
+        what = "when="
         try:
-            value = resolve(self.graph.result, self.scope)
-            result = encode(value, Any, self._artifacts, name="the flow's result")
-        except (LookupError, TypeError, ValueError, AttributeError, TriphammerError) as error:
-            info = ErrorInfo(type(error).__name__, f"the result of the flow: {error}")
-            step.ended = self._end("failed", now, info)
+            # What has a row had begun before the restart: its condition held then.
+            held = node.options.when is None or node.name in self._rows
+            wanted = held or bool(node.options.when and node.options.when.evaluate(self.scope))
+            what = "its items"
+            items = items_of(node, self.scope) if node.mapped and wanted else None
+        # Seam to user code: comparisons and iteration of values may raise anything.
+        except Exception as error:  # noqa: BLE001
+            info = describe(error, self.scope.secrets.mask)
+            text = f"{what} ({node.where}): {info.message}"
+            self._fail_before(state, ErrorInfo(info.type, text, info.traceback), step, now)
             return
-        step.ended = self._end("succeeded", now, None, result)
+        if not wanted:
+            self._skip(state, step, now)
+            return
+        state.begun = True
+        if items is None:
+            self._begin_task(state, step, now)
+        else:
+            self._begin_map(state, items, step, now)
+
+    def _begin_task(self, state: _NodeState, step: Step, now: int) -> None:
+        row = self._rows.get(state.planned.name)
+        if row is not None and row.state == "running" and _once(state):
+            self._fail_before(state, _interrupted(row), step, now)
+            return
+        due, launch = _resumed(row, Launch(state.planned, state.planned.name, 1))
+        if due > now:
+            step.later.append((due, launch))
+        else:
+            step.launches.append(launch)
+
+    def _begin_map(
+        self, state: _NodeState, items: list[Item], step: Step, now: int
+    ) -> None:
+        name = state.planned.name
+        row = self._rows.get(name)
+        begun = now if row is None or row.started_at is None else row.started_at
+        progress = state.progress = MapProgress(state.planned, items, begun)
+        if self._rows:
+            self._recall_items(state, progress, step, now)
+        if progress.left == 0:
+            self._map_done(state, progress, step, now)
+            return
+        if row is None:
+            running = TaskRow(
+                name=name, state="running", attempt=1, started_at=now, items=progress.total
+            )
+            step.rows.append(running)
+        step.launches += progress.take()
+
+    # --- taking up a run that was interrupted ---------------------------------------------
+
+    def _recall(self, state: _NodeState) -> None:
+        """Take over what the journal says of a node that had settled."""
+        planned = state.planned
+        row = self._rows.get(planned.name)
+        if row is None or row.state not in ("succeeded", "failed", "skipped"):
+            return
+        if row.state == "failed":
+            self._note_failure(planned.name, row.error or ErrorInfo("Unknown", ""))
+        if row.state == "succeeded":
+            self.scope.results[planned.name] = row.result
+            if planned.node.mapped:
+                self.scope.results[planned.name] = self._recall_map(planned, row).result()
+        blocked = row.error is not None and row.error.type == UPSTREAM_FAILED
+        self._settle(state, "blocked" if row.state == "skipped" and blocked else row.state)
+
+    def _recall_map(self, planned: PlannedNode, row: TaskRow) -> MapProgress:
+        """The results of a map that had succeeded."""
+        total = row.items or 0
+        # Only `Failed` of `collect` tells of the item itself.
+        collects = planned.node.options.errors == "collect"
+        items = items_of(planned.node, self.scope) if collects else [()] * total
+        progress = MapProgress(planned, items, row.started_at or 0)
+        for item in range(total):
+            known = self._rows.get(f"{planned.name}[{item}]")
+            if known is not None:
+                progress.recall(known, item)
+        return progress
+
+    def _recall_items(
+        self, state: _NodeState, progress: MapProgress, step: Step, now: int
+    ) -> None:
+        """Take over what the journal says of the items of a map that was under way."""
+        for item in range(progress.total):
+            row = self._rows.get(f"{state.planned.name}[{item}]")
+            if row is None or progress.recall(row, item):
+                continue
+            if row.state == "running" and _once(state):
+                error = _interrupted(row)
+                failed = TaskRow(
+                    name=row.name,
+                    state="failed",
+                    attempt=row.attempt,
+                    started_at=row.started_at,
+                    finished_at=now,
+                    error=error,
+                )
+                step.rows.append(failed)
+                progress.settle_failed(item, error, row.attempt)
+                continue
+            progress.leave_out(item)
+            due, launch = _resumed(row, progress.launch(item, 1))
+            if due > now:
+                step.later.append((due, launch))
+            else:
+                progress.again(launch)
+
+    # --- the end --------------------------------------------------------------------------
+
+    def _ending(self, now: int) -> Ending:
+        failed = tuple(self._failed)
+        last = (s.settled for s in self._nodes.values() if not s.planned.behind)
+        if any(how in ("failed", "blocked") for how in last):
+            return Ending("failed", now, error=self._error(), failed_tasks=failed)
+        try:
+            result = run_result(self._plan, self.scope)
+        # Seam to user code: what it returns is put together of values with their own methods.
+        except Exception as error:  # noqa: BLE001
+            info = describe(error, self.scope.secrets.mask)
+            text = f"what the flow returns: {info.message}"
+            why = ErrorInfo(info.type, text, info.traceback)
+            return Ending("failed", now, error=why, failed_tasks=failed)
+        return Ending("succeeded", now, result=result, failed_tasks=failed)
 
     def _error(self) -> ErrorInfo | None:
-        if self._first_error is None:
+        if self._first is None:
             return None
-        name, error = self._first_error
+        name, error = self._first
         return ErrorInfo(error.type, f"{name}: {error.message}", error.traceback)
 
-    def _end(
-        self, state: str, now: int, error: ErrorInfo | None, result: Encoded | None = None
-    ) -> RunChange:
-        self.ended = True
-        return RunChange(
-            run=self.start.id,
-            flow=self.start.flow.name,
-            epoch=self.start.epoch,
-            state=state,
-            finished_at=now,
-            error=error,
-            result=result,
-            failed_tasks=tuple(self._failed),
-        )
+
+def _once(state: _NodeState) -> bool:
+    return state.planned.node.options.at_most_once
 
 
-def behind_of(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """For each node the nodes that wait for it."""
-    behind: dict[str, list[str]] = {}
-    for name, node in graph.nodes.items():
-        for up in node.upstream:
-            behind.setdefault(up, []).append(name)
-    return {name: tuple(names) for name, names in behind.items()}
+def _resumed(row: TaskRow | None, first: Launch) -> tuple[int, Launch]:
+    """When which attempt begins, given what the journal says of the last one."""
+    if row is None or row.state not in ("running", "retrying"):
+        return 0, first
+    attempt = row.attempt + 1 if row.state == "retrying" else max(row.attempt, 1)
+    due = (row.due_at or 0) if row.state == "retrying" else 0
+    return due, Launch(first.node, first.name, attempt, first.item, first.value)
 
 
-def hints_of(graph: Graph) -> dict[str, Any]:
-    """For each node the annotation of its (or of its items') result."""
-    return {name: node.spec.hints.get("return", Any) for name, node in graph.nodes.items()}
+def _interrupted(row: TaskRow) -> ErrorInfo:
+    text = (
+        f"the daemon ended during attempt {row.attempt}; whether it was carried out is not "
+        "known, and at_most_once=True forbids to begin it again"
+    )
+    return ErrorInfo(Interrupted.__name__, text)
 
 
-def _row_of(name: str, result: AttemptResult) -> TaskRow:
+def _cancelled(row: TaskRow, now: int) -> TaskRow:
     return TaskRow(
-        name=name,
+        name=row.name,
+        state="cancelled",
+        attempt=row.attempt,
+        started_at=row.started_at,
+        finished_at=now,
+    )
+
+
+def _row_of(result: AttemptResult) -> TaskRow:
+    return TaskRow(
+        name=result.id.task,
         state="succeeded" if result.error is None else "failed",
         attempt=result.id.attempt,
         started_at=result.started_at,

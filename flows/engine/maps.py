@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import MapResult
 from triphammer.flows.engine.values import Launch
 from triphammer.flows.expr import Scope, resolve
@@ -13,8 +15,11 @@ from triphammer.flows.graph import Node
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 from triphammer.flows.outcomes import Failed
 
+Item = tuple[Any, ...]
+_MISSING: Item = (None,)
 
-def items_of(node: Node, scope: Scope) -> list[tuple[Any, ...]]:
+
+def items_of(node: Node, scope: Scope) -> list[Item]:
     """The arguments of each item: the collections zipped, or crossed with `cross=True`.
 
     Raises TypeError for something that has no items, ValueError for unequal lengths.
@@ -22,16 +27,19 @@ def items_of(node: Node, scope: Scope) -> list[tuple[Any, ...]]:
     columns = [_column(node, resolve(arg, scope)) for arg in node.args]
     if node.options.cross:
         return list(product(*columns))
-    lengths = {len(column) for column in columns}
-    if len(lengths) > 1:
-        raise ValueError(f"{node.name} maps over collections of unequal lengths {sorted(lengths)}")
+    if len({len(column) for column in columns}) > 1:
+        lengths = " and ".join(str(len(column)) for column in columns)
+        raise ValueError(
+            f"{node.name}.map() zips collections of unequal lengths, {lengths}: make them equal, "
+            "or write .options(cross=True)"
+        )
     return list(zip(*columns, strict=True))
 
 
 def _column(node: Node, value: Any) -> list[Any]:
     if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
         kind = type(value).__name__  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        raise TypeError(f"{node.name} maps over a list, got {kind}")
+        raise TypeError(f"{node.name}.map() takes a list of items, got {kind}")
     return list(value)
 
 
@@ -44,90 +52,124 @@ def item_number(task: str) -> tuple[str, int | None]:
 
 
 class MapProgress:
-    """How far the items of one map are. At most `max_parallel` are under way."""
+    """How far the items of one map are. At most `max_parallel` are under way; an item that
+    waits for a retry gives its place to another."""
 
-    def __init__(self, node: Node, items: list[tuple[Any, ...]], started_at: int) -> None:
-        self.node = node
+    __slots__ = (
+        "_again",
+        "_failed",
+        "_first",
+        "_most",
+        "_next",
+        "_outcomes",
+        "_settled",
+        "_under_way",
+        "items",
+        "left",
+        "planned",
+        "started_at",
+        "total",
+    )
+
+    def __init__(self, planned: PlannedNode, items: list[Item], started_at: int) -> None:
+        self.planned = planned
         self.items = items
         self.total = len(items)
         self.left = self.total
         self.started_at = started_at
+        self._most = planned.node.options.max_parallel
         self._outcomes: list[Encoded | Failed | None] = [None] * self.total
+        self._settled = bytearray(self.total)
         self._under_way = 0
         self._next = 0
-        self._attempts: dict[int, tuple[int, int]] = {}
-        self._settled: set[int] = set()
-        self._first_error: tuple[int, ErrorInfo] | None = None
+        self._again: deque[Launch] = deque()
+        self._first: tuple[int, ErrorInfo] | None = None
         self._failed = 0
 
-    @classmethod
-    def recalled(cls, node: Node, row: TaskRow, rows: Mapping[str, TaskRow]) -> MapProgress:
-        """A map that had settled before a restart: only its results are needed."""
-        progress = cls(node, [()] * (row.items or 0), row.started_at or 0)
-        progress.recall(rows)
-        return progress
+    def launch(self, item: int, attempt: int) -> Launch:
+        """The attempt of one item, with the item's arguments."""
+        name = f"{self.planned.name}[{item}]"
+        return Launch(self.planned, name, attempt, item, self.items[item])
 
-    def recall(self, rows: Mapping[str, TaskRow]) -> None:
-        """Take over what the journal says of the items."""
-        if not rows:
-            return
-        for item in range(self.total):
-            row = rows.get(f"{self.node.name}[{item}]")
-            if row is None:
-                continue
-            if row.state == "succeeded":
-                self._settle(item, row.result)
-            elif row.state == "failed" and row.error is not None:
-                self._fail(item, row.error, row.attempt)
-            elif row.state in ("running", "retrying"):
-                self._attempts[item] = (row.attempt + 1, row.due_at or 0)
+    def leave_out(self, item: int) -> None:
+        """This item is taken care of: `take` must not begin it by itself."""
+        self._settled[item] = 1
 
-    def next_launches(self) -> list[Launch]:
-        """The items that may begin now."""
+    def again(self, launch: Launch) -> None:
+        """A retry is due, or an attempt was interrupted: it goes before items not begun."""
+        self._again.append(launch)
+
+    def take(self) -> list[Launch]:
+        """The attempts that may begin now; they are under way from here on."""
         launches: list[Launch] = []
-        while self._next < self.total and self._under_way < self.node.options.max_parallel:
+        while self._under_way < self._most:
+            if self._again:
+                launches.append(self._again.popleft())
+            elif (item := self._next_item()) is not None:
+                launches.append(self.launch(item, 1))
+            else:
+                break
+            self._under_way += 1
+        return launches
+
+    def _next_item(self) -> int | None:
+        while self._next < self.total:
             item = self._next
             self._next += 1
-            if item in self._settled:
-                continue
-            self._under_way += 1
-            attempt, due = self._attempts.pop(item, (1, 0))
-            name = f"{self.node.name}[{item}]"
-            launches.append(Launch(self.node, name, attempt, item, self.items[item], due))
-        return launches
+            if not self._settled[item]:
+                return item
+        return None
+
+    def pause(self) -> None:
+        """An attempt under way has failed and will be retried: its place is free meanwhile."""
+        self._under_way -= 1
 
     def succeed(self, item: int, value: Encoded | None) -> None:
         """An item under way has succeeded."""
         self._under_way -= 1
-        self._settle(item, value)
+        self.settle(item, value)
 
     def fail(self, item: int, error: ErrorInfo, attempts: int) -> None:
         """An item under way has failed for good."""
         self._under_way -= 1
-        self._fail(item, error, attempts)
+        self.settle_failed(item, error, attempts)
 
-    def _settle(self, item: int, outcome: Encoded | Failed | None) -> None:
+    def settle(self, item: int, outcome: Encoded | Failed | None) -> None:
+        """An item has its outcome."""
         self._outcomes[item] = outcome
-        self._settled.add(item)
+        self._settled[item] = 1
         self.left -= 1
 
-    def _fail(self, item: int, error: ErrorInfo, attempts: int) -> None:
+    def settle_failed(self, item: int, error: ErrorInfo, attempts: int) -> None:
+        """An item has failed for good after `attempts` attempts."""
         self._failed += 1
-        if self._first_error is None:
-            self._first_error = (item, error)
-        argument = self.items[item]
-        shown = argument[0] if len(argument) == 1 else argument
-        keep = self.node.options.errors == "collect"
-        self._settle(item, Failed(shown, error, attempts) if keep else None)
+        if self._first is None or item < self._first[0]:
+            self._first = (item, error)
+        outcome: Failed | None = None
+        if self.planned.node.options.errors == "collect":
+            argument = self.items[item]
+            outcome = Failed(argument[0] if len(argument) == 1 else argument, error, attempts)
+        self.settle(item, outcome)
 
-    def verdict(self) -> tuple[str, ErrorInfo | None]:
-        """The map's own state once no item is left, and why it failed."""
-        if self._first_error is None or self.node.options.errors != "fail":
-            return "succeeded", None
-        item, error = self._first_error
-        text = f"{self._failed} of {self.total} items failed, first item {item}: {error.message}"
-        return "failed", ErrorInfo(error.type, text, error.traceback)
+    def recall(self, row: TaskRow, item: int) -> bool:
+        """Take over an item that had settled before a restart; False if it had not."""
+        if row.state == "succeeded":
+            self.settle(item, row.result)
+        elif row.state == "failed":
+            self.settle_failed(item, row.error or ErrorInfo("Unknown", ""), row.attempt)
+        else:
+            return False
+        return True
+
+    def error(self) -> ErrorInfo | None:
+        """Why the map as a whole has failed, once no item is left."""
+        if self._first is None or self.planned.node.options.errors != "fail":
+            return None
+        item, error = self._first
+        first = f"{self.planned.name}[{item}]: {error.message}"
+        text = first if self._failed == 1 else f"{self._failed} of {self.total} items, the first {first}"
+        return ErrorInfo(error.type, text, error.traceback)
 
     def result(self) -> MapResult:
         """What dependents get."""
-        return MapResult(self._outcomes, self.node.options.errors)
+        return MapResult(self._outcomes, self.planned.node.options.errors)

@@ -1,7 +1,8 @@
 """Trigger rules: whether a node runs, given how its upstreams ended. Airflow's names.
 
-Source of the meanings: Airflow, "Trigger Rules". A node that cannot run because an upstream
-failed is itself taken as failed by the nodes behind it.
+Source of the meanings: Airflow, "Trigger Rules". One thing differs: a verdict never depends on
+the order in which upstreams end (Airflow skips an `all_success` task at the first skipped
+upstream, even if another one fails later), so that a resumed run decides as the first did.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-Verdict = Literal["run", "skip", "fail", "wait"]
-"""`fail`: an upstream failed, so this node never runs ("upstream failed")."""
+Verdict = Literal["run", "skip", "block", "wait"]
+"""`block`: an upstream failed, so this node never runs (Airflow: upstream_failed)."""
 
 
 class Upstream(msgspec.Struct):
@@ -22,26 +23,35 @@ class Upstream(msgspec.Struct):
     succeeded: int = 0
     failed: int = 0
     skipped: int = 0
+    blocked: int = 0
 
     @property
     def done(self) -> bool:
         """Whether all have ended."""
-        return self.succeeded + self.failed + self.skipped == self.total
+        return self.succeeded + self.failed + self.skipped + self.blocked == self.total
+
+    @property
+    def unsuccessful(self) -> int:
+        """How many failed, themselves or because of one before them."""
+        return self.failed + self.blocked
 
 
 def judge(rule: str, up: Upstream) -> Verdict:
-    """Whether a node with this rule runs now. Without upstreams every rule says run."""
+    """Whether a node with this rule runs now. Without upstreams every rule says run.
+
+    Once it is not "wait" it stays the same, whatever the other upstreams do.
+    """
     if up.total == 0:
         return "run"
     return _RULES[rule](up)
 
 
 def _all_success(up: Upstream) -> Verdict:
-    if up.failed:
-        return "fail"
-    if up.skipped:
-        return "skip"
-    return "run" if up.done else "wait"
+    if up.unsuccessful:
+        return "block"
+    if not up.done:
+        return "wait"
+    return "skip" if up.skipped else "run"
 
 
 def _all_failed(up: Upstream) -> Verdict:
@@ -55,7 +65,7 @@ def _all_done(up: Upstream) -> Verdict:
 
 
 def _all_skipped(up: Upstream) -> Verdict:
-    if up.succeeded or up.failed:
+    if up.succeeded or up.unsuccessful:
         return "skip"
     return "run" if up.done else "wait"
 
@@ -65,30 +75,31 @@ def _one_success(up: Upstream) -> Verdict:
         return "run"
     if not up.done:
         return "wait"
-    return "fail" if up.failed else "skip"
+    return "block" if up.unsuccessful else "skip"
 
 
 def _one_failed(up: Upstream) -> Verdict:
-    if up.failed:
+    if up.unsuccessful:
         return "run"
     return "skip" if up.done else "wait"
 
 
 def _one_done(up: Upstream) -> Verdict:
+    """A blocked upstream has not been done: it never ran."""
     if up.succeeded or up.failed:
         return "run"
     return "skip" if up.done else "wait"
 
 
 def _none_failed(up: Upstream) -> Verdict:
-    if up.failed:
-        return "fail"
+    if up.unsuccessful:
+        return "block"
     return "run" if up.done else "wait"
 
 
 def _none_failed_min_one_success(up: Upstream) -> Verdict:
-    if up.failed:
-        return "fail"
+    if up.unsuccessful:
+        return "block"
     if not up.done:
         return "wait"
     return "run" if up.succeeded else "skip"

@@ -7,12 +7,16 @@ from typing import Any
 
 import msgspec
 
-from triphammer.flows.graph import FlowDef, Node
-from triphammer.flows.journal import ErrorInfo, RunChange, TaskRow
+from triphammer.flows.engine.plan import PlannedNode
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
-    """A run to begin, or with `tasks` to go on with. `event` and `params` are typed values."""
+    """A run to begin, or with `tasks` to go on with. `event` and `params` are typed values.
+
+    `started_at` is when a run that is resumed first began.
+    """
 
     id: str
     epoch: int
@@ -21,10 +25,11 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any]
     created_at: int
     tasks: tuple[TaskRow, ...] = ()
+    started_at: int | None = None
 
 
 class RunEnd(msgspec.Struct, frozen=True):
-    """A run has ended, and that is stored."""
+    """A run has ended and that is stored, or (state "stale") it is no longer ours."""
 
     run: str
     flow: str
@@ -32,30 +37,36 @@ class RunEnd(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """An attempt to begin. `item` is the map item's number; `due` when, at the earliest."""
+    """An attempt to begin. `item` is the map item's number, `value` its arguments."""
 
-    node: Node
+    node: PlannedNode
     name: str
     attempt: int
     item: int | None = None
     value: tuple[Any, ...] = ()
-    due: int = 0
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a run ends."""
+
+    state: str
+    at: int
+    result: Encoded | None = None
+    error: ErrorInfo | None = None
+    failed_tasks: tuple[str, ...] = ()
 
 
 class Step(msgspec.Struct):
-    """What a machine decided: rows to store, and what to launch once they are.
+    """What a machine decided in answer to what happened.
 
-    `retries` are attempts to launch later, `cancels` attempts to end now. `ended` is the
-    run's last change, with its final state.
+    `rows` and `failed_attempts` are to be stored. `now` may begin at once: items of a map that
+    took the place of others. `launches` begin when the rows are stored. `later` are retries
+    with the time they are due.
     """
 
-    rows: list[TaskRow]
-    launches: list[Launch]
-    retries: list[Launch]
-    failed_attempts: list[tuple[str, int, int, int, ErrorInfo]]
-    ended: RunChange | None = None
-
-    @classmethod
-    def empty(cls) -> Step:
-        """Nothing decided yet."""
-        return cls([], [], [], [])
+    rows: list[TaskRow] = []
+    failed_attempts: list[tuple[str, int, int, int, ErrorInfo]] = []
+    now: list[Launch] = []
+    launches: list[Launch] = []
+    later: list[tuple[int, Launch]] = []
+    ending: Ending | None = None

@@ -68,6 +68,7 @@ class InlineExecutor:
     async def _one(self, attempt: Attempt) -> None:
         enter_context(attempt.context)
         started_at = self._now()
+        attempt.context.begin(started_at, attempt.timeout)
         with anyio.CancelScope() as scope:
             self._scopes[attempt.id] = scope
             result = await self._outcome(attempt, started_at)

@@ -97,6 +97,7 @@ class LoopBody:
 
     async def _result(self) -> AttemptResult:
         attempt = self.attempt
+        attempt.context.begin(self._started, attempt.timeout)
         enter_context(attempt.context)
         try:
             value = attempt.body()

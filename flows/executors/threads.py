@@ -170,6 +170,7 @@ class ThreadExecutor:
 
     def _one(self, job: _Job) -> AttemptResult:
         attempt = job.attempt
+        attempt.context.begin(job.started_at, attempt.timeout)
         enter_context(attempt.context)
         try:
             value = attempt.encode(attempt.body())

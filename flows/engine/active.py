@@ -1,0 +1,111 @@
+"""A run in memory, and what one answer of its machine comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from triphammer.flows.engine.machine import RunMachine
+from triphammer.flows.engine.values import Step
+from triphammer.flows.executors.contract import AttemptId, AttemptResult
+from triphammer.flows.journal import OutMessage, RunChange, StartRequest, TaskRow
+from triphammer.flows.workdir import RunFolder
+
+
+class Running(msgspec.Struct, frozen=True):
+    """An attempt under way: in which executor, since when."""
+
+    id: AttemptId
+    executor: str
+    since: int
+
+    @property
+    def row(self) -> TaskRow:
+        """Its row in the journal."""
+        return TaskRow(
+            name=self.id.task, state="running", attempt=self.id.attempt, started_at=self.since
+        )
+
+
+class ActiveRun:
+    """A run that the engine has. `told`: the store knows that it has begun.
+
+    `paces` are turns of `rate=` that the next change must make durable.
+    """
+
+    __slots__ = ("folder", "gone", "machine", "paces", "running", "started_at", "told")
+
+    def __init__(
+        self, machine: RunMachine, folder: RunFolder, started_at: int, *, told: bool
+    ) -> None:
+        self.machine = machine
+        self.folder = folder
+        self.started_at = started_at
+        self.told = told
+        self.running: dict[str, Running] = {}
+        self.paces: dict[str, bytes] = {}
+        self.gone = False
+
+    def is_current(self, id: AttemptId) -> bool:
+        """The fence: whether this is the attempt under way, of this epoch."""
+        known = self.running.get(id.task)
+        return known is not None and known.id == id
+
+
+class Answer:
+    """What a batch of happenings comes to for one run: a step, and what joins its change."""
+
+    __slots__ = ("_outbox", "_starts", "_writes", "run", "step")
+
+    def __init__(self, run: ActiveRun) -> None:
+        self.run = run
+        self.step = Step()
+        self._outbox: list[OutMessage] = []
+        self._starts: list[StartRequest] = []
+        self._writes: dict[str, bytes | None] = {}
+
+    def take(self, result: AttemptResult, now: int) -> None:
+        """An attempt has ended; what it asked for counts only with its success."""
+        self.run.machine.finished(result, self.step, now)
+        if result.error is not None:
+            return
+        task = result.id.task
+        self._outbox += [msgspec.structs.replace(m, task=task) for m in result.outbox]
+        self._starts += result.starts
+        self._writes.update(result.state_writes)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not self.step.rows and self.step.ending is None
+
+    def change(self) -> RunChange:
+        """What is to be stored."""
+        run, step, ending = self.run, self.step, self.step.ending
+        start = run.machine.start
+        first = not run.told
+        run.told = True
+        writes, run.paces = {**run.paces, **self._writes}, {}
+        return RunChange(
+            run=start.id,
+            flow=start.flow.name,
+            epoch=start.epoch,
+            state=ending.state if ending is not None else "running" if first else None,
+            started_at=run.started_at if first else None,
+            finished_at=None if ending is None else ending.at,
+            result=None if ending is None else ending.result,
+            error=None if ending is None else ending.error,
+            tasks=tuple(step.rows),
+            failed_attempts=tuple(step.failed_attempts),
+            outbox=tuple(self._outbox),
+            state_writes=writes,
+            starts=tuple(self._starts),
+            failed_tasks=() if ending is None else ending.failed_tasks,
+        )
+
+
+
+def rows_of(running: Mapping[str, Running]) -> Mapping[str, TaskRow]:
+    """The rows of attempts under way, by task."""
+    return {name: one.row for name, one in running.items()}

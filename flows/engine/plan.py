@@ -1,0 +1,110 @@
+"""What all runs of one flow version share, worked out once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from triphammer.flows.expr import Expr
+from triphammer.flows.graph import FlowDef, Graph, Node
+
+
+class PlannedNode:
+    """A node with what is asked of it again and again.
+
+    `behind` are the nodes that wait for it. `positional` are the names of its function's
+    positional parameters, `rest` of its `*args`. `returned` is the annotation of its result (a
+    map: of each item's).
+    """
+
+    __slots__ = ("behind", "executor", "hints", "name", "node", "positional", "rest", "returned")
+
+    def __init__(self, node: Node, behind: tuple[str, ...]) -> None:
+        self.node = node
+        self.name = node.name
+        self.behind = behind
+        self.executor = _executor(node)
+        self.hints = node.spec.hints
+        self.returned = self.hints.get("return", Any)
+        self.positional, self.rest = _positional(node.spec.fn)
+
+
+class Plan:
+    """The nodes in topological order. `whole` names the node whose result as it is stored is
+    the flow's result, where it returns just that."""
+
+    __slots__ = ("flow", "nodes", "whole")
+
+    def __init__(self, flow: FlowDef) -> None:
+        behind = _behind(flow.graph)
+        self.flow = flow
+        self.nodes = {n: PlannedNode(v, behind[n]) for n, v in flow.graph.nodes.items()}
+        self.whole = _whole(flow.graph)
+
+
+def _behind(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    behind: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    for name, node in graph.nodes.items():
+        for up in node.upstream:
+            behind[up].append(name)
+    return {name: tuple(names) for name, names in behind.items()}
+
+
+def _executor(node: Node) -> str:
+    """As asked for, else by the kind of the function. What only writes into the outbox is
+    quick and runs on the flow loop."""
+    if node.options.executor is not None:
+        return node.options.executor
+    return "async" if node.spec.is_async or node.spec.kind != "task" else "thread"
+
+
+def _positional(fn: Callable[..., Any]) -> tuple[tuple[str, ...], str | None]:
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except ValueError:  # some functions in C do not tell
+        return (), None
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    rest = [p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL]
+    return tuple(p.name for p in parameters if p.kind in kinds), rest[0] if rest else None
+
+
+class _Marker:
+    """Stands for a node's result: comes back unchanged only from a handle to all of it."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+
+
+class _MarkerScope:
+    """Gives markers for results and nothing else."""
+
+    @property
+    def event(self) -> Any:
+        raise LookupError("event")
+
+    def result(self, node: str) -> Any:
+        return _Marker(node)
+
+    def param(self, name: str) -> Any:
+        raise LookupError(name)
+
+    def secret(self, name: str) -> str:
+        raise LookupError(name)
+
+    def connection(self, name: str) -> Any:
+        raise LookupError(name)
+
+
+def _whole(graph: Graph) -> str | None:
+    if not isinstance(graph.result, Expr):
+        return None
+    try:
+        found = graph.result.evaluate(_MarkerScope())
+    # Seam: an expression may do anything with a marker; then it is no plain handle.
+    except Exception:  # noqa: BLE001
+        return None
+    mapped = isinstance(found, _Marker) and graph.nodes[found.node].mapped
+    return found.node if isinstance(found, _Marker) and not mapped else None
