@@ -162,13 +162,10 @@ class Supervisor:
         return None if part is None or part.reason == "starting" else part.reason
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    return group.exceptions[0]
-
-
 def _text(errors: BaseExceptionGroup[BaseException]) -> str:
-    first: BaseException = errors
+    first: BaseException = errors.exceptions[0]
     while isinstance(first, BaseExceptionGroup):
-        first = _first(first)
+        inner: BaseExceptionGroup[BaseException] = first  # pyright: ignore[reportUnknownVariableType] - narrowed to a group of unknown
+        first = inner.exceptions[0]
     text = str(first)
     return text if isinstance(first, TriphammerError) else f"{type(first).__name__}: {text}"

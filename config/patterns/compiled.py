@@ -135,7 +135,7 @@ def _any_of(value: Any, above: Path, check: Any) -> _AnyOf:
     place = ".".join((*above, OR))
     if not isinstance(value, list) or not value:
         raise PatternError(f"{place} takes a list of patterns")
-    listed: list[Any] = value
+    listed: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - untyped JSON
     return _AnyOf(
         tuple(
             Compiled(list(_conditions(_mapping(item, f"{place}[{n}]"), above, check)))
@@ -157,7 +157,7 @@ def _leaf(path: Path, value: Any) -> _Leaf:
 def _mapping(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise PatternError(f"{place} must be a mapping, got {value!r}")
-    table: Mapping[Any, Any] = value
+    table: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType] - untyped JSON
     if not table:
         raise PatternError(f"{place} is empty: leave it out to match everything")
     for name in table:

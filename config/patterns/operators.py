@@ -133,10 +133,10 @@ def _anything_but(operand: Any, place: Place) -> Alternative:
         if len(table) != 1 or next(iter(table)) not in NESTED:
             raise PatternError(f"{place} takes values or one of {', '.join(NESTED)}")
         ((name, inner),) = table.items()
-        listed: list[Any] = inner if isinstance(inner, list) else [inner]
+        listed: list[Any] = inner if isinstance(inner, list) else [inner]  # pyright: ignore[reportUnknownVariableType] - untyped JSON
         members = [OPERATORS[name](item, f"{place}.{name}") for item in listed]
     else:
-        values: list[Any] = operand if isinstance(operand, list) else [operand]
+        values: list[Any] = operand if isinstance(operand, list) else [operand]  # pyright: ignore[reportUnknownVariableType] - untyped JSON
         members = [_exact(value, place) for value in values]
     if not members:
         raise PatternError(f"{place} is empty: it would hold for everything")
@@ -162,7 +162,7 @@ def _compare(parts: Sequence[tuple[Callable[[Any, Any], bool], float]], value: A
 
 
 def _numeric(operand: Any, place: Place) -> Alternative:
-    listed: list[Any] = operand if isinstance(operand, list) else []
+    listed: list[Any] = operand if isinstance(operand, list) else []  # pyright: ignore[reportUnknownVariableType] - untyped JSON
     pairs = list(zip(listed[::2], listed[1::2], strict=False))
     if len(listed) not in (2, 4) or not all(s in COMPARISONS and _number(n) for s, n in pairs):
         raise PatternError(f'{place} takes ["<", 10] or [">", 0, "<=", 5], got {operand!r}')
