@@ -17,9 +17,9 @@ import msgspec
 
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.journal import Artifacts, Encoded
-from triphammer.flows.kinds import class_of, is_array, is_mapping
+from triphammer.flows.kinds import class_of, field_names, is_array, is_mapping
 from triphammer.flows.misfits import explain, fault, shorten
-from triphammer.flows.shapes import MISFITS, AnyShape, Shape, UnionShape, shape_of, type_name
+from triphammer.flows.shapes import MISFITS, AnyShape, NativeShape, Shape, shape_of, type_name
 
 LARGE = 1_000_000
 """JSON of more bytes than this goes to the artifact store instead of the database."""
@@ -61,7 +61,7 @@ def encode(
     packed = None if isinstance(shape, AnyShape) else _packed(value, shape)
     if packed is not None:
         return packed
-    if isinstance(shape, UnionShape):  # JSON does not tell its members apart
+    if _fits_exactly(value, shape):  # JSON does not tell the members of a union apart
         return _pickled(value, shape, artifacts, name)
     raise ValueMisfit(f"{name} {_why(value, body, shape)}")
 
@@ -120,7 +120,29 @@ def _comes_back(value: Any, body: bytes, shape: Shape) -> bool:
     if shape.loose:
         return _same(value, back)
     # NaN and infinity are written as null, which an optional float would take for None.
-    return b"null" not in body or _PACKER.encode(value) == _PACKER.encode(back)
+    return b"null" not in body or _alike(value, back)
+
+
+def _alike(value: Any, back: Any) -> bool:
+    try:
+        return _PACKER.encode(value) == _PACKER.encode(back)
+    except MISFITS:  # MessagePack has no integers over 64 bits
+        return _equal(value, back)
+
+
+def _equal(value: Any, back: Any) -> bool:
+    with suppress(*MISFITS):  # an __eq__ that gives an array, for one
+        return type(value) is type(back) and bool(value == back)
+    return False
+
+
+def _fits_exactly(value: Any, shape: Shape) -> bool:
+    """Whether the annotation says all of a value that it leaves as it is."""
+    if isinstance(shape, NativeShape) and shape.loose:
+        return False
+    with suppress(*MISFITS):
+        return not isinstance(shape, AnyShape) and _equal(value, shape.convert(value))
+    return False
 
 
 def _same(value: Any, back: Any) -> bool:
@@ -128,9 +150,16 @@ def _same(value: Any, back: Any) -> bool:
     is far quicker than a walk; version 2 writes equal values as equal bytes."""
     with suppress(ValueError):
         return marshal.dumps(value, 2) == marshal.dumps(back, 2)
-    with suppress(*MISFITS):  # an __eq__ that gives an array, for one
-        return type(value) is type(back) and bool(value == back)
-    return False
+    if type(value) is not type(back):
+        return False
+    if is_array(value):
+        return len(value) == len(back) and all(map(_same, value, back))
+    if is_mapping(value):
+        return list(value) == list(back) and all(_same(value[key], back[key]) for key in value)
+    fields = field_names(class_of(value))
+    if fields:
+        return all(_same(getattr(value, name), getattr(back, name)) for name in fields)
+    return _equal(value, back)
 
 
 def _stored(body: bytes, artifacts: Artifacts) -> Encoded:
@@ -156,9 +185,10 @@ def _pickled(value: Any, shape: Shape, artifacts: Artifacts, name: str) -> Encod
         raise ValueMisfit(f"{name} is a {kind}: annotate the task's return type with it")
     try:
         fitting = shape.convert(value)
-        content = pickle.dumps(fitting, protocol=pickle.HIGHEST_PROTOCOL)
     except MISFITS as error:
-        raise ValueMisfit(f"{name} {_unstorable(kind, error)}") from error
+        raise ValueMisfit(f"{name} {_unfit(value, error)}") from error
+    try:
+        content = pickle.dumps(fitting, protocol=pickle.HIGHEST_PROTOCOL)
     # Seam to user code: __reduce__ and __getstate__ may raise anything.
     except Exception as error:
         raise ValueMisfit(f"{name} {_unstorable(kind, error)}") from error
@@ -177,8 +207,12 @@ def _why(value: Any, body: bytes, shape: Shape) -> str:
     try:
         back = shape.decode(body)
     except MISFITS as error:
-        return f"does not fit its annotation: {fault(error)}; the value is {shorten(value)}"
+        return _unfit(value, error)
     return explain(value, back)
+
+
+def _unfit(value: Any, error: Exception) -> str:
+    return f"does not fit its annotation: {fault(error)}; the value is {shorten(value)}"
 
 
 def _json_hook(value: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeGuard
+
+import msgspec
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
@@ -34,3 +37,15 @@ def is_class(value: object) -> TypeGuard[type[Any]]:
 def class_of(value: Any) -> type[Any]:
     """The class of `value`."""
     return type(value)  # pyright: ignore[reportUnknownVariableType] - of Any it is unknown
+
+
+def field_names(kind: Any) -> tuple[str, ...]:
+    """The fields of a struct, dataclass or model; empty for anything else."""
+    if not is_class(kind):
+        return ()
+    if dataclasses.is_dataclass(kind):
+        return tuple(field.name for field in dataclasses.fields(kind))
+    if issubclass(kind, msgspec.Struct):
+        return kind.__struct_fields__
+    fields: Any = getattr(kind, "model_fields", ())
+    return tuple(fields)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import string
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
-
-import msgspec
 
 from triphammer.flows.conditions import Comparable
 from triphammer.flows.credentials import connection, secret
 from triphammer.flows.drawing import drawing_now
 from triphammer.flows.errors import GraphError, HandleError
 from triphammer.flows.expr import Scope, expressions, resolve
-from triphammer.flows.kinds import is_class
+from triphammer.flows.kinds import field_names
 from triphammer.flows.paths import Field, Get, Item, Step, follow, templates
 from triphammer.flows.places import user_place
 
@@ -26,7 +23,6 @@ __all__ = [
     "Text",
     "connection",
     "event",
-    "field_names",
     "is_event",
     "secret",
     "suggest",
@@ -184,18 +180,6 @@ def _check_names(template: str, values: Mapping[str, Any]) -> None:
     for name in sorted(set(values) - names):
         message = f"text({template!r}) has no place {{{name}}} for {name}="
         raise GraphError(message, place.file, place.line)
-
-
-def field_names(kind: Any) -> tuple[str, ...]:
-    """The fields of a struct, dataclass or model; empty for anything else."""
-    if not is_class(kind):
-        return ()
-    if dataclasses.is_dataclass(kind):
-        return tuple(field.name for field in dataclasses.fields(kind))
-    if issubclass(kind, msgspec.Struct):
-        return kind.__struct_fields__
-    fields: Any = getattr(kind, "model_fields", ())
-    return tuple(fields)
 
 
 def suggest(name: str, known: Any) -> str:

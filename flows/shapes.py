@@ -16,8 +16,8 @@ from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.kinds import class_of, is_array, is_class, is_mapping, is_set
 from triphammer.flows.misfits import fault
 
-MISFITS = (msgspec.ValidationError, ValueError, TypeError)
-"""What a shape raises when a value does not fit; pydantic's error is a ValueError."""
+MISFITS = (msgspec.ValidationError, ValueError, TypeError, OverflowError)
+"""What is raised when a value does not fit; pydantic's error is a ValueError."""
 
 
 class Shape(Protocol):

@@ -13,7 +13,8 @@ from tests.flows.support import KnownScope, an_event
 from triphammer.flows.drawing import Drawing
 from triphammer.flows.errors import GraphError, HandleError
 from triphammer.flows.expr import Expr, resolve
-from triphammer.flows.references import EventRef, ParamRef, field_names, suggest, text
+from triphammer.flows.kinds import field_names
+from triphammer.flows.references import EventRef, ParamRef, suggest, text
 from triphammer.sensors.event import Event
 
 
