@@ -6,13 +6,16 @@ import io
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
+import anyio
+from anyio.abc import TaskStatus
+
 from triphammer.config.secrets import Secrets
 from triphammer.flows.context import TaskContext, current_context
+from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.journal import LogLine, LogSink
 
 FLUSH_SECONDS = 0.2
@@ -24,8 +27,8 @@ CUT = 100_000
 class Capture:
     """Collects the lines of attempts; at most `most_lines` of each.
 
-    Lines wait here until the attempt ends, there are many, or some are older than a moment,
-    so that a task that logs in a loop does not cost a hand-over a line.
+    Lines wait here until the attempt ends, there are many, or (while `run` runs) a moment has
+    passed, so that a task that logs in a loop does not cost a hand-over a line.
     """
 
     def __init__(
@@ -37,6 +40,25 @@ class Capture:
         self._most = most_lines
         self._lock = threading.Lock()
         self._pads: dict[TaskContext, _Pad] = {}
+        self._news = anyio.Event()
+        self._bell: Doorbell | None = None
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Hand over the lines of attempts that go on for long, a moment after they came."""
+        self._bell = Doorbell(lambda: self._news.set())
+        task_status.started()
+        while True:
+            await self._news.wait()
+            await anyio.sleep(FLUSH_SECONDS)
+            self._news = anyio.Event()
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over all lines so far."""
+        with self._lock:
+            taken = [(c, pad.take()) for c, pad in self._pads.items() if pad.lines]
+        for context, lines in taken:
+            self._sink(context.run, context.task, context.attempt, lines)
 
     def add(self, context: TaskContext, level: str, text: str) -> None:
         """One line of an attempt; callable from any thread."""
@@ -46,10 +68,11 @@ class Capture:
             pad.count += 1
             if pad.count <= self._most:
                 pad.lines.append(line)
-            due = len(pad.lines) >= FLUSH_LINES or time.monotonic() - pad.flushed > FLUSH_SECONDS
-            lines = pad.take() if due else []
+            lines = pad.take() if len(pad.lines) >= FLUSH_LINES else []
         if lines:
             self._sink(context.run, context.task, context.attempt, lines)
+        elif self._bell is not None:
+            self._bell.ring()
 
     def ended(self, context: TaskContext) -> None:
         """The attempt has ended: hand over what is left, and say what was dropped."""
@@ -65,16 +88,14 @@ class Capture:
 
 
 class _Pad:
-    __slots__ = ("count", "flushed", "lines")
+    __slots__ = ("count", "lines")
 
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
         self.count = 0
-        self.flushed = time.monotonic()
 
     def take(self) -> list[LogLine]:
         lines, self.lines = self.lines, []
-        self.flushed = time.monotonic()
         return lines
 
 

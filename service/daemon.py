@@ -150,6 +150,7 @@ class _Session:
             self._health.report("store", None, essential=True)
             self._health.report("flow loop", None)
             async with anyio.create_task_group() as group:
+                await group.start(capture.run)
                 await group.start(flow_loop.run)
                 await group.start(threads.run)
                 await self._run_parts(group, opened, stop, reloads, announce)

@@ -58,6 +58,8 @@ class FlowLoop:
         self._waking = False
         self._loop: AbstractEventLoop | None = None
         self._bell: Doorbell | None = None
+        self._watchdog: Watchdog | None = None
+        self._calls = 0
 
     @property
     def running(self) -> int:
@@ -72,6 +74,7 @@ class FlowLoop:
         """Run `attempts`."""
         self._incoming.extend(attempts)
         self._wake()
+        self._watch()
 
     def cancel(self, attempt: AttemptId) -> None:
         """End an attempt: its coroutine is cancelled."""
@@ -89,8 +92,8 @@ class FlowLoop:
         thread.start()
         try:
             async with anyio.create_task_group() as group:
-                watchdog = Watchdog(loop, thread, self._attempts, self._stall)
-                await group.start(watchdog.run)
+                self._watchdog = Watchdog(loop, thread, self._busy, self._attempts, self._stall)
+                await group.start(self._watchdog.run, name="watchdog of the flow loop")
                 task_status.started()
         finally:
             loop.call_soon_threadsafe(self._stop)
@@ -109,7 +112,12 @@ class FlowLoop:
         if self._loop is None:
             raise RuntimeError("the flow loop does not run")
         future = asyncio.run_coroutine_threadsafe(function(*args), self._loop)
-        return await asyncio.wrap_future(future)
+        self._calls += 1
+        self._watch()
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            self._calls -= 1
 
     # --- on the service loop ----------------------------------------------------------------
 
@@ -117,6 +125,13 @@ class FlowLoop:
         if not self._waking and self._loop is not None:
             self._waking = True
             self._loop.call_soon_threadsafe(self._take)
+
+    def _watch(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.wake()
+
+    def _busy(self) -> bool:
+        return bool(self._calls or self.running)
 
     def _attempts(self) -> Sequence[LoopBody]:
         return list(self._bodies.values())

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import ClassVar
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskStatus
 
 from triphammer.flows.context import enter_context
@@ -37,7 +38,7 @@ class InlineExecutor:
     @property
     def running(self) -> int:
         """How many attempts are there."""
-        return len(self._scopes) + len(self._waiting)
+        return len(self._scopes)
 
     def bind(self, report: Report) -> None:
         """Say where results go."""
@@ -56,6 +57,8 @@ class InlineExecutor:
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Run attempts as soon as the loop turns."""
+        for attempt in attempts:
+            self._scopes[attempt.id] = anyio.CancelScope()
         self._waiting.extend(attempts)
         self._wake.set()
 
@@ -66,16 +69,17 @@ class InlineExecutor:
             scope.cancel()
 
     async def _one(self, attempt: Attempt) -> None:
-        enter_context(attempt.context)
         started_at = self._now()
         attempt.context.begin(started_at, attempt.timeout)
-        with anyio.CancelScope() as scope:
-            self._scopes[attempt.id] = scope
-            result = await self._outcome(attempt, started_at)
-        del self._scopes[attempt.id]
-        if scope.cancelled_caught:
-            result = cancellation(attempt, started_at, self._now())
-        self._ended(attempt.context)
+        enter_context(attempt.context)
+        result = cancellation(attempt, started_at, started_at)
+        try:
+            with self._scopes[attempt.id] as scope:
+                if not scope.cancel_called:
+                    result = await self._outcome(attempt, started_at)
+        finally:
+            del self._scopes[attempt.id]
+            self._ended(attempt.context)
         if self._report is not None:
             self._report([result])
 
@@ -88,6 +92,10 @@ class InlineExecutor:
                 if limit.cancelled_caught:
                     return timed_out(attempt, started_at, self._now())
             return success(attempt, started_at, self._now(), attempt.encode(value))
-        # Seam to user code. Cancellation is no Exception and passes.
-        except Exception as error:  # noqa: BLE001
+        except anyio.get_cancelled_exc_class() as error:
+            # Somebody's cancellation goes on from here; the code's own ends the attempt only.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            return failure(attempt, started_at, self._now(), error)
+        # Seam to user code: sys.exit(), too, ends the attempt only.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             return failure(attempt, started_at, self._now(), error)

@@ -36,27 +36,37 @@ def share_interpreter() -> None:
 
 
 class Watchdog:
-    """Asks the loop for an answer every moment; tells `stall` when none comes, and when it
-    comes again (None). `bodies` are the attempts on the loop."""
+    """While the loop is `busy`, asks it for an answer every moment; tells `stall` when none
+    comes, and when it comes again (None). `bodies` are the attempts on the loop."""
 
     def __init__(
         self,
         loop: AbstractEventLoop,
         thread: Thread,
+        busy: Callable[[], bool],
         bodies: Callable[[], Sequence[LoopBody]],
         stall: Stall | None,
     ) -> None:
         self._loop = loop
         self._thread = thread
+        self._busy = busy
         self._bodies = bodies
         self._stall = stall
+        self._work = anyio.Event()
+
+    def wake(self) -> None:
+        """The loop has got work."""
+        self._work.set()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Watch until cancelled."""
         task_status.started()
         while True:
+            await self._work.wait()
             await self._beat()
             await anyio.sleep(BEAT_SECONDS)
+            if not self._busy():
+                self._work = anyio.Event()
 
     async def _beat(self) -> None:
         answered = anyio.Event()
@@ -75,7 +85,8 @@ class Watchdog:
     def _look(self, seconds: float) -> Stalled | None:
         """Who is blocking; None when it has just gone on."""
         attempt = self._blocking()
-        frame = sys._current_frames().get(self._thread.ident or 0)
+        frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        frame = frames.get(self._thread.ident or 0)
         if frame is None:
             return None
         file, line = _users_place(frame)
