@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 
 _NAME = r"(?!\.)[^/]+"
-_TOKEN = re.compile(r"\*+|\?|\[!?\]?[^\]/]*\]|.", re.DOTALL)
+_SPAN = re.compile(r"(.)(?:-(.))?", re.DOTALL)
+_TOKEN = re.compile(r"\*+|\?|\[(?:!\]|![^\]/]|\]|[^\]/!])[^\]/]*\]|.", re.DOTALL)
 
 
 def glob_regex(glob: str) -> str:
@@ -63,19 +64,17 @@ def _token(token: str) -> str:
         return "[^/]*"
     if token == "?":
         return "[^/]"
-    if token[0] == "[" and len(token) > 2:
+    if token[0] == "[" and token != "[":
         return _set(token)
     return re.escape(token)
 
 
 def _set(token: str) -> str:
-    inner = token[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("&", r"\&")
-    inner = inner.replace("~", r"\~").replace("|", r"\|")
-    if inner.startswith("!"):
-        return f"[^/{_bracket(inner[1:])}]"
-    return f"(?!/)[{_bracket(inner)}]"
+    if token.startswith("[!"):
+        return f"[^/{_members(token[2:-1])}]"
+    return f"(?!/)[{_members(token[1:-1])}]"
 
 
-def _bracket(inner: str) -> str:
-    inner = inner.replace("^", r"\^")
-    return rf"\]{inner[1:]}" if inner.startswith("]") else inner
+def _members(inner: str) -> str:
+    spans = _SPAN.findall(inner)
+    return "".join(re.escape(low) + (f"-{re.escape(high)}" if high else "") for low, high in spans)

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Protocol
+
+
+class Times(Protocol):
+    """What of `os.stat_result` tells when a file changed."""
+
+    @property
+    def st_ctime_ns(self) -> int: ...
+    @property
+    def st_mtime_ns(self) -> int: ...
 
 
 class Marker:
@@ -27,7 +37,7 @@ class Marker:
         return self._regex.search(path.rpartition("/")[2]) is not None
 
 
-def belongs(marker: os.stat_result, file: os.stat_result) -> bool:
+def belongs(marker: Times, file: Times) -> bool:
     """True unless the marker is older than the file: then it stands for an earlier version.
 
     One of two clocks must say so: a file's time of change may be copied from elsewhere.
