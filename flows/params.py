@@ -116,8 +116,12 @@ def _schema(annotation: Any) -> Mapping[str, Any]:
     try:
         return TypeAdapter(annotation).json_schema()
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema) as error:
-        message = f"a parameter cannot be a {type_name(annotation)}: it has no JSON form"
+        message = f"a parameter cannot be a {_bare(annotation)}: it has no JSON form"
         raise ValueMisfit(message) from error
+
+
+def _bare(annotation: Any) -> str:
+    return type_name(getattr(annotation, "__origin__", annotation))
 
 
 def _schema_of_class(kind: type[Any]) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""A flow file that uses all of the surface; mypy and pyright check it in their strict modes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, assert_type
+
+from pydantic import Field
+
+from triphammer import (
+    Event,
+    Failed,
+    Ok,
+    chain,
+    connection,
+    context,
+    events,
+    every,
+    flow,
+    publish,
+    secret,
+    send_webhook,
+    start,
+    state,
+    task,
+    text,
+)
+from triphammer.flows.references import event as the_event
+
+
+@dataclass
+class Order:
+    """A sample of a user's own type."""
+
+    id: int
+    lines: list[str]
+
+
+@task
+def parse(path: Path) -> list[dict[str, str]]:
+    """A plain function."""
+    context().logger.info("attempt %d", context().attempt)
+    return [{"path": str(path)}]
+
+
+@task(retries=3, backoff="exponential", timeout="30s", rate="50/s", errors="collect")
+async def enrich(row: dict[str, str], region: str = "eu") -> dict[str, str]:
+    """A coroutine function."""
+    state["last"] = row.get("id")
+    publish("seen", row, key=region)
+    return {**row, "token": secret("TOKEN"), "db": connection("db")["url"]}
+
+
+@task
+async def load(results: list[Ok[dict[str, str]] | Failed]) -> int:
+    """Takes what `errors="collect"` gives."""
+    return sum(1 for one in results if isinstance(one, Ok))
+
+
+@task
+def bill(order: Order, total: int) -> None:
+    """Takes a user's own type."""
+
+
+@flow(on=every("1h"), mode="single")
+def hourly(event: Event, times: int = 1) -> object:
+    """A flow that others call and start."""
+    return parse(event.data["due"])
+
+
+@flow(
+    on=[events(type="order"), events(type="order.eu").where({"data": {"id": [1]}})],
+    params={"env": the_event.data["env"]},
+)
+def orders(
+    event: Event[Order], env: str, limit: Annotated[int, Field(gt=0)] = 10
+) -> dict[str, object]:
+    """Uses everything that a body can use."""
+    rows = parse("a/b")
+    results = enrich.options(cross=True).partial(region=env).map(rows)
+    total = load(results)
+    billed = bill.options(when=(total > limit) & ~(rows[0]["path"] == "x"), name="billed")
+    last = billed(event.data, total)
+    sent = send_webhook(secret("URL"), {"text": text("{n} of {e}", n=total, e=event.subject)})
+    chain(rows, [total, last], sent)
+    hourly(event)
+    start(hourly, {"times": total})
+    publish.options(wait="delivered", when=total == 3)("t", {"n": total}, key=event.data.id)
+    return {"total": total, "first": rows[0].get("path", "none")}
+
+
+async def unit_test() -> None:
+    """How users test: `fn` is exactly typed."""
+    assert_type(parse.fn(Path("x")), list[dict[str, str]])
+    assert_type(await load.fn([Ok({"a": "b"})]), int)
+    assert_type(bill.fn(Order(1, []), 2), None)
+    orders.run(env="x")
