@@ -9,9 +9,10 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from ipaddress import ip_address, ip_network
-from math import inf
+from math import inf, isfinite
 from typing import Any, cast
 
 from triphammer.config.errors import PatternError
@@ -41,18 +42,25 @@ def alternative(member: Any, place: Place) -> Alternative:
         return _exact(member, place)
     table = cast("Mapping[str, Any]", member)
     if len(table) != 1:
-        raise PatternError(f"{place}: an operator is a mapping with one name, got {sorted(table)}")
+        raise PatternError(
+            f"{place}: an operator is a mapping with one name, got {_names(table)}; "
+            "several in the list are alternatives"
+        )
     ((name, operand),) = table.items()
     make = OPERATORS.get(name)
     if make is None:
-        raise PatternError(
-            f"{place}: there is no operator {name!r}; known are {', '.join(OPERATORS)}"
-        )
+        near = get_close_matches(str(name), OPERATORS, 1)
+        cure = f"did you mean {near[0]}?" if near else f"known are {', '.join(OPERATORS)}"
+        raise PatternError(f"{place}: there is no operator {name!r}; {cure}")
     return make(operand, f"{place}.{name}")
 
 
+def _names(table: Mapping[Any, Any]) -> str:
+    return ", ".join(map(repr, table)) or "none"
+
+
 def same(one: Any, other: Any) -> bool:
-    """JSON equality: true is not 1."""
+    """JSON equality: true is not 1. Numbers are equal by value, 300 is 300.0."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(one == other)
@@ -64,7 +72,11 @@ def _is(expected: Any, value: Any) -> bool:
 
 def _exact(expected: Any, place: Place) -> Alternative:
     if expected is not None and not isinstance(expected, (str, int, float, bool)):
-        raise PatternError(f"{place}: {expected!r} is neither a value nor an operator")
+        raise PatternError(
+            f"{place}: {expected!r} is neither text, number, true, false, null nor an operator"
+        )
+    if isinstance(expected, float) and not isfinite(expected):
+        raise PatternError(f"{place}: {expected!r} is no number that an event can hold")
     return Alternative(partial(_is, expected), repr(expected), exact=(expected,))
 
 
@@ -79,7 +91,7 @@ def _affix(operand: Any, place: Place, *, end: bool) -> Alternative:
     if isinstance(operand, Mapping):
         table = cast("Mapping[str, Any]", operand)
         if set(table) != {"equals-ignore-case"}:
-            raise PatternError(f"{place} takes text or equals-ignore-case, got {sorted(table)}")
+            raise PatternError(f"{place} takes text or equals-ignore-case, got {_names(table)}")
         folded = _text(table["equals-ignore-case"], place).casefold()
         test = partial(_affix_folded, folded, end)
         return Alternative(test, f"{name} {folded!r}, ignoring case")
@@ -154,25 +166,33 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    kind: type[Any] = type(value)
+    return kind is int or kind is float
 
 
-def _compare(parts: Sequence[tuple[Callable[[Any, Any], bool], float]], value: Any) -> bool:
-    return _number(value) and all(holds(value, bound) for holds, bound in parts)
+def _is_bound(sign: Any, number: Any) -> bool:
+    return isinstance(sign, str) and sign in COMPARISONS and _number(number) and isfinite(number)
+
+
+def _bounded(pairs: Sequence[tuple[str, float]]) -> Test:
+    (first, bound), *rest = ((COMPARISONS[sign], number) for sign, number in pairs)
+    if not rest:
+        return lambda value: _number(value) and first(value, bound)
+    ((second, other),) = rest
+    return lambda value: _number(value) and first(value, bound) and second(value, other)
 
 
 def _numeric(operand: Any, place: Place) -> Alternative:
     listed: list[Any] = operand if isinstance(operand, list) else []  # pyright: ignore[reportUnknownVariableType] - untyped JSON
     pairs = list(zip(listed[::2], listed[1::2], strict=False))
-    if len(listed) not in (2, 4) or not all(s in COMPARISONS and _number(n) for s, n in pairs):
+    if len(listed) not in (2, 4) or not all(_is_bound(sign, number) for sign, number in pairs):
         raise PatternError(f'{place} takes ["<", 10] or [">", 0, "<=", 5], got {operand!r}')
-    parts = [(COMPARISONS[sign], number) for sign, number in pairs]
     low = max((n for sign, n in pairs if sign in ("=", ">", ">=")), default=-inf)
     high = min((n for sign, n in pairs if sign in ("=", "<", "<=")), default=inf)
     words = " and ".join(f"{sign} {number}" for sign, number in pairs)
     # A range that nothing can be in (low above high) has no interval to look up.
     interval = (low, high) if low <= high else None
-    return Alternative(partial(_compare, parts), words, interval=interval)
+    return Alternative(_bounded(pairs), words, interval=interval)
 
 
 def _present(value: Any) -> bool:
@@ -193,7 +213,8 @@ def _exists(operand: Any, place: Place) -> Alternative:
 
 def _in_network(network: Any, value: Any) -> bool:
     try:
-        return ip_address(value) in network
+        # A number would be taken for an address, too.
+        return isinstance(value, str) and ip_address(value) in network
     except ValueError:
         return False
 
