@@ -19,6 +19,9 @@ from triphammer.sensors.registry import sensor_kind
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.health import Health
 
+START_SECONDS = 2.0
+"""How long new sensors are waited for together."""
+
 MakeContext = Callable[[SensorSpec, Callable[[str | None], None]], SensorContext]
 
 
@@ -69,6 +72,7 @@ class Supervisor:
         self._specs: dict[str, SensorSpec] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._ended: dict[str, anyio.Event] = {}
+        self._tried: dict[str, anyio.Event] = {}
         self._group: TaskGroup | None = None
         self.sensors: dict[str, Sensor] = {}
 
@@ -91,25 +95,30 @@ class Supervisor:
         for id in gone:
             await self._ended[id].wait()
             self._forget(id)
-        for id, spec in specs.items():
-            if id not in self._specs:
-                await self._start(spec)
+        new = [spec for id, spec in specs.items() if id not in self._specs]
+        for spec in new:
+            self._start(spec)
+        # What is announced as up should be so; a sensor that hangs must not hold up the rest.
+        with anyio.move_on_after(START_SECONDS):
+            for spec in new:
+                await self._tried[spec.id].wait()
 
     async def stop(self) -> None:
         """Stop every sensor and wait for each to end."""
         await self.apply({})
 
-    async def _start(self, spec: SensorSpec) -> None:
+    def _start(self, spec: SensorSpec) -> None:
         if self._group is None:
             raise RuntimeError("Supervisor.run must have been started first")
         self._specs[spec.id] = spec
         self._scopes[spec.id] = anyio.CancelScope()
         self._ended[spec.id] = anyio.Event()
+        self._tried[spec.id] = anyio.Event()
         self._health.report(f"sensor {spec.id}", "starting")
         self._group.start_soon(self._keep, spec, name=f"sensor {spec.id}")
 
     def _forget(self, id: str) -> None:
-        for table in (self._specs, self._scopes, self._ended, self.sensors):
+        for table in (self._specs, self._scopes, self._ended, self._tried, self.sensors):
             table.pop(id, None)
         self._health.forget(f"sensor {id}")
 
@@ -130,6 +139,7 @@ class Supervisor:
             failures = 1 if calm else failures + 1
             delay = restart_delay(failures, self._random)
             self._health.failed(f"sensor {spec.id}", reason)
+            self._tried[spec.id].set()
             self._log.error("sensor %s failed: %s; again in %.1f s", spec.id, reason, delay)
             await anyio.sleep(delay)
 
@@ -148,6 +158,7 @@ class Supervisor:
             async with anyio.create_task_group() as group:
                 await group.start(sensor.run)
                 ready(self._not_working(name))
+                self._tried[spec.id].set()
         except* TriphammerError as errors:
             reason = _text(errors)
         # Seam to plug-in code: whatever one sensor raises must not end the others.

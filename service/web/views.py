@@ -76,12 +76,11 @@ def task_in_full(
 ) -> Json:
     """One task with its result, its failed attempts and, for a map, its items by state."""
     more: Json = {
+        "items": None if items is None else dict(items),
         "result": value(row.result),
         "due_at": moment(row.due_at),
         "attempts": [_attempt(a) for a in failed if a.task == row.name],
     }
-    if items is not None:
-        more["items"] = dict(items)
     return {**task(row), **more}
 
 

@@ -1,0 +1,172 @@
+"""The daemon as a process, talked to from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import httpx
+
+UP = re.compile(r"is up: (http\S+)")
+Check = Callable[[], Any]
+
+
+class NotUp(AssertionError):
+    """The daemon ended before it was up; the text is what it printed."""
+
+
+class DaemonProcess:
+    """`triphammer serve` in a project folder. Every wait ends with the test's own time limit."""
+
+    def __init__(self, project: Path, *, env: Mapping[str, str] | None = None) -> None:
+        self.project = project
+        self.env = {**os.environ, **(env or {})}
+        self.url = ""
+        self.printed: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+
+    def __enter__(self) -> DaemonProcess:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *flags: str) -> DaemonProcess:
+        """Start it; returns once it says where it is."""
+        self._lines = SimpleQueue()
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "triphammer", "serve", "--port", "0", *flags],
+            cwd=self.project,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+        self.url = UP.search(self.wait_for_line("is up:"))[1]  # type: ignore[index]
+        return self
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                self.printed.append(line.rstrip("\n"))
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def wait_for_line(self, text: str) -> str:
+        """The next printed line with `text`."""
+        while True:
+            line = self._lines.get()
+            if line is None:
+                raise NotUp("\n".join(self.printed))
+            if text in line:
+                return line
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it in order; its exit code."""
+        self.signal(signal.SIGTERM)
+        assert self._process is not None
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._reader is not None:
+            self._reader.join()
+
+    def get(self, path: str, **params: Any) -> Any:
+        return httpx.get(self.url + path, params=params, trust_env=False).json()
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.post(self.url + path, trust_env=False, timeout=30, **options)
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this daemon."""
+        return cli(self.project, *arguments, env={**self.env, "TRIPHAMMER_URL": self.url})
+
+    def wait_until(self, check: Check) -> Any:
+        """The first true value of `check`, asked again whenever the daemon has news."""
+        with (
+            httpx.Client(trust_env=False, timeout=None) as client,
+            client.stream("GET", self.url + "/api/v1/stream") as answer,
+        ):
+            lines = answer.iter_lines()
+            next(lines)
+            while not (value := check()):
+                while not next(lines).startswith(("data:", ":")):
+                    pass
+            return value
+
+    def runs(self, flow: str | None = None, state: str | None = None) -> list[Any]:
+        """The runs there are, newest first."""
+        params = {k: v for k, v in {"flow": flow, "state": state, "limit": 500}.items() if v}
+        items: list[Any] = self.get("/api/v1/runs", **params)["items"]
+        return items
+
+    def wait_for_runs(self, flow: str, count: int = 1, state: str = "succeeded") -> list[Any]:
+        """The runs of `flow` once `count` of them are in `state`."""
+
+        def check() -> list[Any]:
+            found = self.runs(flow, state)
+            return found if len(found) >= count else []
+
+        runs: list[Any] = self.wait_until(check)
+        return runs
+
+
+def cli(
+    project: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in `project`."""
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "triphammer", *arguments],
+        cwd=project,
+        env=dict(env or os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def project(folder: Path, flows: Mapping[str, str], settings: str = "") -> Path:
+    """A project with these flow files by name."""
+    (folder / "flows").mkdir(parents=True)
+    (folder / "triphammer.toml").write_text(settings)
+    for name, text in flows.items():
+        (folder / "flows" / f"{name}.py").write_text(text)
+    return folder
+
+
+def state_file_lines(file: Path) -> Sequence[str]:
+    """What tasks appended to a file: their side effects, counted."""
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def as_json(text: str) -> Any:
+    return json.loads(text)
