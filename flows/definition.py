@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from triphammer.config.errors import PatternError
 from triphammer.config.patterns import compile_pattern
@@ -28,7 +29,7 @@ def version_of(sources: Mapping[str, str]) -> str:
 
 
 def define(
-    flow: Flow[..., object],
+    flow: Flow[..., Any],
     *,
     file: str,
     sources: Mapping[str, str],
@@ -64,7 +65,7 @@ def define(
     )
 
 
-def _check_patterns(flow: Flow[..., object]) -> None:
+def _check_patterns(flow: Flow[..., Any]) -> None:
     for source in flow.on:
         if source.pattern is None:
             continue
@@ -75,7 +76,7 @@ def _check_patterns(flow: Flow[..., object]) -> None:
             raise GraphError(message, flow.place.file, flow.place.line) from error
 
 
-def definition_of(flow: Flow[..., object]) -> FlowDef:
+def definition_of(flow: Flow[..., Any]) -> FlowDef:
     """The definition of a flow that was imported as usual (tests, `flow.run()`).
 
     Its version is the hash of its file alone. Raises `GraphError`.

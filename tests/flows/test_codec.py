@@ -30,6 +30,7 @@ from triphammer.flows.codec import (
 )
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.journal import Encoded
+from triphammer.flows.kinds import is_array, is_mapping
 from triphammer.sensors.event import Event
 
 T = TypeVar("T")
@@ -116,9 +117,9 @@ def same(one: Any, other: Any) -> bool:
     """Equal, of the same types all the way down; NaN equals NaN."""
     if type(one) is not type(other):
         return False
-    if isinstance(one, dict):
+    if is_mapping(one):
         return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
+    if is_array(one):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, float) and math.isnan(one):
         return math.isnan(other)
@@ -285,7 +286,7 @@ def test_numpys_single_numbers_are_numbers() -> None:
 
     Number.__module__ = "numpy"
     assert there_and_back(Number(), float)[1] == 1.5
-    with pytest.raises(ValueMisfit, match="is a .*Number, which JSON would give back changed"):
+    with pytest.raises(ValueMisfit, match=r"is a .*Number, which JSON would give back changed"):
         there_and_back(Number())
 
 

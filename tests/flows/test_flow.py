@@ -165,10 +165,20 @@ def test_run_goes_through_the_installed_runner(monkeypatch: pytest.MonkeyPatch) 
     @flow
     def sample(n: int = 1) -> None: ...
 
-    point = EntryPoint("local", f"{__name__}:runner", "triphammer.runners")
-    monkeypatch.setattr(module, "entry_points", lambda **_: {"local": point})
-    monkeypatch.setattr(EntryPoint, "load", lambda _: runner)
+    class Point(EntryPoint):
+        def load(self) -> Any:
+            return runner
+
+    point = Point("local", f"{__name__}:runner", "triphammer.runners")
+
+    def one(**_: str) -> dict[str, EntryPoint]:
+        return {"local": point}
+
+    def none(**_: str) -> dict[str, EntryPoint]:
+        return {}
+
+    monkeypatch.setattr(module, "entry_points", one)
     assert sample.run(n=2) == ("sample", {"n": 2})
-    monkeypatch.setattr(module, "entry_points", lambda **_: {})
+    monkeypatch.setattr(module, "entry_points", none)
     with pytest.raises(FlowError, match="no runner is installed"):
         sample.run()

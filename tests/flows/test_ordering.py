@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +35,7 @@ def test_is_the_first_of_all_orders_that_are_right(graph: Graph) -> None:
 def test_a_circle_is_found_exactly_where_no_order_exists(graph: Graph) -> None:
     circle = find_circle(graph)
     assert bool(circle) == (topological_order(graph) is None)
-    for before, after in zip(circle, circle[1:], strict=False):
+    for before, after in pairwise(circle):
         assert before in graph[after]
     if circle:
         assert circle[0] == circle[-1]

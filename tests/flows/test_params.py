@@ -42,7 +42,7 @@ def sample(
     side: Literal["left", "right"] = "left",
     verbose: bool = False,
     free: Any = None,
-    sloppy: str = None,  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+    sloppy: str = None,  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]  # noqa: RUF013
 ) -> None: ...
 
 
@@ -172,7 +172,7 @@ def test_what_has_no_json_form_is_no_parameter() -> None:
     def two(x: Annotated[Opaque, pydantic.Field(description="d")]) -> None: ...
 
     for made in (one, two):
-        with pytest.raises(GraphError, match=r"test_params.py:\d+: a parameter cannot be a .*Opaque"):
+        with pytest.raises(GraphError, match=r"test_params.py:\d+: a parameter .* Opaque:"):
             definition_of(made)
 
 

@@ -18,7 +18,7 @@ def write(root: Path, *names: str, **texts: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-IMPORTS = {
+IMPORTS: dict[str, set[str]] = {
     "import one": {"one.py"},
     "import one as o, pack.sub.deep": {"one.py", "pack/__init__.py", "pack/sub/deep.py"},
     "from pack import sub": {"pack/__init__.py"},

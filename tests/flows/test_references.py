@@ -101,7 +101,7 @@ def test_typed_data_is_reached_by_attribute_and_by_item() -> None:
 def test_a_slip_in_a_field_is_found_at_load() -> None:
     with pytest.raises(HandleError, match="event has no 'dta': did you mean 'data'"):
         _ = EventRef(Event).dta
-    with pytest.raises(HandleError, match="event.data has no 'idd'"):
+    with pytest.raises(HandleError, match=r"event\.data has no 'idd'"):
         _ = EventRef(Event, Order).data.idd
     assert EventRef(None).anything is not None
 
