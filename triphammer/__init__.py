@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from triphammer.flows.flow import flow
     from triphammer.flows.outcomes import Failed, Ok
     from triphammer.flows.outgoing import publish, send_webhook, start
-    from triphammer.flows.references import connection, secret, text
+    from triphammer.flows.references import connection, event, secret, text
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
     from triphammer.sensors.custom import sensor
@@ -31,7 +31,7 @@ _HOMES = {
     "triphammer.flows.flow": ("flow",),
     "triphammer.flows.outcomes": ("Failed", "Ok"),
     "triphammer.flows.outgoing": ("publish", "send_webhook", "start"),
-    "triphammer.flows.references": ("connection", "secret", "text"),
+    "triphammer.flows.references": ("connection", "event", "secret", "text"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
     "triphammer.sensors.custom": ("sensor",),
@@ -55,6 +55,7 @@ __all__ = [
     "context",
     "cron",
     "done_file",
+    "event",
     "events",
     "every",
     "files",

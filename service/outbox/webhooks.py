@@ -65,7 +65,7 @@ class WebhookSender:
     async def deliver(self, message: OutMessage) -> Outcome:
         """One attempt. Reasons are masked; the body of an answer is quoted in part."""
         try:
-            url = self._url(message)
+            url = self._revealed(message.target)
             request = self._request(message, url)
         except MissingSecretError as error:
             return Retry(str(error))
@@ -82,17 +82,18 @@ class WebhookSender:
             return outcome
         return _masked(outcome, self._secrets, url)
 
-    def _url(self, message: OutMessage) -> str:
-        if message.target.startswith(SECRET_TARGET):
-            return self._secrets.value(message.target.removeprefix(SECRET_TARGET))
-        return message.target
+    def _revealed(self, text: str) -> str:
+        """The stored text, or the value of the secret that it refers to."""
+        if text.startswith(SECRET_TARGET):
+            return self._secrets.value(text.removeprefix(SECRET_TARGET))
+        return text
 
     def _request(self, message: OutMessage, url: str) -> httpx.Request:
         body = message.body or b""
         timestamp = self._clock.now() // 1_000_000
         headers = {
             "content-type": message.content_type,
-            **message.headers,
+            **{name: self._revealed(text) for name, text in message.headers.items()},
             "webhook-id": message.id,
             "webhook-timestamp": str(timestamp),
         }

@@ -15,6 +15,7 @@ from triphammer import (
     chain,
     connection,
     context,
+    event,
     events,
     every,
     flow,
@@ -26,7 +27,6 @@ from triphammer import (
     task,
     text,
 )
-from triphammer.flows.references import event as the_event
 
 
 @dataclass
@@ -71,7 +71,7 @@ def hourly(event: Event, times: int = 1) -> object:
 
 @flow(
     on=[events(type="order"), events(type="order.eu").where({"data": {"id": [1]}})],
-    params={"env": the_event.data["env"]},
+    params={"env": event.data["env"]},
 )
 def orders(
     event: Event[Order], env: str, limit: Annotated[int, Field(gt=0)] = 10

@@ -129,6 +129,13 @@ async def test_a_secret_target_is_resolved_and_never_shown(receiver: Receiver) -
     assert "hidden-token" not in outcome.reason
 
 
+async def test_a_headers_value_may_be_a_secret(receiver: Receiver) -> None:
+    headers = {"authorization": "secret:TOKEN", "x-plain": "TOKEN"}
+    await deliver(receiver.url, headers=headers, secrets={"TOKEN": "Bearer abc"})
+    assert receiver.deliveries[0].headers["authorization"] == "Bearer abc"
+    assert receiver.deliveries[0].headers["x-plain"] == "TOKEN"
+
+
 async def test_missing_secrets_are_waited_for() -> None:
     outcome = await deliver("secret:URL")
     assert isinstance(outcome, Retry)
