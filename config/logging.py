@@ -27,6 +27,10 @@ def configure_logging(
     handler.addFilter(_ours)
     root.setLevel(logging.INFO)
     logging.getLogger("triphammer").setLevel(settings.level.upper())
+    # It repeats every failed request several times a second; our sensor and outbox say once
+    # what that means.
+    loud = settings.level == "debug"
+    logging.getLogger("aiokafka").setLevel(logging.WARNING if loud else logging.CRITICAL)
 
 
 def _ours(record: logging.LogRecord) -> bool:

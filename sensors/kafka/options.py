@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,12 @@ from triphammer.sensors.errors import SourceError
 ValueKind = Literal["json", "text", "bytes"]
 VALUE_KINDS: tuple[ValueKind, ...] = ("json", "text", "bytes")
 DEFAULT_CONNECTION = "kafka"
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}", re.ASCII)
+
+
+def is_topic_name(name: str) -> bool:
+    """Whether Kafka allows a topic of this name: 1 to 249 letters, digits, `.`, `_`, `-`."""
+    return _TOPIC.fullmatch(name) is not None and name not in (".", "..")
 
 
 class KafkaOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from triphammer.config.source import Source
 from triphammer.sensors.errors import SourceError
 from triphammer.sensors.kafka.options import (
@@ -11,9 +9,8 @@ from triphammer.sensors.kafka.options import (
     VALUE_KINDS,
     KafkaOptions,
     ValueKind,
+    is_topic_name,
 )
-
-_LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
 def topic(
@@ -46,7 +43,7 @@ def _check(names: tuple[str, ...], value: str, group: str | None) -> None:
     if not names:
         raise SourceError('topic() needs the name of a Kafka topic: topic("orders")')
     for name in names:
-        if _LEGAL.fullmatch(name) is None or name in (".", ".."):
+        if not is_topic_name(name):
             raise SourceError(
                 f"{name!r} is no name of a Kafka topic: 1 to 249 letters, digits, '.', '_', '-'"
             )
