@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triphammer.sensors.kafka.positions import NO_TIMESTAMP, Position
+from triphammer.sensors.kafka.start import (
+    MARK_PREFIX,
+    Committed,
+    Facts,
+    Gap,
+    Recreated,
+    Reset,
+    Start,
+    decide_start,
+)
+
+OURS = MARK_PREFIX + "folder"
+
+
+def facts(
+    earliest: int,
+    end: int,
+    stored: int | None = None,
+    committed: int | None = None,
+    mark: str = OURS,
+    *,
+    replaced: bool = False,
+) -> Facts:
+    return Facts(
+        earliest=earliest,
+        end=end,
+        stored=None if stored is None else Position(stored, 7),
+        committed=None if committed is None else Committed(committed, mark),
+        replaced=replaced,
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "start"),
+    [
+        # A first start begins at the earliest record, wherever that is.
+        (facts(0, 0), Start(0)),
+        (facts(40, 90), Start(40)),
+        # A group that others have read with goes on where they were.
+        (facts(0, 90, committed=30, mark=""), Start(30)),
+        (facts(40, 90, committed=30, mark=""), Start(40, None, (Gap(30, 39),))),
+        # The later of both. Only our own last record can be looked at again.
+        (facts(0, 90, stored=50), Start(50, 7)),
+        (facts(0, 90, stored=50, committed=50), Start(50, 7)),
+        (facts(0, 90, stored=50, committed=45), Start(50, 7)),
+        (facts(0, 90, stored=50, committed=60, mark=MARK_PREFIX + "other"), Start(60)),
+        # Nothing is lost when retention took only what was taken in.
+        (facts(50, 90, stored=50), Start(50)),
+        (facts(51, 90, stored=50), Start(51, None, (Gap(50, 50),))),
+        (facts(90, 90, stored=50), Start(90, None, (Gap(50, 89),))),
+        # Somebody moved the group: forward is followed, backward is not.
+        (facts(0, 90, stored=50, committed=60, mark=""), Start(60, None, (Reset(50, 60, 60),))),
+        (facts(0, 90, stored=50, committed=49, mark=""), Start(50, 7, (Reset(50, 49, 50),))),
+        (facts(0, 90, stored=50, committed=50, mark=""), Start(50, 7)),
+        # Another log under the same name.
+        (facts(0, 49, stored=50), Start(0, None, (Recreated(50, 49, 0),))),
+        (facts(3, 40, stored=50, committed=50), Start(3, None, (Recreated(50, 40, 3),))),
+        (facts(0, 90, stored=50, replaced=True), Start(0, None, (Recreated(50, 90, 0),))),
+        (facts(0, 49, committed=50), Start(0, None, (Recreated(50, 49, 0),))),
+        (facts(0, 50, stored=50), Start(50, 7)),
+    ],
+)
+def test_where_to_go_on(known: Facts, start: Start) -> None:
+    assert decide_start(known) == start
+
+
+def test_without_a_timestamp_nothing_is_looked_at_again() -> None:
+    known = Facts(earliest=0, end=90, stored=Position(50, NO_TIMESTAMP))
+    assert decide_start(known) == Start(50)
+
+
+ALL_FACTS = st.builds(
+    lambda earliest, size, stored, committed, mark, replaced: facts(
+        earliest, earliest + size, stored, committed, mark, replaced=replaced and stored is not None
+    ),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.none() | st.integers(0, 70),
+    st.none() | st.integers(0, 70),
+    st.sampled_from([OURS, MARK_PREFIX + "other", ""]),
+    st.booleans(),
+)
+
+
+@given(ALL_FACTS)
+def test_the_start_can_be_read_and_leaves_out_no_record_untold(known: Facts) -> None:
+    start = decide_start(known)
+    assert known.earliest <= start.read_from <= start.offset <= known.end
+    told = {type(finding) for finding in start.findings}
+    if Recreated in told:
+        assert start.offset == known.earliest
+        return
+    reached = [
+        p
+        for p in (known.stored and known.stored.next, known.committed and known.committed.offset)
+        if p is not None
+    ]
+    if not reached:
+        assert start == Start(known.earliest)
+    else:
+        skipped = range(max(reached), start.offset)
+        gaps = [range(f.first, f.last + 1) for f in start.findings if isinstance(f, Gap)]
+        assert [list(gap) for gap in gaps] == ([list(skipped)] if skipped else [])
+
+
+@given(ALL_FACTS)
+def test_what_was_decided_is_decided_once(known: Facts) -> None:
+    """Stored and committed as the start says, the next start finds nothing new."""
+    start = decide_start(known)
+    again = Facts(
+        earliest=known.earliest,
+        end=known.end,
+        stored=Position(start.offset),
+        committed=Committed(start.offset, OURS),
+    )
+    assert decide_start(again) == Start(start.offset)
