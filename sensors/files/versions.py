@@ -66,6 +66,6 @@ class Version:
         return DeadRecord(
             id=f"{key}:{self.identity}",
             source=event_source(folder),
-            reason=f"the file name {key[2:]!r} is not UTF-8: rename the file",
+            reason=f'the file name "{key[2:]}" is not UTF-8: rename the file',
             payload=os.fsencode(self.path),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def context_of(source: Source, recorder: Recorder) -> SensorContext:
 
 
 @asynccontextmanager
-async def running(source: Source, recorder: Recorder) -> AsyncIterator[None]:
+async def running(source: Source, recorder: Recorder) -> AsyncGenerator[None]:
     """The sensor of `source` runs, and is stopped at the end; all within 60 seconds."""
     with anyio.fail_after(60):
         async with anyio.create_task_group() as group:

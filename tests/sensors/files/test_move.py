@@ -117,7 +117,7 @@ def test_across_file_systems_it_is_copied_whole(
 ) -> None:
     across_file_systems(monkeypatch, inbox)
     claim = claimed(inbox)
-    before = os.stat(claim.path).st_mtime_ns
+    before = Path(claim.path).stat().st_mtime_ns
     (inbox / "done").mkdir()
     (inbox / "done" / ".a.evt_1.csv.part").write_text("of a copy that was cut off")
     assert move(claim, False, KEY) == Moved(str(inbox / "done/a.csv"), None)
@@ -133,7 +133,7 @@ def test_across_file_systems_cut_off_before_the_unlink(
     done = inbox / "done" / "a.csv"
     done.parent.mkdir()
     done.write_text("content")
-    status = os.stat(claim.path)
+    status = Path(claim.path).stat()
     os.utime(done, ns=(status.st_atime_ns, status.st_mtime_ns))
     across_file_systems(monkeypatch, inbox)
     assert move(claim, False, KEY) == Moved(str(done), None)
