@@ -78,7 +78,7 @@ class Answer:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not self.step.rows and self.step.ending is None
+        return not self.step.rows and not self.step.rides and self.step.ending is None
 
     def change(self) -> RunChange:
         """What is to be stored."""
@@ -96,7 +96,7 @@ class Answer:
             finished_at=None if ending is None else ending.at,
             result=None if ending is None else ending.result,
             error=None if ending is None else ending.error,
-            tasks=tuple(step.rows),
+            tasks=(*step.rows, *step.rides),
             failed_attempts=tuple(step.failed_attempts),
             outbox=tuple(self._outbox),
             state_writes=writes,

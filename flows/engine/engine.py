@@ -191,12 +191,12 @@ class Engine:
             run.machine.close(step, now)
             for due, launch in step.later:
                 self._timers.at(due, partial(self._due, run, launch))
+            if not step.rows:  # nothing that they depend on is yet to be stored
+                step.now, step.launches = step.now + step.launches, []
             if step.now:
                 self._launch(run, step.now, now)
             if not answer.empty:
                 waiting.append(answer)
-            elif step.launches:
-                self._launch(run, step.launches, now)
         if waiting:
             changes = [answer.change() for answer in waiting]
             self._open_posts += 1
@@ -323,6 +323,6 @@ class Engine:
         if run.gone or run.machine.ended:
             return
         answer = Answer(run)
-        answer.step.rows += [one.row for one in begun if run.running.get(one.id.task) is one]
+        answer.step.rides += [one.row for one in begun if run.running.get(one.id.task) is one]
         if not answer.empty:
             self._carry_out([answer], self._clock.now())

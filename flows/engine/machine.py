@@ -326,7 +326,7 @@ class RunMachine:
             running = TaskRow(
                 name=name, state="running", attempt=1, started_at=now, items=progress.total
             )
-            step.rows.append(running)
+            step.rides.append(running)
         step.launches += progress.take()
 
     # --- taking up a run that was interrupted ---------------------------------------------

@@ -59,12 +59,13 @@ class Ending(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct):
     """What a machine decided in answer to what happened.
 
-    `rows` and `failed_attempts` are to be stored. `now` may begin at once: items of a map that
-    took the place of others. `launches` begin when the rows are stored. `later` are retries
-    with the time they are due.
+    `rows` and `failed_attempts` are to be stored; `rides` too, but nothing waits for them.
+    `now` may begin at once: items of a map that took the place of others. `launches` begin
+    when the rows are stored. `later` are retries with the time they are due.
     """
 
     rows: list[TaskRow] = []
+    rides: list[TaskRow] = []
     failed_attempts: list[tuple[str, int, int, int, ErrorInfo]] = []
     now: list[Launch] = []
     launches: list[Launch] = []

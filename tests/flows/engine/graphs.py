@@ -166,7 +166,7 @@ class Driven:
         step = Step()
         act(step)
         self.machine.close(step, self.now)
-        for row in step.rows:
+        for row in (*step.rides, *step.rows):
             self.rows[row.name] = row
             self.journal.append(row)
         self.failures += [(name, attempt) for name, attempt, *_ in step.failed_attempts]

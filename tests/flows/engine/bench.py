@@ -1,0 +1,174 @@
+"""An engine at work in virtual time: inline executor, a journal in memory, trio's own clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+from anyio.abc import TaskStatus
+
+from tests.flows.support import MemoryArtifacts, an_event
+from triphammer.config.secrets import Secrets
+from triphammer.flows.definition import definition_of
+from triphammer.flows.engine.engine import Engine, RunEnd, RunStart
+from triphammer.flows.executors.contract import Executor
+from triphammer.flows.executors.inline import InlineExecutor
+from triphammer.flows.flow import Flow
+from triphammer.flows.journal import Posted, RunChange, TaskRow
+
+
+class LoopClock:
+    """The running loop's time as wall time."""
+
+    def now(self) -> int:
+        return int(anyio.current_time() * 1e6)
+
+    async def wait_until(self, due: int) -> None:
+        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - the time itself is waited for
+            await anyio.sleep(left / 1e6)
+
+
+class MemoryJournal:
+    """Commits in order, soon after the post; while `held` is set, not before `let_go`."""
+
+    def __init__(self) -> None:
+        self.changes: list[RunChange] = []
+        self.states: dict[str, dict[str, bytes]] = {}
+        self.refuse: Callable[[RunChange], Posted | None] = lambda _change: None
+        self._posts: deque[tuple[Sequence[RunChange], Callable[[Sequence[Posted]], None]]] = deque()
+        self._work = anyio.Event()
+        self._gate = anyio.Event()
+        self._gate.set()
+
+    def hold(self) -> None:
+        self._gate = anyio.Event()
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def state(self, flow: str) -> Mapping[str, bytes]:
+        return self.states.get(flow, {})
+
+    def post(
+        self, changes: Sequence[RunChange], done: Callable[[Sequence[Posted]], None]
+    ) -> None:
+        self._posts.append((changes, done))
+        self._work.set()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        task_status.started()
+        while True:
+            await self._work.wait()
+            self._work = anyio.Event()
+            while self._posts:
+                await self._gate.wait()
+                changes, done = self._posts.popleft()
+                done([self._commit(change) for change in changes])
+                await anyio.lowlevel.checkpoint()
+
+    def _commit(self, change: RunChange) -> Posted:
+        refused = self.refuse(change)
+        if refused is not None:
+            return refused
+        self.changes.append(change)
+        mapping = self.states.setdefault(change.flow, {})
+        for key, value in change.state_writes.items():
+            if value is None:
+                mapping.pop(key, None)
+            else:
+                mapping[key] = value
+        return Posted(change)
+
+    def rows(self, run: str) -> dict[str, TaskRow]:
+        """The task rows of a run as they stand."""
+        return {row.name: row for c in self.changes if c.run == run for row in c.tasks}
+
+    def states_of(self, run: str) -> dict[str, str]:
+        return {name: row.state for name, row in self.rows(run).items()}
+
+    def history(self) -> list[tuple[str, str]]:
+        """All rows in order of commit: task and state."""
+        return [(row.name, row.state) for change in self.changes for row in change.tasks]
+
+
+class Shop:
+    """An engine with all that it needs."""
+
+    def __init__(self, engine: Engine, journal: MemoryJournal, ends: dict[str, RunEnd]) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.ends = ends
+        self.errors: list[Exception] = []
+        self._ended = anyio.Event()
+
+    def begin(
+        self,
+        flow: Flow[..., Any],
+        run: str = "run_1",
+        *,
+        tasks: Sequence[TaskRow] = (),
+        epoch: int = 0,
+        event: Any = None,
+        **params: Any,
+    ) -> None:
+        """Begin a run of `flow`, or go on with one that has rows."""
+        start = RunStart(
+            id=run,
+            epoch=epoch,
+            flow=definition_of(flow),
+            event=an_event({}) if event is None else event,
+            params=params,
+            created_at=0,
+            tasks=tuple(tasks),
+        )
+        self.engine.start([start])
+
+    def ended(self, end: RunEnd) -> None:
+        self.ends[end.run] = end
+        self._ended.set()
+        self._ended = anyio.Event()
+
+    async def end(self, run: str = "run_1") -> RunChange:
+        """The last change of a run, once it has ended."""
+        while run not in self.ends:
+            await self._ended.wait()
+        return [change for change in self.journal.changes if change.run == run][-1]
+
+
+@asynccontextmanager
+async def shop(
+    tmp_path: Path,
+    *,
+    journal: MemoryJournal | None = None,
+    executors: Mapping[str, Executor] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> AsyncIterator[Shop]:
+    """An engine that runs while the context is open."""
+    clock, journal = LoopClock(), journal or MemoryJournal()
+    open_shop: list[Shop] = []
+    engine = Engine(
+        journal=journal,
+        clock=clock,
+        secrets=Secrets(values=secrets or {}),
+        artifacts=MemoryArtifacts(),
+        workdir=tmp_path,
+        random=Random(1),
+        on_end=lambda end: open_shop[0].ended(end),
+        on_store_error=lambda error: open_shop[0].errors.append(error),
+    )
+    open_shop.append(Shop(engine, journal, {}))
+    inline = InlineExecutor(clock.now)
+    used = executors or {"async": inline, "thread": inline}
+    engine.use(used)
+    async with anyio.create_task_group() as group:
+        await group.start(journal.run)
+        await group.start(engine.run)
+        for executor in {id(e): e for e in used.values()}.values():
+            await group.start(executor.run)
+        yield open_shop[0]
+        group.cancel_scope.cancel()
