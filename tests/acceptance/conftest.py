@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,11 @@ import pytest
 from tests.acceptance.process import DaemonProcess, project
 
 Serve = Callable[..., DaemonProcess]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture
@@ -21,10 +26,11 @@ def make_daemon(tmp_path: Path) -> Iterator[Serve]:
         *,
         name: str = "project",
         env: Mapping[str, str] | None = None,
+        flags: Sequence[str] = ("--port", "0"),
     ) -> DaemonProcess:
         daemon = DaemonProcess(project(tmp_path / name, flows, settings), env=env)
         started.append(daemon)
-        return daemon.start()
+        return daemon.start(*flags)
 
     yield make
     for daemon in started:

@@ -31,6 +31,7 @@ class DaemonProcess:
         self.project = project
         self.env = {**os.environ, **(env or {})}
         self.url = ""
+        self._flags: Sequence[str] = ("--port", "0")
         self.printed: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -47,11 +48,12 @@ class DaemonProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *flags: str) -> DaemonProcess:
-        """Start it; returns once it says where it is."""
+    def start(self, *given: str) -> DaemonProcess:
+        """Start it; returns once it says where it is. Again with the flags of the first time."""
+        flags = self._flags = given or self._flags
         self._lines = SimpleQueue()
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "triphammer", "serve", "--port", "0", *flags],
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "triphammer", "serve", *flags],
             cwd=self.project,
             env=self.env,
             stdout=subprocess.PIPE,
@@ -144,7 +146,7 @@ def cli(
     project: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in `project`."""
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-m", "triphammer", *arguments],
         cwd=project,
         env=dict(env or os.environ),

@@ -8,7 +8,7 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.process import state_file_lines
 
 FLOWS = {
-    "long": '''
+    "long": """
 import asyncio
 from pathlib import Path
 from triphammer import Event, events, flow, task
@@ -34,7 +34,7 @@ def long(event: Event) -> object:
             steps[n - 4] >> one
         steps.append(one)
     return join(steps)
-''',
+""",
 }
 
 
@@ -68,7 +68,7 @@ def test_a_run_of_twenty_tasks_survives_kill_9(make_daemon: Serve) -> None:
 
 def test_the_same_delivery_comes_once_also_over_a_restart(make_daemon: Serve) -> None:
     flows = {
-        "once": '''
+        "once": """
 from triphammer import Event, events, files, flow, task, webhook
 
 @task
@@ -78,7 +78,7 @@ def note(what: str) -> str:
 @flow(on=[webhook("in"), events(type="e"), files("inbox", "*", settle="20ms")])
 def once(event: Event) -> object:
     return note(event.type)
-'''
+"""
     }
     daemon = make_daemon(flows)
     event = {"specversion": "1.0", "id": "7", "source": "shop", "type": "e", "data": 1}

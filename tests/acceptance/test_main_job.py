@@ -8,7 +8,7 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.process import as_json
 
 FLOWS = {
-    "job": '''
+    "job": """
 from pathlib import Path
 from triphammer import Event, every, events, files, flow, finished, task, webhook
 
@@ -44,7 +44,7 @@ def on_event(event: Event, region: str = "eu") -> object:
 @flow(on=finished("on_event"))
 def after(event: Event) -> object:
     return double(1)
-''',
+""",
 }
 
 

@@ -1,0 +1,147 @@
+"""Each bad input gives one clear message, and nothing else is harmed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+
+import pytest
+
+from tests.acceptance.conftest import Serve
+from tests.acceptance.process import NotUp, cli, project
+
+GOOD = """
+from triphammer import Event, events, flow, github, secret, task, webhook
+
+@task
+def one() -> int:
+    return 1
+
+@flow(on=webhook("signed", verify=github(secret("HUB"))))
+def good(event: Event) -> object:
+    return one()
+"""
+CYCLE = """
+from triphammer import flow, task
+
+@task
+def a() -> int:
+    return 1
+
+@flow
+def circle() -> None:
+    x, y = a(), a()
+    x >> y >> x
+"""
+BROKEN = "from triphammer import flow\n\ndef nothing(:\n    pass\n"
+TYPO = """
+from triphammer import Event, cron, flow, task
+
+@task
+def a() -> int:
+    return 1
+
+@flow(on=cron("0 25 * * *"))
+def late(event: Event) -> object:
+    return a()
+"""
+AS_VALUE = """
+from triphammer import Event, events, flow, task
+
+@task
+def a() -> int:
+    return 1
+
+@flow(on=events(type="t"))
+def wrong(event: Event) -> object:
+    if a() > 0:
+        return a()
+    return None
+"""
+
+
+def test_one_broken_file_leaves_the_others(make_daemon: Serve) -> None:
+    daemon = make_daemon(
+        {"good": GOOD, "broken": BROKEN, "circle": CYCLE, "typo": TYPO, "wrong": AS_VALUE}
+    )
+    assert [f["name"] for f in daemon.get("/api/v1/flows")["items"]] == ["good"]
+    reason = daemon.get("/readyz")["parts"]["flows"]["reason"]
+    assert "broken.py:3" in reason
+    checked = cli(daemon.project, "check")
+    assert checked.returncode == 1
+    lines = {line.split(":")[0].split("/")[-1]: line for line in checked.stderr.splitlines()}
+    assert "broken.py:3" in lines["broken.py"]
+    assert "circle.py:" in lines["circle.py"]
+    assert "a" in lines["circle.py"]
+    assert "wrong.py:10" in lines["wrong.py"]
+    assert "when=" in lines["wrong.py"]
+    assert "25" in checked.stderr
+    assert "HUB" in checked.stdout  # the secret that is missing
+
+
+def test_refused_requests(make_daemon: Serve) -> None:
+    daemon = make_daemon({"good": GOOD}, env={"TRIPHAMMER_SECRETS__HUB": "s3cret-of-the-hub"})
+    json = {"content-type": "application/json"}
+    refused = {
+        401: daemon.post("/hooks/signed", json={}),
+        404: daemon.post("/hooks/nobody", json={}),
+        413: daemon.post("/hooks/signed", content=b"x" * 30_000_000),
+    }
+    for status, answer in refused.items():
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        assert answer.json()["detail"]
+    bad = daemon.post("/api/v1/events", content=b'{"specversion": ', headers=json)
+    assert bad.status_code in (400, 415)
+    structured = {"content-type": "application/cloudevents+json"}
+    event = {"specversion": "1.0", "id": "1", "type": "t"}
+    missing = daemon.post("/api/v1/events", json=event, headers=structured)
+    assert (missing.status_code, "source" in missing.json()["detail"]) == (400, True)
+    unknown = daemon.post("/api/v1/flows/good/runs", json={"params": {"x": 1}})
+    assert (unknown.status_code, "'x'" in unknown.json()["detail"]) == (422, True)
+    assert daemon.get("/api/v1/runs")["items"] == []
+    assert daemon.get("/api/v1/events")["items"] == []
+
+
+def test_settings_that_are_wrong_stop_the_start(make_daemon: Serve) -> None:
+    with pytest.raises(NotUp, match=r"triphammer\.toml:2.*did you mean active_runs"):
+        make_daemon({"good": GOOD}, "[limits]\nactiv_runs = 3\n")
+
+
+def test_a_port_in_use_is_named(make_daemon: Serve) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(NotUp, match=f"cannot listen on 127.0.0.1:{port}"):
+            make_daemon({"good": GOOD}, flags=("--port", str(port)))
+
+
+def test_a_database_of_a_newer_version_is_refused(make_daemon: Serve) -> None:
+    daemon = make_daemon({"good": GOOD})
+    daemon.stop()
+    with sqlite3.connect(daemon.project / ".triphammer" / "triphammer.db") as database:
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    with pytest.raises(NotUp, match="schema version 999"):
+        daemon.start()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_an_unreadable_inbox_is_reported(make_daemon: Serve) -> None:
+    watching = GOOD.replace('webhook("signed", verify=github(secret("HUB")))', 'files("inbox")')
+    watching = watching.replace("import Event", "import files, Event")
+    folder = make_daemon({"good": watching})
+    (folder.project / "inbox").chmod(0)
+    part = folder.wait_until(lambda: folder.get("/readyz")["parts"]["sensor files:inbox"]["reason"])
+    assert "inbox" in part
+
+
+def test_no_daemon_is_said_in_one_line(tmp_path: object) -> None:
+    from pathlib import Path
+
+    folder = project(Path(str(tmp_path)) / "p", {})
+    done = cli(folder, "runs", "--url", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "no daemon at http://127.0.0.1:9" in done.stderr
