@@ -280,8 +280,9 @@ class RunMachine:
         what = "when="
         try:
             # What has a row had begun before the restart: its condition held then.
-            held = node.options.when is None or node.name in self._rows
-            wanted = held or bool(node.options.when and node.options.when.evaluate(self.scope))
+            # A condition has no truth of its own before it is evaluated: `is None`, not `or`.
+            when = None if node.name in self._rows else node.options.when
+            wanted = when is None or bool(when.evaluate(self.scope))
             what = "its items"
             items = items_of(node, self.scope) if node.mapped and wanted else None
         # Seam to user code: comparisons and iteration of values may raise anything.
