@@ -10,40 +10,48 @@ from typing import Any, cast
 from pydantic import BaseModel, SecretStr
 
 from triphammer.config.durations import format_duration
+from triphammer.config.layers import Key
 from triphammer.config.loading import LoadedSettings
+from triphammer.config.masking import MASK, looks_secret, without_url_passwords
+from triphammer.config.secrets import REFERENCE
+from triphammer.config.sizes import format_size
 
-MASK = "********"
-SECRET_WORDS = ("password", "secret", "token", "key", "credential", "dsn")
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a key of an open table is one whose value nobody should read."""
-    return any(word in name.lower() for word in SECRET_WORDS)
+SIZES = frozenset({("limits", "body")})
+"""Keys whose numbers are bytes."""
 
 
 def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
     """Every key in the order of the tree, its value as text, and where it came from."""
-    rows = _walk(loaded.settings, ())
-    return [(".".join(key), text, loaded.origin(key)) for key, text in rows]
+    return [
+        (".".join(key), _shown(key, value), loaded.origin(key))
+        for key, value in _walk(loaded.settings, ())
+    ]
 
 
-def _walk(value: Any, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _walk(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
     if isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _walk(getattr(value, name), (*key, name))
     elif isinstance(value, dict):
         for name, item in cast("dict[str, Any]", value).items():
             yield from _walk(item, (*key, name))
-    elif len(key) > 2 and value is not None and looks_secret(key[-1]) and key[0] in OPEN:
-        yield key, MASK
     else:
-        yield key, _shown(value)
+        yield key, value
 
 
-OPEN = ("connections", "sensors")
+def _shown(key: Key, value: Any) -> str:
+    if key in SIZES:
+        return format_size(value)
+    if key[0] in ("connections", "sensors") and _is_open_secret(key[-1], value):
+        return MASK
+    return _text(value)
 
 
-def _shown(value: Any) -> str:
+def _is_open_secret(name: str, value: Any) -> bool:
+    return looks_secret(name) and not str(value).startswith(REFERENCE)
+
+
+def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, SecretStr):
@@ -51,5 +59,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, (tuple, list)):
-        return ", ".join(_shown(item) for item in cast("list[Any]", value))
-    return str(value) if isinstance(value, (str, Path)) else repr(value)
+        return ", ".join(_text(item) for item in cast("list[Any]", value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return without_url_passwords(str(value)) if isinstance(value, (str, Path)) else repr(value)

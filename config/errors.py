@@ -4,6 +4,7 @@
     └── ConfigError            something that was configured cannot be used
         ├── SettingsError      an unknown key or a wrong value; names key and place
         ├── DurationError      a text that is no duration
+        ├── SizeError          a text that is no size
         ├── PatternError       a `.where` pattern with an unknown name or operator
         └── MissingSecretError a secret or connection that no source provides
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TextIO, cast
 
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import LogSettings
@@ -67,11 +68,25 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_extra(record),
         }
+        # The standard names win: a reader relies on them.
+        line |= {key: value for key, value in _extra(record).items() if key not in line}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return self._secrets.mask(json.dumps(line, default=str, ensure_ascii=False))
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        return json.dumps({k: self._masked(v) for k, v in line.items()}, ensure_ascii=False)
+
+    def _masked(self, value: object) -> object:
+        """Value by value: over the whole line, a secret such as `info` would hide the keys."""
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, Mapping):
+            table = cast("Mapping[object, object]", value)
+            return {str(key): self._masked(item) for key, item in table.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._masked(item) for item in cast("list[object]", value)]
+        return self._secrets.mask(str(value))
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import SecretStr
 
-from triphammer.config.effective import looks_secret
 from triphammer.config.errors import MissingSecretError
-from triphammer.config.loading import SECRETS_PREFIX, LoadedSettings
+from triphammer.config.layers import SECRETS_PREFIX
+from triphammer.config.loading import LoadedSettings
+from triphammer.config.masking import Masker, secrets_in
 
-SHORTEST_MASKED = 4
-"""A shorter value would blank out innocent text."""
 REFERENCE = "secret:"
 
 
@@ -36,7 +35,8 @@ class ConnectionRef:
 class Secrets:
     """Values by name, from `TRIPHAMMER_SECRETS__NAME` first, then from files in a folder.
 
-    `mask` hides every value that is known from the start or was ever handed out.
+    `mask` hides every value that is known from the start or was ever handed out. Safe to use
+    from any thread.
     """
 
     def __init__(
@@ -45,46 +45,38 @@ class Secrets:
         values: Mapping[str, str] | None = None,
         folder: Path | None = None,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
+        hidden: Iterable[str] = (),
     ) -> None:
         self._values = dict(values or {})
         self._folder = folder
         self._connections = connections or {}
-        self._hidden: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-        self._hide(self._values.values())
-        self._hide(
-            str(value)
-            for table in self._connections.values()
-            for key, value in table.items()
-            if looks_secret(key) and not str(value).startswith(REFERENCE)
-        )
+        self._masker = Masker()
+        self._masker.hide([*self._values.values(), *hidden])
+        self._masker.hide(v for v in secrets_in(self._connections) if not v.startswith(REFERENCE))
 
     @classmethod
     def of(cls, loaded: LoadedSettings) -> Secrets:
-        """The secrets of a project. Variables keep the case of their names."""
+        """The secrets of a project."""
         settings = loaded.settings
-        values = {
-            name.removeprefix(SECRETS_PREFIX): value
-            for name, value in loaded.environ.items()
-            if name.startswith(SECRETS_PREFIX) and name != SECRETS_PREFIX + "DIR"
-        }
+        kafka = (settings.kafka.sasl_password, settings.kafka.ssl_password)
         folder = settings.secrets.dir
-        secrets = cls(
-            values=values,
+        return cls(
+            values=loaded.secrets,
             folder=None if folder is None else loaded.root / folder,
             connections=settings.connections,
+            hidden=[
+                *(v.get_secret_value() for v in kafka if isinstance(v, SecretStr)),
+                *secrets_in(settings.sensors),
+            ],
         )
-        kafka = (settings.kafka.sasl_password, settings.kafka.ssl_password)
-        secrets._hide(v.get_secret_value() for v in kafka if isinstance(v, SecretStr))
-        return secrets
 
     def value(self, name: str) -> str:
         """The secret's value. Raises `MissingSecretError` naming where it was looked for."""
-        found = self._find(name)
-        if found is None:
-            place = f" or the file {self._folder / name}" if self._folder else ""
+        found = self._values.get(name) or self._in_folder(name)
+        if not found:
+            file = f" or write the file {self._folder / name}" if self._folder else ""
             raise MissingSecretError(
-                f"secret {name!r} has no value: set {SECRETS_PREFIX}{name}{place}"
+                f"secret {name!r} has no value: set the variable {SECRETS_PREFIX}{name}{file}"
             )
         return found
 
@@ -97,41 +89,47 @@ class Secrets:
         if table is None:
             known = ", ".join(sorted(self._connections)) or "none"
             raise MissingSecretError(
-                f"connection {name!r} is not defined: add [connections.{name}] (there are: {known})"
+                f"connection {name!r} is not defined: add [connections.{name}] to triphammer.toml "
+                f"(there are: {known})"
             )
-        return {key: self._resolved(value) for key, value in table.items()}
+        resolved: dict[str, Any] = self._resolved(table)
+        return resolved
 
     def mask(self, text: str) -> str:
         """`text` with every known value replaced by `***`."""
-        if self._pattern is None:
-            return text
-        return self._pattern.sub("***", text)
+        return self._masker.mask(text)
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that no source provides."""
-        return [name for name in names if self._find(name) is None]
+        return [name for name in names if not self._has(name)]
+
+    def _has(self, name: str) -> bool:
+        try:
+            return bool(self.value(name))
+        except MissingSecretError:
+            return False
 
     def _resolved(self, value: Any) -> Any:
         if isinstance(value, str) and value.startswith(REFERENCE):
             return self.value(value.removeprefix(REFERENCE))
+        if isinstance(value, Mapping):
+            table = cast("Mapping[str, Any]", value)
+            return {key: self._resolved(item) for key, item in table.items()}
+        if isinstance(value, list):
+            return [self._resolved(item) for item in cast("list[object]", value)]
         return value
 
-    def _find(self, name: str) -> str | None:
-        if name in self._values:
-            return self._values[name]
-        if self._folder is None or not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
+    def _in_folder(self, name: str) -> str | None:
+        # A name comes from a flow file, yet it must not lead out of the folder.
+        if self._folder is None or not re.fullmatch(r"(?!\.)[\w.-]+", name):
             return None
         try:
             value = (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError):
+        except FileNotFoundError:
             return None
-        self._hide([value])
+        except (OSError, UnicodeDecodeError) as error:
+            raise MissingSecretError(
+                f"secret {name!r}: the file {self._folder / name} cannot be read: {error}"
+            ) from None
+        self._masker.hide([value])
         return value
-
-    def _hide(self, values: Iterable[str]) -> None:
-        new = {v for v in values if len(v) >= SHORTEST_MASKED} - self._hidden
-        if new:
-            self._hidden |= new
-            # The longest first: a secret that contains another is hidden whole.
-            ordered = sorted(self._hidden, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, ordered)))

@@ -6,18 +6,22 @@ import re
 
 _TABLE = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""^\s*([A-Za-z0-9_."' -]+?)\s*=""")
+_QUOTES = re.compile(r'"""|\'\'\'')
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Line numbers from 1 by key. A key inside an inline table has the line of the table."""
+    """Line numbers from 1 by key and table. What is in an inline table has no line of its own."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
+    inside = False
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := _TABLE.match(line):
+        if not inside and (header := _TABLE.match(line)):
             table = _parts(header[1])
             lines.setdefault(table, number)
-        elif key := _KEY.match(line):
+        elif not inside and (key := _KEY.match(line)):
             lines.setdefault((*table, *_parts(key[1])), number)
+        if len(_QUOTES.findall(line)) % 2:  # a text of several lines begins or ends
+            inside = not inside
     return lines
 
 

@@ -156,6 +156,7 @@ def _anything_but(operand: Any, place: Place) -> Alternative:
     return Alternative(partial(_none_of, [member.test for member in members]), words)
 
 
+NUMBERS = frozenset({int, float})
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<": operator.lt,
@@ -166,8 +167,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _number(value: Any) -> bool:
-    kind: type[Any] = type(value)
-    return kind is int or kind is float
+    return type(value) in NUMBERS
 
 
 def _is_bound(sign: Any, number: Any) -> bool:
