@@ -19,6 +19,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from triphammer.config.clock import Clock, SystemClock
+from triphammer.config.errors import TriphammerError
 from triphammer.config.ids import new_id
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
@@ -125,12 +126,18 @@ async def _serve(
     action: Callable[[Local], Awaitable[T]],
 ) -> T:
     values: list[T] = []
+    refused: list[TriphammerError] = []
     async with anyio.create_task_group() as group:
         await _start(group, core, opened)
         await core.put_into_service(flows)
         core.dispatcher.open()
-        values.append(await action(Local(core, opened)))
+        try:
+            values.append(await action(Local(core, opened)))
+        except TriphammerError as error:  # leaving the group with it would wrap it
+            refused.append(error)
         group.cancel_scope.cancel()
+    if refused:
+        raise refused[0]
     return values[0]
 
 
