@@ -34,7 +34,7 @@ class Emitting:
         self._report = report
         self._options = options
         self._readiness = Readiness(options.ready, options.settle)
-        self.news = Noted(options.scope, self._readiness, context.clock)
+        self.news = Noted(options.scope, self._readiness, context.clock, context.log)
 
     async def load(self) -> None:
         """Read the positions: the versions that were emitted before."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import anyio
 
 from triphammer.config.clock import Clock
@@ -17,10 +19,13 @@ class Noted:
     in `forgotten` until that is stored. All of it is bounded by the number of files.
     """
 
-    def __init__(self, scope: Scope, readiness: Readiness, clock: Clock) -> None:
+    def __init__(
+        self, scope: Scope, readiness: Readiness, clock: Clock, log: logging.Logger
+    ) -> None:
         self._scope = scope
         self._readiness = readiness
         self._clock = clock
+        self._log = log
         self._folders: set[str] = set()
         self._wake = anyio.Event()
         self.known: dict[str, str] = {}
@@ -81,6 +86,7 @@ class Noted:
 
     def missed(self, reason: str) -> None:
         """News were lost: everything must be scanned."""
+        self._log.info("scanning all of %s: %s", self._scope.folder, reason)
         self._folders.add("")
         self._wake.set()
 

@@ -1,4 +1,4 @@
-"""1,000 files in eight ways: one event for each whole version, none for a part, none missed."""
+"""1,000 files in each of eight ways: one event for each whole version, none for a part, none missed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_few_files_in_eight_ways(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_thousand_files_in_eight_ways(tmp_path: Path) -> None:
-    await eight_ways(tmp_path / "inbox", 125)
+    await eight_ways(tmp_path / "inbox", 1000)
 
 
 @pytest.fixture
