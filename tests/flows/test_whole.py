@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ async def use(order: Order, path: Path, when: datetime) -> list[str]:
 
 
 @task
-def load(rows):  # type: ignore[no-untyped-def]  # pyright: ignore  # noqa: ANN001, ANN201 - on purpose
+def load(rows: int) -> Any:
     return Frame(rows)
 
 
@@ -88,7 +89,7 @@ def whole(event: Event, n: int = 3, when: datetime = datetime(2021, 1, 1)) -> ob
     rows = count(load(4))
     results = judge(flaky.options(errors="collect").partial(k=n).map([1, 2, 3]))
     add.options(when=rows > 10, name="never")(1, 2)
-    done = add.options(when=(rows == 4) & ~(n == 2), name="done")(rows, results["good"][0])
+    done = add.options(when=(rows == 4) & ~(rows == n), name="done")(rows, results["good"][0])
     crossed = add.options(cross=True).map([1, 2], [10, 20])
     publish("loaded", {"rows": rows}, key=n)
     chain(used, [rows, done], crossed)
@@ -121,7 +122,7 @@ def misfit(n: int) -> object:
 @flow
 def tuples() -> object:
     @task
-    def untyped():  # type: ignore[no-untyped-def]  # pyright: ignore  # noqa: ANN202 - on purpose
+    def untyped() -> Any:
         return (1, 2)
 
     return untyped()
