@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Lock
 
 from triphammer.service.errors import StoreError
 
@@ -15,23 +16,26 @@ class FileArtifacts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = Lock()
+        self._made: set[str] = set()
 
     def put(self, content: bytes) -> str:
         """Keep `content`; its SHA-256 in hex. File and folders are fsynced before it returns."""
         digest = hashlib.sha256(content).hexdigest()
         target = self._path(digest)
-        if target.exists():
-            return digest
-        if not target.parent.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _sync_folder(self._folder)
-        with NamedTemporaryFile(dir=target.parent, prefix="new-", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).rename(target)
+        self._make_folder(target.parent)
+        if not target.exists():
+            _write_durably(target, content)
+        # Also for a file that was there: whoever wrote it may not have come this far.
         _sync_folder(target.parent)
         return digest
+
+    def _make_folder(self, folder: Path) -> None:
+        with self._lock:
+            if folder.name not in self._made:
+                folder.mkdir(parents=True, exist_ok=True)
+                _sync_folder(self._folder)
+                self._made.add(folder.name)
 
     def get(self, digest: str) -> bytes:
         """The content of `digest`. Raises `StoreError` when it is missing or damaged."""
@@ -65,6 +69,19 @@ class MemoryArtifacts:
             return self._contents[digest]
         except KeyError:
             raise StoreError(f"artifact {digest} is not here") from None
+
+
+def _write_durably(target: Path, content: bytes) -> None:
+    with NamedTemporaryFile(dir=target.parent, prefix="new-", delete=False) as file:
+        written = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            written.rename(target)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

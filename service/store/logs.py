@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ QUEUE = 50_000
 """Lines that may wait for the file; more are dropped and counted."""
 BATCH = 5_000
 
+_log = logging.getLogger(__name__)
 _Line = tuple[str, str, int, int, str, str]
 
 
@@ -87,15 +89,25 @@ class LogStore:
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         if not batch:
             return
-        with anyio.CancelScope(shield=True):
-            await self._connection.run(partial(self._insert, batch))
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._connection.run(partial(self._insert, batch))
+        except sqlite3.Error as error:
+            # A full disk must not stop the runs for the sake of what they print.
+            self.dropped += len(batch)
+            _log.error("%d captured lines are lost: %s", len(batch), error)
+            return
         for run in {line[0] for line in batch}:
             self._published(run)
 
     def _insert(self, batch: Sequence[_Line], raw: sqlite3.Connection) -> None:
         raw.execute("BEGIN")
-        raw.executemany(self._sql["add"], batch)
-        raw.execute("COMMIT")
+        try:
+            raw.executemany(self._sql["add"], batch)
+            raw.execute("COMMIT")
+        finally:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
 
     async def lines(
         self,

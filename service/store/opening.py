@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -66,17 +67,28 @@ async def open_folder(
     """
     async with AsyncExitStack() as stack:
         try:
-            (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"the data folder {folder} cannot be made: {error}") from error
-        stack.enter_context(folder_lock(folder))
-        database = folder / DATABASE
-        writer = await stack.enter_async_context(file_writer(database))
-        await writer.run(partial(migrate, name=str(database)))
-        readers = [await stack.enter_async_context(file_reader(database)) for _ in range(READERS)]
-        logs = await stack.enter_async_context(file_log(folder / LOGS))
-        artifacts = FileArtifacts(folder / ARTIFACTS)
-        yield await _opened(writer, readers, logs, artifacts, failed, published)
+            opened = await _open_files(stack, folder, failed, published)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the data folder {folder} cannot be used: {error}") from error
+        yield opened
+
+
+async def _open_files(
+    stack: AsyncExitStack,
+    folder: Path,
+    failed: Callable[[Exception], None],
+    published: Callable[[str], None],
+) -> Opened:
+    (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+    stack.enter_context(folder_lock(folder))
+    database = (folder / DATABASE).absolute()
+    writer = await stack.enter_async_context(file_writer(database))
+    await writer.run(partial(migrate, name=str(database)))
+    readers = [await stack.enter_async_context(file_reader(database)) for _ in range(READERS)]
+    logs = await stack.enter_async_context(file_log(folder / LOGS))
+    return await _opened(
+        writer, readers, logs, FileArtifacts(folder / ARTIFACTS), failed, published
+    )
 
 
 @asynccontextmanager

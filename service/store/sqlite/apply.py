@@ -8,13 +8,11 @@ from typing import Any
 
 import msgspec
 
-from triphammer.sensors.contract import Accepted
 from triphammer.service.store.contract import (
     ENDED,
     Accept,
     ClaimMoved,
     ClaimRun,
-    Decided,
     OutboxResult,
     Outcome,
     Progress,
@@ -25,6 +23,7 @@ from triphammer.service.store.contract import (
     Unit,
 )
 from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.acceptance import Acceptance
 from triphammer.service.store.sqlite.statements import statements
 
 Raw = sqlite3.Connection
@@ -36,6 +35,7 @@ class Applier:
 
     def __init__(self) -> None:
         self._sql = statements("writes.sql")
+        self._acceptance = Acceptance()
         self._by_type: Mapping[type, Callable[[Raw, Any], Outcome]] = {
             Accept: self._accept,
             Progress: self._progress,
@@ -52,9 +52,7 @@ class Applier:
         return self._by_type[type(unit)](raw, unit)
 
     def _accept(self, raw: Raw, unit: Accept) -> Outcome:
-        accepted = tuple(
-            self._event(raw, decided, unit.catalog, unit.received_at) for decided in unit.decided
-        )
+        accepted = self._acceptance.accept(raw, unit.decided, unit.catalog, unit.received_at)
         put, drop = self._sql["put_position"], self._sql["drop_position"]
         for key, value in unit.positions.items():
             if value is None:
@@ -65,35 +63,6 @@ class Applier:
             values = (dead.source, dead.id, dead.reason, dead.payload, _json(dict(dead.headers)))
             raw.execute(self._sql["add_dead_record"], (*values, unit.received_at))
         return accepted
-
-    def _event(self, raw: Raw, decided: Decided, catalog: str | None, at: int) -> Accepted:
-        event = decided.event
-        identity = (event.source, event.id, event.key, at)
-        if raw.execute(self._sql["add_identity"], identity).rowcount == 0:
-            return self._duplicate(raw, decided, at)
-        raw.execute(self._sql["add_event"], rows.event_values(event, catalog))
-        for item in decided.dispositions:
-            values = (item.subscription, item.flow, item.outcome, item.detail, item.run)
-            raw.execute(self._sql["add_disposition"], (event.key, *values))
-        for run in decided.runs:
-            self._run(raw, run, event.key)
-        # Without a run nobody has dealt with the file: it stays where it is.
-        if decided.claim is not None and decided.runs:
-            raw.execute(self._sql["add_claim"], (event.key, rows.packed(decided.claim)))
-        runs = tuple(run.id for run in decided.runs)
-        return Accepted(event.key, event.id, event.source, duplicate=False, runs=runs)
-
-    def _duplicate(self, raw: Raw, decided: Decided, at: int) -> Accepted:
-        event = decided.event
-        found = raw.execute(self._sql["count_duplicate"], (event.source, event.id, at)).fetchone()
-        runs = raw.execute(self._sql["runs_of_event"], (found[0],)).fetchall()
-        first_runs = tuple(run for (run,) in runs)
-        return Accepted(found[0], event.id, event.source, duplicate=True, runs=first_runs)
-
-    def _run(self, raw: Raw, run: Any, event: str) -> None:
-        values = (run.id, run.flow, run.version, run.subscription, event, run.params)
-        lineage = rows.names_text(run.lineage)
-        raw.execute(self._sql["add_run"], (*values, lineage, run.created_at))
 
     def _progress(self, raw: Raw, unit: Progress) -> Outcome:
         change = unit.change
@@ -113,7 +82,7 @@ class Applier:
             at = change.finished_at or unit.at
             raw.execute(self._sql["add_message"], rows.message_values(change, message, at))
         self._state_writes(raw, change.flow, change.state_writes)
-        accepted = tuple(self._event(raw, d, unit.catalog, unit.at) for d in unit.caused)
+        accepted = self._acceptance.accept(raw, unit.caused, unit.catalog, unit.at)
         if change.state in ENDED:
             self._settle_claim(raw, event)
         return accepted

@@ -15,6 +15,9 @@ T = TypeVar("T")
 STATEMENTS = 256
 """Prepared statements that each connection keeps."""
 
+LOG_LIMIT = 64 * 1024 * 1024
+"""Bytes to which a write-ahead log that has grown is cut after its checkpoint."""
+
 
 class Connection(Protocol):
     """One connection. `run` calls a function with the raw connection, one call at a time."""
@@ -105,6 +108,7 @@ def _pragmas(connection: sqlite3.Connection, *, synchronous: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -16000")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import anyio
 
+from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.store.sqlite.connection import Connection
 
 T = TypeVar("T")
@@ -27,11 +28,13 @@ class Readers:
         return await self.run(partial(_rows, sql, values))
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """The value of `function` on a free connection."""
+        """The value of `function` on a free connection. Raises `StoreUnavailable`."""
         async with self._slots:
             connection = self._free.popleft()
             try:
                 return await connection.run(function)
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"the store cannot be read: {error}") from error
             finally:
                 self._free.append(connection)
 

@@ -56,7 +56,7 @@ SELECT * FROM runs WHERE state = 'queued' AND flow = ? AND seq > ? ORDER BY seq 
 SELECT flow, count(*) FROM runs WHERE state = 'queued' GROUP BY flow;
 
 -- name: run_counts
-SELECT flow, state, count(*) FROM runs GROUP BY state, flow;
+SELECT flow, state, count(*) FROM runs GROUP BY flow, state;
 
 -- name: paused
 SELECT flow FROM paused ORDER BY flow;
@@ -74,11 +74,13 @@ WHERE state = 'pending' AND due_at <= ?1
 ORDER BY seq LIMIT ?2;
 
 -- name: outbox_next_due
-SELECT min(due_at) FROM outbox o
+-- When the first message that waits for none before it is due.
+SELECT due_at FROM outbox o
 WHERE state = 'pending'
   AND (key IS NULL OR NOT EXISTS (
     SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
-      AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')));
+      AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')))
+ORDER BY due_at LIMIT 1;
 
 -- name: outbox_of_run
 SELECT * FROM outbox WHERE run = ? ORDER BY seq LIMIT ?;

@@ -15,7 +15,7 @@ from triphammer.sensors.contract import Claim
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
 from triphammer.sensors.times import EPOCH
-from triphammer.service.store.contract import EventRow, FailedAttempt, OutboxRow, RunRow
+from triphammer.service.store.contract import EventRow, FailedAttempt, NewRun, OutboxRow, RunRow
 
 Row = Sequence[Any]
 _MICROSECOND = timedelta(microseconds=1)
@@ -111,6 +111,20 @@ def run_row(row: sqlite3.Row) -> RunRow:
         finished_at=row["finished_at"],
         result=None if row["result"] is None else _encoded(row["result"]),
         error=None if row["error"] is None else _error(row["error"]),
+    )
+
+
+def new_run_values(run: NewRun, event: str) -> tuple[Any, ...]:
+    """The parameters of `add_run`."""
+    return (
+        run.id,
+        run.flow,
+        run.version,
+        run.subscription,
+        event,
+        run.params,
+        names_text(run.lineage),
+        run.created_at,
     )
 
 

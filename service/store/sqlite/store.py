@@ -129,8 +129,7 @@ class SqliteStore:
 
     async def outbox_next_due(self) -> int | None:
         found = await self._readers.rows(self._sql["outbox_next_due"])
-        due: int | None = found[0][0]
-        return due
+        return found[0]["due_at"] if found else None
 
     async def outbox(self, *, run: str | None = None, limit: int = 100) -> Sequence[OutboxRow]:
         if run is None:

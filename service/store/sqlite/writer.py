@@ -12,6 +12,7 @@ import msgspec
 from anyio.abc import TaskStatus
 
 from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.errors import StoreError
 from triphammer.service.store.contract import Outcome, Unit
 from triphammer.service.store.sqlite.apply import Applier
 from triphammer.service.store.sqlite.connection import Connection
@@ -20,6 +21,17 @@ GROUP = 1000
 """Units a transaction at most: more would only make the first of them wait."""
 QUEUE = 20_000
 """Units that may wait before `commit` itself has to."""
+
+UNIT_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+"""What a unit's own values can be to blame for. Every other error ends the whole group."""
 
 Done = Callable[[Sequence[Outcome]], None]
 
@@ -49,7 +61,10 @@ class Writer:
         self._closing = False
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
-        """Wait for room, then for the commit. Raises `StoreUnavailable`."""
+        """Wait for room, then for the commit. Raises `StoreUnavailable`.
+
+        Units whose waiting is cancelled may be committed all the same.
+        """
         if not units:
             return ()
         while self._size >= QUEUE and self._error is None:
@@ -63,7 +78,7 @@ class Writer:
 
         self.post(units, done)
         await ready.wait()
-        if self._error is not None and isinstance(outcomes[0], StoreUnavailable):
+        if isinstance(outcomes[0], StoreUnavailable):
             raise outcomes[0]
         return outcomes
 
@@ -77,16 +92,17 @@ class Writer:
         self._wake.set()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """Commit groups until cancelled or closed."""
+        """Commit groups until cancelled or closed; whoever comes later is refused."""
         task_status.started()
-        while True:
-            if not self._queue:
-                if self._closing:
-                    return
-                self._wake = anyio.Event()
-                await self._wake.wait()
-                continue
-            await self._commit_group(self._take())
+        try:
+            while self._queue or not self._closing:
+                if self._queue:
+                    await self._commit_group(self._take())
+                else:
+                    self._wake = anyio.Event()
+                    await self._wake.wait()
+        finally:
+            self._refuse(self._error or StoreError("it is closed"), ())
 
     def close(self) -> None:
         """End `run` once everything that has queued is committed."""
@@ -119,11 +135,16 @@ class Writer:
 
     def _give_up(self, error: Exception, group: Sequence[_Batch]) -> None:
         self._error = error
+        self._failed(error)
+        self._refuse(error, group)
+
+    def _refuse(self, error: Exception, group: Sequence[_Batch]) -> None:
+        """Nothing is committed any more: answer everybody who waits and who will come."""
+        self._error = error
         waiting = [*group, *self._queue]
         self._queue.clear()
         self._size = 0
         self._room.set()
-        self._failed(error)
         for batch in waiting:
             batch.done([_unavailable(error)] * len(batch.units))
 
@@ -152,7 +173,7 @@ def _one(applier: Applier, raw: sqlite3.Connection, unit: Unit) -> Outcome:
     raw.execute("SAVEPOINT unit")
     try:
         outcome = applier.apply(raw, unit)
-    except (sqlite3.IntegrityError, sqlite3.DataError, TypeError, ValueError, OverflowError) as e:
+    except UNIT_ERRORS as e:
         raw.execute("ROLLBACK TO unit")
         raw.execute("RELEASE unit")
         return e

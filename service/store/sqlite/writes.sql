@@ -5,6 +5,12 @@
 INSERT INTO identities (source, id, event, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?4)
 ON CONFLICT (source, id) DO NOTHING;
 
+-- name: newest_identity
+SELECT max(seq) FROM identities;
+
+-- name: identity
+SELECT seq FROM identities WHERE source = ? AND id = ?;
+
 -- name: count_duplicate
 -- The identity came again; returns the event it belongs to.
 UPDATE identities SET duplicates = duplicates + 1, last_at = ?3

@@ -1,4 +1,5 @@
--- The first schema. Times are int64 microseconds UTC; `seq` is the order of commits.
+-- The first schema. Times are int64 microseconds UTC; `seq` is the order of commits, and
+-- ends every index (SQLite adds the row's number), so that lists come out of it in order.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- What has been seen: decides what is a duplicate. Kept longer than the events themselves.
@@ -31,8 +32,8 @@ CREATE TABLE events (
   catalog TEXT,
   moved_to TEXT
 );
-CREATE INDEX events_by_type ON events (type, seq);
-CREATE INDEX events_by_source ON events (source, seq);
+CREATE INDEX events_by_type ON events (type);
+CREATE INDEX events_by_source ON events (source);
 CREATE INDEX events_by_time ON events (received_at);
 
 CREATE TABLE dispositions (
@@ -64,8 +65,10 @@ CREATE TABLE runs (
   result BLOB,
   error BLOB
 );
-CREATE INDEX runs_by_flow ON runs (flow, seq);
-CREATE INDEX runs_by_state ON runs (state, flow, seq);
+CREATE INDEX runs_by_flow ON runs (flow);
+CREATE INDEX runs_by_state ON runs (state);
+CREATE INDEX runs_by_flow_and_state ON runs (flow, state);
+CREATE INDEX runs_by_time ON runs (created_at);
 CREATE INDEX runs_by_event ON runs (event);
 
 CREATE TABLE tasks (
@@ -113,9 +116,9 @@ CREATE TABLE outbox (
   owner TEXT
 );
 CREATE INDEX outbox_due ON outbox (due_at) WHERE state = 'pending';
-CREATE INDEX outbox_line ON outbox (target, key, seq)
+CREATE INDEX outbox_line ON outbox (target, key)
   WHERE key IS NOT NULL AND state IN ('pending', 'dead');
-CREATE INDEX outbox_by_state ON outbox (state, seq);
+CREATE INDEX outbox_by_state ON outbox (state);
 CREATE INDEX outbox_by_run ON outbox (run);
 
 -- Files to move once all runs of their event have ended. State: open, due.
