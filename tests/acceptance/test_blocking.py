@@ -46,7 +46,7 @@ def quick(event: Event) -> object:
     ("kind", "flow", "line"), [("sleep", "sleeping", 7), ("spin", "spinning", 13)]
 )
 def test_a_blocked_flow_loop_is_named_and_harms_nobody_else(
-    make_daemon: Serve, kind: str, flow: str, line: int
+    make_daemon: Serve, kind: str, flow: str
 ) -> None:
     daemon = make_daemon(FLOWS)
     assert daemon.cli("emit", kind).returncode == 0

@@ -28,10 +28,10 @@ async def convert(reading: dict[str, float], key: str) -> float:
         raise ValueError("the scale is warming up")
     return (reading["fahrenheit"] - 32) * 5 / 9
 
-@flow(on=topic("IN"))
+@flow(on=topic("{source}"))
 def readings(event: Event) -> None:
     celsius = convert(event.data, event.subject)
-    publish("OUT", key=event.subject, value={"celsius": celsius})
+    publish("{target}", key=event.subject, value={"celsius": celsius})
     send_webhook(secret("RECEIVER"), {"text": text("{c}", c=celsius)}, secret=secret("SIGNING"))
 """
 
@@ -76,7 +76,7 @@ async def test_a_record_becomes_a_message_and_a_signed_webhook(
     async with open_cluster_client(kafka.bootstrap) as client:
         await client.create_topic(target)
         daemon = make_daemon(
-            {"readings": FLOW.replace("IN", source).replace("OUT", target)},
+            {"readings": FLOW.replace("{source}", source).replace("{target}", target)},
             f'[kafka]\nbootstrap = "{kafka.bootstrap}"\n',
             env={
                 "TRIPHAMMER_SECRETS__RECEIVER": url,
