@@ -1,0 +1,67 @@
+"""The documents are run: every Python block, and every command of the quickstart."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.tracked import ROOT
+
+PAGES = ["README.md", "docs/quickstart.md", "docs/how-to.md"]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+CONSOLE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run_and_their_tests_pass(page: str, tmp_path: Path) -> None:
+    blocks = PYTHON.findall((ROOT / page).read_text())
+    assert blocks
+    file = tmp_path / "page.py"
+    file.write_text("\n".join(blocks))
+    namespace: dict[str, object] = {"__name__": "page", "__file__": str(file)}
+    exec(compile(file.read_text(), str(file), "exec"), namespace)
+    for name, value in list(namespace.items()):
+        if name.startswith("test_") and callable(value):
+            value(*([tmp_path] if value.__code__.co_argcount else []))
+
+
+@pytest.mark.parametrize("page", PAGES[1:2])
+def test_console_blocks_run(page: str, tmp_path: Path) -> None:
+    folder = tmp_path
+    commands = [c for b in CONSOLE.findall((ROOT / page).read_text()) for c in b.splitlines()]
+    assert commands
+    for command in commands:
+        if command.startswith("cd "):
+            folder /= command.removeprefix("cd ")
+            continue
+        shell = command.replace("triphammer ", f"{shlex.quote(sys.executable)} -m triphammer ", 1)
+        done = subprocess.run(
+            ["bash", "-c", shell], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_a_new_project_passes_its_own_test(tmp_path: Path) -> None:
+    for command in (["init", "demo"], ["check"]):
+        folder = tmp_path / "demo" if command == ["check"] else tmp_path
+        done = subprocess.run(
+            [sys.executable, "-m", "triphammer", *command],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "demo",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
