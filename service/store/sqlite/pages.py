@@ -20,7 +20,7 @@ def run_page(page: Page) -> tuple[str, list[Any]]:
         "run_since": page.since,
         "run_until": page.until,
     }
-    return _compose("runs", filters, page.limit)
+    return _compose("runs", filters, "newest_runs", page.limit)
 
 
 def event_page(page: Page) -> tuple[str, list[Any]]:
@@ -32,11 +32,11 @@ def event_page(page: Page) -> tuple[str, list[Any]]:
         "event_since": page.since,
         "event_until": page.until,
     }
-    return _compose("events", filters, page.limit)
+    return _compose("events", filters, "newest_events", page.limit)
 
 
-def _compose(list_: str, filters: dict[str, Any], limit: int) -> tuple[str, list[Any]]:
+def _compose(head: str, filters: dict[str, Any], tail: str, limit: int) -> tuple[str, list[Any]]:
     given = {name: value for name, value in filters.items() if value is not None}
     conditions = " AND ".join(_SQL[name] for name in given)
     where = f"WHERE {conditions}" if conditions else ""
-    return f"{_SQL[list_]} {where} {_SQL['newest_' + list_]}", [*given.values(), limit]
+    return f"{_SQL[head]} {where} {_SQL[tail]}", [*given.values(), limit]
