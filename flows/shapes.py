@@ -6,14 +6,14 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePath
-from typing import Any, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from triphammer.flows.errors import ValueMisfit
-from triphammer.flows.kinds import class_of, is_array, is_class, is_mapping, is_set
+from triphammer.flows.kinds import class_of, field_names, is_array, is_class, is_mapping, is_set
 from triphammer.flows.misfits import fault
 
 MISFITS = (msgspec.ValidationError, ValueError, TypeError, OverflowError)
@@ -157,6 +157,27 @@ class MappingShape(_Composed):
         return {self._key.convert(k): self._item.convert(v) for k, v in value.items()}
 
 
+class RecordShape(_Composed):
+    """A dataclass or struct with a field of what msgspec does not know: `str | Path`."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._kind = kind
+
+    @cached_property
+    def _fields(self) -> Mapping[str, Shape]:
+        # Not before the first value: a class may name itself.
+        hints = get_type_hints(self._kind, include_extras=True)
+        return {name: shape_of(hints[name]) for name in field_names(self._kind)}
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, self._kind):
+            return value
+        if not is_mapping(value):
+            raise _expected(type_name(self._kind), value)
+        known = [name for name in self._fields if name in value]
+        return self._kind(**{name: self._fields[name].convert(value[name]) for name in known})
+
+
 class EventShape(_Composed):
     """`Event[Order]` of a task's parameter: an event whose data is converted."""
 
@@ -217,15 +238,19 @@ def _build(annotation: Any) -> Shape:
     try:
         return NativeShape(annotation)
     except TypeError as error:
-        composed = _composed(origin, args)
+        composed = _composed(annotation, origin, args)
         if composed is None:
             raise ValueMisfit(f"nothing can be converted to {annotation}: {error}") from error
         return composed
 
 
-def _composed(origin: Any, args: tuple[Any, ...]) -> Shape | None:
+def _composed(annotation: Any, origin: Any, args: tuple[Any, ...]) -> Shape | None:
+    if origin is Annotated:
+        return shape_of(args[0])
     if origin in (Union, types.UnionType):
         return UnionShape(args)
+    if is_class(annotation) and field_names(annotation):
+        return RecordShape(annotation)
     if not is_class(origin):
         return None
     if issubclass(origin, tuple):

@@ -47,6 +47,15 @@ class Loose:
     anything: Any
 
 
+@dataclass
+class Tree:
+    """A field that msgspec does not know, and itself."""
+
+    place: str | Path
+    below: list[Tree]
+    note: str = "none"
+
+
 class Record(msgspec.Struct):
     a: int
 
@@ -190,6 +199,7 @@ def test_behind_a_loose_annotation_too(value: Any) -> None:
         (Model, st.builds(Model, a=st.integers(), at=st.none())),
         (Model | Other, st.builds(Model, a=st.integers(), at=st.none()) | st.builds(Other)),
         (list[Record | Point], st.lists(st.builds(Record) | st.builds(Point, st.integers()))),
+        (Tree, st.builds(Tree, st.just(Path("x")) | st.just("y"), st.just([Tree("z", [])]))),
         (Pair, st.builds(Pair, st.integers(), st.just("x"))),
         (Row, st.fixed_dictionaries({"a": st.integers()})),
         (Color, st.just(Color.RED)),
@@ -338,6 +348,9 @@ CONVERTED: list[tuple[Any, Any, Any]] = [
     (Thing(1), Thing, Thing(1)),
     ({"k": Thing(1)}, dict[str, Any], {"k": Thing(1)}),
     (["a", "b"], list[Path | str], ["a", "b"]),
+    ("a", Annotated[Path | str, "a note"], "a"),
+    ({"place": "a", "below": [{"place": "b", "below": []}]}, Tree, Tree("a", [Tree("b", [])])),
+    (Tree("a", []), Tree, Tree("a", [])),
     ({"a"}, frozenset[Path | str], frozenset({"a"})),
     (["a"], set[Path | str], {"a"}),
     (["a", 1], tuple[Path | str, int], ("a", 1)),
@@ -364,6 +377,9 @@ MISFITS: list[tuple[Any, Any, str]] = [
     (1, Thing, "Expected `Thing`, got `int`"),
     (1, Model | Other, "Expected `Model | Other`, got `int`"),
     (5, Annotated[int, pydantic.Field(gt=6)], "Input should be greater than 6; the value is 5"),
+    (1, Tree, "Expected `Tree`, got `int`"),
+    ({"place": "a"}, Tree, "missing 1 required positional argument: 'below'"),
+    ({"place": 1, "below": []}, Tree, "Expected `str | Path`, got `int`"),
     ("ab", list[Path | str], "Expected `array`, got `str`"),
     ([1], dict[str, Path | str], "Expected `object`, got `list`"),
     ([1], tuple[Path | str, int], "Expected `array` of length 2"),
