@@ -17,7 +17,7 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS = {
     "second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w", "millisecond": "ms",
 }  # fmt: skip
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII)
 _CURE = 'write it like "250ms", "30s", "5m", "2h", "1d", "1w" or "1h30m"'
 LONGEST_SECONDS = 100 * 365 * 86_400
 """Longer is a mistake: it would not fit the arithmetic of due times."""
@@ -32,7 +32,10 @@ def parse_duration(value: DurationLike) -> timedelta:
         raise DurationError(f"{value!r} is no duration: {_CURE}, or give seconds")
     if isinstance(value, str):
         return _within(_text_seconds(value), value)
-    return _within(float(value), value)
+    try:
+        return _within(float(value), value)
+    except OverflowError:
+        return _within(math.inf, value)
 
 
 def seconds(value: DurationLike) -> float:
@@ -46,13 +49,15 @@ def micros(value: DurationLike) -> int:
 
 
 def format_duration(value: timedelta) -> str:
-    """The shortest text that parses back to `value` (to the millisecond)."""
+    """A short text that parses back to `value` (to the millisecond): `30d`, `1h30m`, `3w`."""
     left = round(value.total_seconds() * 1000)
     if left == 0:
         return "0s"
     parts: list[str] = []
     for unit in ("w", "d", "h", "m", "s", "ms"):
         size = round(_SECONDS[unit] * 1000)
+        if unit == "w" and left % size:
+            continue  # 30d says more than 4w2d
         count, left = divmod(left, size)
         if count:
             parts.append(f"{count}{unit}")
@@ -68,9 +73,9 @@ def _within(total: float, value: object) -> timedelta:
 def _text_seconds(text: str) -> float:
     if re.fullmatch(r"\s*\d+(\.\d+)?\s*", text, re.ASCII):
         return float(text)
-    total, at = 0.0, 0
-    while at < len(text):
-        part = _PART.match(text.lower(), at)
+    total, at, low = 0.0, 0, text.lower()
+    while at < len(low):
+        part = _PART.match(low, at)
         unit = None if part is None else _unit(part[2])
         if part is None or unit is None:
             raise DurationError(f"{text!r} is no duration: {_CURE}")

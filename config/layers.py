@@ -36,10 +36,10 @@ class Layer:
         return (key for key, value in walk(self.values) if not isinstance(value, dict))
 
 
-class _Environment(BaseSettings, Settings):
+class _Environment(BaseSettings, Settings):  # pyright: ignore[reportIncompatibleVariableOverride] - both declare a model_config, ours holds
     """The tree as pydantic-settings reads it from variables."""
 
-    model_config = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride] - both bases declare one, and the one of BaseSettings holds
+    model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter=SEPARATOR, extra="forbid", frozen=True
     )
 

@@ -86,9 +86,9 @@ def _validated(merged: Mapping[str, Any], places: Mapping[Key, str]) -> Settings
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables keep the case of their names."""
+    """Names keep their case. An empty value, as compose files write them, is no secret."""
     return {
         name.removeprefix(SECRETS_PREFIX): value
         for name, value in environ.items()
-        if name.startswith(SECRETS_PREFIX)
+        if value and name.startswith(SECRETS_PREFIX)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -13,15 +14,20 @@ _UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
 }  # fmt: skip
+LARGEST = 2**60
+"""Larger is a mistake."""
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII)
 
 
 def parse_size(value: int | str) -> int:
     """The bytes that `value` says. Raises `SizeError`."""
-    found = _TEXT.fullmatch(str(value).lower()) if not isinstance(value, bool) else None
-    if found is None or found[2] not in _UNITS:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
+        return value
+    found = _TEXT.fullmatch(value.lower()) if isinstance(value, str) else None
+    size = float(found[1]) * _UNITS.get(found[2], inf) if found else inf
+    if size > LARGEST:
         raise SizeError(f'{value!r} is no size: write it like "512KB", "10MB" or "1GiB"')
-    return int(float(found[1]) * _UNITS[found[2]])
+    return int(size)
 
 
 def format_size(size: int) -> str:

@@ -6,6 +6,7 @@ import re
 
 _TABLE = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""^\s*([A-Za-z0-9_."' -]+?)\s*=""")
+_PART = re.compile(r"""\"[^"]*\"|'[^']*'|[^.\s]+""")
 _QUOTES = re.compile(r'"""|\'\'\'')
 
 
@@ -26,4 +27,4 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
