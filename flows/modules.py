@@ -34,6 +34,11 @@ class Namespace:
         self._tops = {name.partition(".")[0] for name in self._modules}
         self._builtins = {**vars(builtins), "__import__": self._import}
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Where each module comes from."""
+        return {name: module.file for name, module in self._modules.items()}
+
     def load(self, module: ModuleSource) -> ModuleType:
         """Execute a module of this version, or return it when it was. Raises whatever it does."""
         return importlib.import_module(f"{self.name}.{module.name}")
@@ -96,9 +101,19 @@ class VersionFinder(MetaPathFinder):
         return finder
 
     def namespace(self, version: str, modules: Mapping[str, ModuleSource]) -> Namespace:
-        """The namespace of a version, the same one for equal versions."""
+        """The namespace of a version, the same one for equal versions at one place.
+
+        The same sources at another place (a copy of the project) take over the name: what is
+        loaded already goes on under the functions that hold it.
+        """
         namespace = Namespace(version, modules)
-        return self._namespaces.setdefault(namespace.name, namespace)
+        known = self._namespaces.get(namespace.name)
+        if known is not None and known.files == namespace.files:
+            return known
+        for name in [n for n in sys.modules if n.partition(".")[0] == namespace.name]:
+            del sys.modules[name]
+        self._namespaces[namespace.name] = namespace
+        return namespace
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

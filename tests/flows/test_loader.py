@@ -319,6 +319,16 @@ def test_what_is_pickled_in_one_process_is_unpickled_in_another(tmp_path: Path) 
     assert done.stdout.strip() == "7"
 
 
+def test_a_copy_of_a_project_has_its_own_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root in (one, two):
+        write(root, flows__a=a_flow("a", "__file__"))
+    first, second = load(one).flows["a"], load(two).flows["a"]
+    assert first.version == second.version
+    assert call(first) == str(one / "flows" / "a.py")
+    assert call(second) == str(two / "flows" / "a.py")
+
+
 def test_the_finder_knows_nothing_else() -> None:
     finder = VersionFinder.installed()
     assert VersionFinder.installed() is finder
