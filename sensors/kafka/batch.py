@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,6 @@ from triphammer.sensors.contract import DeadRecord
 from triphammer.sensors.event import Event
 from triphammer.sensors.kafka.positions import Partition, Position
 from triphammer.sensors.kafka.records import Record, RecordReader
-from triphammer.sensors.times import utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def take_batch(
             taken.checked.append(partition)
         fresh = [record for record in records if record.offset >= cursor.position.next]
         if fresh:
-            _read(fresh, readers[partition[0]], taken, now)
+            readers[partition[0]].read_all(fresh, now, taken.events, taken.dead)
             taken.moved[partition] = Position(fresh[-1].offset + 1, fresh[-1].timestamp)
     return taken
 
@@ -74,14 +73,3 @@ def _is_replaced(cursor: Cursor, records: Sequence[Record]) -> bool:
         return False
     before = cursor.position.next - 1
     return any(r.offset == before and r.timestamp != cursor.check for r in records)
-
-
-def _read(records: Iterable[Record], reader: RecordReader, taken: Taken, now: int) -> None:
-    received_at = utc(now)
-    events, dead = taken.events, taken.dead
-    for record in records:
-        result = reader.read(record, now, received_at)
-        if isinstance(result, Event):
-            events.append(result)
-        else:
-            dead.append(result)

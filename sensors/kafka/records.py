@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from triphammer.config.ids import new_id
+from triphammer.config.ids import new_ids
 from triphammer.sensors.bodies import BINARY, JSON
 from triphammer.sensors.cloudevents import from_kafka
 from triphammer.sensors.contract import DeadRecord
@@ -18,7 +18,8 @@ from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
 from triphammer.sensors.json_text import JSON_FAULTS, malformed_json
 from triphammer.sensors.kafka.options import ValueKind
-from triphammer.sensors.times import EPOCH
+from triphammer.sensors.kafka.positions import NO_TIMESTAMP
+from triphammer.sensors.times import EPOCH, utc
 
 RECORD = "triphammer.kafka.record"
 _CLOUD_MARKS = ("ce_specversion", "content-type")
@@ -63,35 +64,53 @@ class RecordReader:
         self._source = source_name(cluster, topic)
         self._decode: Decode = _DECODERS[value]
         self._content_type = _CONTENT_TYPES[value]
+        self._last = (NO_TIMESTAMP, EPOCH)
 
-    def read(self, record: Record, now: int, received_at: datetime) -> Event | DeadRecord:
-        """The event of `record`, or the dead letter that says why there is none.
+    def read_all(
+        self,
+        records: Sequence[Record],
+        now: int,
+        events: list[Event],
+        dead: list[DeadRecord],
+    ) -> None:
+        """Append the event of each record, or the dead letter that says why there is none.
 
-        `now` and `received_at` are the same time, in microseconds UTC and as a datetime.
+        `now` is when they were received, in microseconds UTC.
         """
+        received_at = utc(now)
+        for record, key in zip(records, new_ids("evt", len(records)), strict=True):
+            result = self._read(record, key, now, received_at)
+            if isinstance(result, Event):
+                events.append(result)
+            else:
+                dead.append(result)
+
+    def _read(
+        self, record: Record, key: str, now: int, received_at: datetime
+    ) -> Event | DeadRecord:
         try:
             headers = record.headers
             if headers and _may_be_cloud_event(headers):
                 event = self._cloud_event(record, now)
                 if event is not None:
                     return event
-            return self._plain(record, received_at)
+            return self._plain(record, key, received_at)
         except Rejected as reason:
             return self._dead(record, str(reason))
 
-    def _plain(self, record: Record, received_at: datetime) -> Event:
-        value, key = record.value, record.key
+    def _plain(self, record: Record, key: str, received_at: datetime) -> Event:
+        value, record_key = record.value, record.key
         data, raw = (None, None) if value is None else self._decode(value)
         extensions = self._extensions(record)
-        subject = None if key is None else _key_text(key, extensions)
+        subject = None if record_key is None else _key_text(record_key, extensions)
         headers = record.headers
         return Event(
-            key=new_id("evt"),
+            key=key,
             id=self._id(record),
             source=self._source,
             type=RECORD,
             data=data,
-            time=_time(record.timestamp) or received_at,
+            time=self._time(record.timestamp) or received_at,
             received_at=received_at,
             subject=subject,
             headers=_header_texts(headers) if headers else NO_HEADERS,
@@ -114,6 +133,21 @@ class RecordReader:
             "connection": self._connection,
         }
 
+    def _time(self, timestamp: int) -> datetime | None:
+        """None for a record without a timestamp, or with one that no calendar has."""
+        known, time = self._last
+        if timestamp == known and timestamp >= 0:
+            return time
+        if timestamp < 0:
+            return None
+        try:
+            time = EPOCH + timedelta(milliseconds=timestamp)
+        except OverflowError:
+            return None
+        # Records that follow each other often share their millisecond.
+        self._last = (timestamp, time)
+        return time
+
     def _id(self, record: Record) -> str:
         return f"{self._topic}/{record.partition}/{record.offset}@{record.timestamp}"
 
@@ -132,16 +166,6 @@ class RecordReader:
 
 def _may_be_cloud_event(headers: Sequence[tuple[str, bytes | None]]) -> bool:
     return any(name.lower() in _CLOUD_MARKS for name, _ in headers)
-
-
-def _time(timestamp: int) -> datetime | None:
-    """None for a record without a timestamp, or with one that no calendar has."""
-    if timestamp < 0:
-        return None
-    try:
-        return EPOCH + timedelta(milliseconds=timestamp)
-    except OverflowError:
-        return None
 
 
 def _key_text(key: bytes, extensions: dict[str, Any]) -> str:

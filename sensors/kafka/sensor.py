@@ -9,7 +9,7 @@ from typing import ClassVar, Self, cast
 
 import anyio
 import msgspec
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from anyio.abc import TaskStatus
 
 from triphammer.config.source import SensorSpec
@@ -86,7 +86,7 @@ class KafkaSensor:
                 started()
                 await self._read(parts, connection)
         except* (KafkaError, KafkaNotReady, OSError, TimeoutError) as errors:
-            self._report(f"{connection.bootstrap}: {_reason(errors)}")
+            self._report(_reason(errors, connection.bootstrap))
             started()
         return joined
 
@@ -120,8 +120,7 @@ class KafkaSensor:
                 tuning=self._tuning,
             )
             try:
-                with anyio.fail_after(JOIN_SECONDS):
-                    await consumer.start(revoked=session.revoked, assigned=session.assigned)
+                await _join(consumer, session, group)
                 yield _Joined(consumer, session, cluster)
             finally:
                 with anyio.move_on_after(STOP_SECONDS, shield=True):
@@ -132,6 +131,13 @@ class KafkaSensor:
     def _group(self, connection: KafkaConnection) -> str:
         chosen = self._options.group or connection.group
         return chosen or f"triphammer-{self._context.folder_id}"
+
+
+async def _join(consumer: GroupConsumer, session: Session, group: str) -> None:
+    with anyio.move_on_after(JOIN_SECONDS):
+        await consumer.start(revoked=session.revoked, assigned=session.assigned)
+        return
+    raise KafkaNotReady(f"the consumer group {group!r} let nobody join for {JOIN_SECONDS:g} s")
 
 
 class _Once:
@@ -147,7 +153,9 @@ class _Once:
             self._task_status.started()
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, bootstrap: str) -> str:
     if isinstance(error, BaseExceptionGroup):
-        return _reason(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
-    return str(error) or type(error).__name__
+        return _reason(cast("BaseExceptionGroup[BaseException]", error).exceptions[0], bootstrap)
+    if isinstance(error, KafkaConnectionError | OSError):
+        return f"cannot reach the Kafka broker {bootstrap}"
+    return f"Kafka broker {bootstrap}: {str(error) or type(error).__name__}"

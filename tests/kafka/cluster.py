@@ -30,7 +30,8 @@ class ClusterClient:
         self.producer = producer
 
     async def create_topic(self, name: str, partitions: int = 1) -> None:
-        await self.admin.create_topics([NewTopic(name, partitions, 1)])
+        new_topic: Any = NewTopic
+        await self.admin.create_topics([new_topic(name, partitions, 1)])
 
     async def delete_topic(self, name: str) -> None:
         """Returns once the topic is gone from the cluster's metadata."""
@@ -72,6 +73,18 @@ class ClusterClient:
             await consumer.commit({target: OffsetAndMetadata(offset, mark)})
         finally:
             await consumer.stop()
+
+    async def count(self, topic: str) -> int:
+        """How many records were ever produced to the topic."""
+        consumer = CONSUMER(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        try:
+            await consumer._client._wait_on_metadata(topic)
+            numbers = consumer.partitions_for_topic(topic)
+            ends = await consumer.end_offsets([TopicPartition(topic, n) for n in numbers])
+        finally:
+            await consumer.stop()
+        return sum(ends.values())
 
     async def read(self, topic: str, count: int) -> list[Any]:
         """The first `count` records of the topic's first partition."""

@@ -93,9 +93,7 @@ class KafkaNode:
         return True
 
     def _java(self, *arguments: str) -> None:
-        subprocess.run(
-            [*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True
-        )
+        subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)
 
 
 def _free_port() -> int:

@@ -34,7 +34,11 @@ class FakeRecord:
 
 def read(record: FakeRecord, value: ValueKind = "json") -> Event | DeadRecord:
     reader = RecordReader(cluster="c1", topic="orders", connection="kafka", value=value)
-    return reader.read(record, NOW, utc(NOW))
+    events: list[Event] = []
+    dead: list[DeadRecord] = []
+    reader.read_all([record], NOW, events, dead)
+    assert len(events) + len(dead) == 1
+    return events[0] if events else dead[0]
 
 
 def event(record: FakeRecord, value: ValueKind = "json") -> Event:

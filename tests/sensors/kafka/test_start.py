@@ -76,10 +76,15 @@ def test_without_a_timestamp_nothing_is_looked_at_again() -> None:
     assert decide_start(known) == Start(50)
 
 
+def _drawn(
+    earliest: int, size: int, stored: int | None, committed: int | None, mark: str, replaced: bool
+) -> Facts:
+    replaced = replaced and stored is not None
+    return facts(earliest, earliest + size, stored, committed, mark, replaced=replaced)
+
+
 ALL_FACTS = st.builds(
-    lambda earliest, size, stored, committed, mark, replaced: facts(
-        earliest, earliest + size, stored, committed, mark, replaced=replaced and stored is not None
-    ),
+    _drawn,
     st.integers(0, 30),
     st.integers(0, 30),
     st.none() | st.integers(0, 70),
@@ -97,11 +102,11 @@ def test_the_start_can_be_read_and_leaves_out_no_record_untold(known: Facts) -> 
     if Recreated in told:
         assert start.offset == known.earliest
         return
-    reached = [
-        p
-        for p in (known.stored and known.stored.next, known.committed and known.committed.offset)
-        if p is not None
-    ]
+    reached: list[int] = []
+    if known.stored is not None:
+        reached.append(known.stored.next)
+    if known.committed is not None:
+        reached.append(known.committed.offset)
     if not reached:
         assert start == Start(known.earliest)
     else:

@@ -63,6 +63,9 @@ class Ledger:
         while not condition():
             await self._news.wait()
 
+    async def wait_results(self, count: int) -> None:
+        await self.wait_until(lambda: len(self.results) >= count)
+
     async def settled(self, id: str) -> OutboxRow:
         """The row once it is no longer pending."""
         await self.wait_until(lambda: self.rows[id].state != "pending")
@@ -149,8 +152,8 @@ def make_worker(
     )
 
 
-def webhook(id: str, target: str, **more: Any) -> OutMessage:
-    return OutMessage(**{"id": id, "kind": "webhook", "target": target, "body": b"{}", **more})
+def webhook(id: str, target: str, body: bytes = b"{}", **more: Any) -> OutMessage:
+    return OutMessage(id=id, kind="webhook", target=target, body=body, **more)
 
 
 UNAVAILABLE = StoreUnavailable("the disk is full")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import anyio
 import pytest
@@ -26,7 +27,7 @@ async def receiver() -> AsyncGenerator[Receiver]:
 
 
 async def deliver(
-    target: str, *, timeout: float = 5.0, secrets: Mapping[str, str] | None = None, **more: object
+    target: str, *, timeout: float = 5.0, secrets: Mapping[str, str] | None = None, **more: Any
 ) -> Outcome:
     sender = WebhookSender(
         secrets=Secrets(values=dict(secrets or {})),
@@ -151,7 +152,7 @@ async def test_a_secret_that_is_no_key_is_named() -> None:
     assert outcome.reason == "secret S: the part behind whsec_ is not base64 (RFC 4648)"
 
 
-@pytest.mark.parametrize("target", ["", "hooks.test/x", "ftp://x.test/", "http://", "http://[::1"])
+@pytest.mark.parametrize("target", ["hooks.test/x", "ftp://x.test/", "http://", "http://[::1"])
 async def test_what_is_no_url_is_dead_unless_it_is_a_secret(target: str) -> None:
     assert isinstance(await deliver(target), Dead)
     outcome = await deliver("secret:URL", secrets={"URL": target})
