@@ -29,7 +29,7 @@ class Portable:
         """Nothing to do: watchfiles watches all folders."""
 
     async def run(self, news: News) -> None:
-        """Tell of changes until cancelled. Raises OSError when the folder cannot be watched."""
+        """Tell of changes until cancelled. Ends with an error when the folder cannot be watched."""
         changes = awatch(
             self._scope.folder,
             watch_filter=None,

@@ -56,7 +56,7 @@ def files(
 
     `dir` is absolute or below the project's root. `"*.csv"` means files in the folder itself,
     `"**/*.csv"` also those in folders below; without globs `"*"`. Names that begin with a dot
-    need a glob that does.
+    need a glob that does. Links to files are followed, links to folders are not.
 
     `ready` says when a file is whole: `"stable"`, when nothing has changed for the time
     `settle`; `"rename"`, at once when it is moved or linked in under its name (what is written

@@ -53,8 +53,10 @@ async def deliver(built: Sensor, _folder: Path, number: int) -> None:
 
 
 async def drop(_sensor: Sensor, folder: Path, number: int) -> None:
-    """Write one file."""
-    await anyio.Path(folder, "inbox", f"{number}.csv").write_bytes(b"x")
+    """Bring one whole file about."""
+    part = anyio.Path(folder, "part")
+    await part.write_bytes(b"x")
+    await part.rename(folder / "inbox" / f"{number}.csv")
 
 
 def counting(_folder: Path) -> Source:

@@ -41,6 +41,13 @@ def versions(recorder: Recorder) -> list[tuple[str, int]]:
 
 
 async def write(path: Path, content: bytes = b"x") -> None:
-    """Write a file, folders and all."""
+    """Bring a whole file about, folders and all, however slow the machine is."""
     await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+    part = anyio.Path(path.parent, ".part")
+    await part.write_bytes(content)
+    await part.rename(path)
+
+
+async def write_in_place(path: Path, content: bytes = b"x") -> None:
+    """Write a file under its own name."""
     await anyio.Path(path).write_bytes(content)

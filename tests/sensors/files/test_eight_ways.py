@@ -1,4 +1,4 @@
-"""1,000 files in each of eight ways: one event for each whole version, none for a part, none missed."""
+"""1,000 files in each of eight ways: an event for each whole version, none for a part."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from tests.sensors.files.running import (
     running,
     versions,
     write,
+    write_in_place,
 )
 from tests.sensors.harness import Recorder, spec_of
 from triphammer.config.source import Source
@@ -140,7 +141,7 @@ async def test_renamed_in_files_do_not_wait_and_written_ones_do(inbox: Path) -> 
     recorder = Recorder()
     source = quick(inbox, "*.csv", ready="rename", settle="1h")
     async with running(source, recorder):
-        await write(inbox / "written.csv")
+        await write_in_place(inbox / "written.csv")
         await write(inbox / "b.tmp")
         await rename(inbox / "b.tmp", inbox / "b.csv")
         await recorder.wait_for(1)
@@ -153,13 +154,13 @@ async def test_a_marker_makes_a_file_whole(inbox: Path) -> None:
     recorder = Recorder()
     source = quick(inbox, ready=done_file())
     async with running(source, recorder):
-        await write(inbox / "later", b"part")
-        await write(inbox / "a", b"whole")
-        await write(inbox / "a.done")
+        await write_in_place(inbox / "later", b"part")
+        await write_in_place(inbox / "a", b"whole")
+        await write_in_place(inbox / "a.done")
         await recorder.wait_for(1)
-        await write(inbox / "a", b"the second")
-        await rename(inbox / "a.done", inbox / "b")
-        await rename(inbox / "b", inbox / "a.done")
+        await anyio.Path(inbox / "a.done").unlink()
+        await write_in_place(inbox / "a", b"the second")
+        await write_in_place(inbox / "a.done")
         await recorder.wait_for(2)
     await write(inbox / "later.done")
     async with running(source, recorder):
