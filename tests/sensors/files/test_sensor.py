@@ -344,6 +344,58 @@ async def test_at_the_limit_of_watches_it_says_so_and_polls(
         await emissions_until(recorder, "new/a", forgotten=True)
 
 
+async def test_at_the_limit_while_it_watches_it_is_started_anew(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons: list[str] = []
+
+    async def run(*, task_status: TaskStatus[None]) -> None:
+        reasons.append(await run_to_its_end(quick(inbox, "**"), task_status=task_status))
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            await group.start(run)
+            monkeypatch.setattr(Inotify, "watch", full)
+            await anyio.Path(inbox / "new").mkdir()
+    assert "limits are reached" in reasons[0]
+
+
+async def test_what_no_notification_tells_of_the_periodic_scan_finds(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deaf(*_: Any) -> None:
+        """Tells nobody."""
+
+    monkeypatch.setattr(Inotify, "_tell", deaf)
+    monkeypatch.setattr("triphammer.sensors.files.sensor.RECONCILE_SECONDS", 0.02)
+    recorder = Recorder()
+    async with running(quick(inbox, "**"), recorder):
+        await write(inbox / "new" / "a")
+        await recorder.wait_for(1)
+        await anyio.Path(inbox / "new" / "a").unlink()
+        await emissions_until(recorder, "new/a", forgotten=True)
+
+
+async def test_a_moved_ancestor_is_noticed_by_the_periodic_scan(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triphammer.sensors.files.sensor.RECONCILE_SECONDS", 0.02)
+    reasons: list[str] = []
+    source = quick(inbox / "deep" / "er")
+
+    async def run(*, task_status: TaskStatus[None]) -> None:
+        reasons.append(await run_to_its_end(source, task_status=task_status))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            await group.start(run)
+            await rename(inbox / "deep", inbox / "elsewhere")
+    assert "cannot be read: No such file" in reasons[0]
+
+
 async def test_where_there_is_no_inotify_watchfiles_tells(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
