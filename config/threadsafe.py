@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import sniffio
-
 CallSoon = Callable[[Callable[[], object]], object]
 
 
@@ -16,11 +14,10 @@ def thread_caller() -> CallSoon:
     anyio has none that does not block the calling thread. After the loop has ended calls are
     dropped: nobody is left who could miss them.
     """
-    if sniffio.current_async_library() == "trio":
-        import trio
-
-        return trio.lowlevel.current_trio_token().run_sync_soon
-    loop = asyncio.get_running_loop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _trio_caller()
 
     def call_soon(function: Callable[[], object]) -> None:
         try:
@@ -28,5 +25,19 @@ def thread_caller() -> CallSoon:
         except RuntimeError:
             if not loop.is_closed():
                 raise
+
+    return call_soon
+
+
+def _trio_caller() -> CallSoon:
+    import trio
+
+    token = trio.lowlevel.current_trio_token()
+
+    def call_soon(function: Callable[[], object]) -> None:
+        try:
+            token.run_sync_soon(function)
+        except trio.RunFinishedError:
+            return
 
     return call_soon
