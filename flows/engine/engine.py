@@ -7,6 +7,7 @@ a commit: what depends on one is launched by the commit's callback.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from random import Random
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskStatus
 
 from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
@@ -24,7 +25,7 @@ from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.engine.timers import Timers
+from triphammer.flows.timers import Timers
 from triphammer.flows.engine.values import Launch, RunEnd, RunStart
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Executor, Released
 from triphammer.flows.graph import FlowDef
@@ -72,7 +73,8 @@ class Engine:
         self._open_posts = 0
         self._draining = False
         self._quieter = anyio.Event()
-        self._group: TaskGroup | None = None
+        self._folders: deque[RunFolder] = deque()
+        self._finished = anyio.Event()
 
     def use(self, executors: Mapping[str, Executor]) -> None:
         """Hand over the executors by name, and bind them to `report`."""
@@ -100,9 +102,18 @@ class Engine:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Keep due times until cancelled."""
-        async with anyio.create_task_group() as self._group:
-            await self._group.start(self._timers.run, name="engine timers")
+        async with anyio.create_task_group() as group:
+            await group.start(self._timers.run, name="engine timers")
+            group.start_soon(self._tidy, name="engine folders")
             task_status.started()
+
+    async def _tidy(self) -> None:
+        """Remove the folders of runs that have succeeded, in a worker thread."""
+        while True:
+            await self._finished.wait()
+            self._finished = anyio.Event()
+            while self._folders:
+                await anyio.to_thread.run_sync(self._folders.popleft().remove)
 
     def start(self, runs: Sequence[RunStart]) -> None:
         """Begin runs, or go on with those that bring journal rows."""
@@ -237,8 +248,10 @@ class Engine:
         start = run.machine.start
         run.gone = True
         self._runs.pop(start.id, None)
-        if state == "succeeded" and run.folder.used and self._group is not None:
-            self._group.start_soon(anyio.to_thread.run_sync, run.folder.remove)
+        if state == "succeeded" and run.folder.used:
+            # Not here: a callback of the loop is no task and cannot start one.
+            self._folders.append(run.folder)
+            self._finished.set()
         self._on_end(RunEnd(start.id, start.flow.name, state))
 
     # --- launching --------------------------------------------------------------------------

@@ -1,27 +1,26 @@
 """Executor `thread`: plain functions in worker threads.
 
 A function cannot be killed: a timeout or cancel ends the attempt, the function goes on until
-it returns, keeps its slot, and a retry of the same task waits for it.
+it returns, keeps its thread, and a retry of the same task waits for it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
+from threading import Thread
 from typing import ClassVar
 
 import anyio
-import msgspec
 from anyio.abc import TaskStatus
 
-from triphammer.config.threadsafe import CallSoon, thread_caller
 from triphammer.flows.context import enter_context
 from triphammer.flows.executors.contract import Attempt, AttemptId, AttemptResult, Released, Report
+from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.outcome import (
     Ended,
     cancellation,
@@ -30,16 +29,7 @@ from triphammer.flows.executors.outcome import (
     success,
     timed_out,
 )
-
-
-class _Job(msgspec.Struct):
-    attempt: Attempt
-    started_at: int = 0
-    reported: bool = False
-    timer: asyncio.TimerHandle | None = None
-
-
-_TaskKey = tuple[str, str]
+from triphammer.flows.timers import Timers
 
 
 class ThreadExecutor:
@@ -51,18 +41,18 @@ class ThreadExecutor:
         self, now: Callable[[], int], *, threads: int, ended: Ended = nothing_more
     ) -> None:
         self._most = threads
-        self._report: Report = _nowhere
         self._ended = ended
         self._now = now
-        self._work: SimpleQueue[_Job | None] = SimpleQueue()
+        self._report: Report | None = None
         self._jobs: dict[AttemptId, _Job] = {}
-        self._busy: set[_TaskKey] = set()
-        self._held: dict[_TaskKey, deque[_Job]] = {}
-        self._threads: list[threading.Thread] = []
-        self._idle = 0
-        self._results: deque[tuple[_Job, AttemptResult]] = deque()
-        self._told = False
-        self._service: CallSoon | None = None
+        self._last: dict[_TaskKey, deque[_Job]] = {}
+        self._handed_over = 0
+        self._threads: list[Thread] = []
+        self._work: SimpleQueue[_Job | None] = SimpleQueue()
+        self._done: deque[tuple[_Job, AttemptResult | None]] = deque()
+        self._begun: deque[_Job] = deque()
+        self._bell: Doorbell | None = None
+        self._timers = Timers(_TICKS)
 
     @property
     def running(self) -> int:
@@ -75,10 +65,9 @@ class ThreadExecutor:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Keep the workers until cancelled. Those that never return end with the process."""
-        self._service = thread_caller()
-        task_status.started()
+        self._bell = Doorbell(self._hear)
         try:
-            await anyio.sleep_forever()
+            await self._timers.run(task_status=task_status)
         finally:
             for _ in self._threads:
                 self._work.put(None)
@@ -86,108 +75,127 @@ class ThreadExecutor:
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Queue attempts for a free worker."""
         for attempt in attempts:
-            job = _Job(attempt)
-            self._jobs[attempt.id] = job
-            key = (attempt.id.run, attempt.id.task)
-            if key in self._busy:  # an abandoned try of the same task still runs
-                self._held.setdefault(key, deque()).append(job)
-            else:
-                self._begin(key, job)
+            job = self._jobs[attempt.id] = _Job(attempt)
+            same = self._last.setdefault(job.key, deque())
+            same.append(job)
+            if len(same) == 1:  # else an abandoned attempt of the same task still runs
+                self._hand_over(job)
 
     def cancel(self, attempt: AttemptId) -> None:
         """End the attempt; its function, once begun, goes on until it returns."""
         job = self._jobs.get(attempt)
-        if job is not None and not job.reported:
-            self._report_early(job, cancellation(job.attempt, job.started_at, self._now()))
+        if job is not None:
+            self._end_early(job, cancellation)
 
-    def _begin(self, key: _TaskKey, job: _Job) -> None:
-        self._busy.add(key)
+    # --- on the service loop ----------------------------------------------------------------
+
+    def _hand_over(self, job: _Job) -> None:
+        self._handed_over += 1
         self._work.put(job)
-        if len(self._threads) < self._most and self._idle < self._work.qsize():
-            thread = threading.Thread(target=self._serve, name="triphammer task", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if len(self._threads) < min(self._most, self._handed_over):
+            worker = Thread(target=self._serve, name="triphammer task", daemon=True)
+            self._threads.append(worker)
+            worker.start()
 
-    def _started(self, job: _Job) -> None:
-        """On the service loop: the time limit runs from the function's own beginning."""
-        timeout = job.attempt.timeout
-        if timeout is not None and not job.reported:
-            loop = asyncio.get_running_loop()
-            job.timer = loop.call_later(timeout, self._expire, job)
-
-    def _expire(self, job: _Job) -> None:
-        result = timed_out(job.attempt, job.started_at, self._now(), still_running=True)
-        self._report_early(job, result)
-
-    def _report_early(self, job: _Job, result: AttemptResult) -> None:
-        job.reported = True
-        if job.timer is not None:
-            job.timer.cancel()
-        self._report([result])
-
-    def _deliver(self) -> None:
-        self._told = False
+    def _hear(self) -> None:
+        while self._begun:
+            self._watch(self._begun.popleft())
         results: list[AttemptResult | Released] = []
-        while self._results:
-            job, result = self._results.popleft()
-            self._free(job)
-            results.append(Released(result.id) if job.reported else result)
-            job.reported = True
-        if results:
+        while self._done:
+            job, result = self._done.popleft()
+            self._let_go(job)
+            if job.reported or result is None:
+                results.append(Released(job.attempt.id))
+            else:
+                job.reported = True
+                results.append(result)
+        if results and self._report is not None:
             self._report(results)
 
-    def _free(self, job: _Job) -> None:
-        id = job.attempt.id
-        self._jobs.pop(id, None)
-        if job.timer is not None:
-            job.timer.cancel()
-        key = (id.run, id.task)
-        held = self._held.get(key)
-        if held:
-            self._work.put(held.popleft())
+    def _watch(self, job: _Job) -> None:
+        """A function with a timeout has begun: its time counts from here."""
+        limit = int((job.attempt.timeout or 0) * 1e6)
+        self._timers.at(_TICKS.now() + limit, partial(self._end_early, job, timed_out))
+
+    def _end_early(self, job: _Job, why: Callable[..., AttemptResult]) -> None:
+        if job.reported:
             return
-        self._held.pop(key, None)
-        self._busy.discard(key)
+        job.reported = True
+        now, begun = self._now(), job.started_at is not None
+        result = why(job.attempt, job.started_at or now, now, still_running=begun)
+        if self._report is not None:
+            self._report([result])
+
+    def _let_go(self, job: _Job) -> None:
+        """The function has returned: its thread is free, and so is a retry that waited."""
+        self._handed_over -= 1
+        del self._jobs[job.attempt.id]
+        same = self._last[job.key]
+        same.popleft()
+        if same:
+            self._hand_over(same[0])
+        else:
+            del self._last[job.key]
 
     # --- in the worker threads --------------------------------------------------------------
 
     def _serve(self) -> None:
-        while True:
-            self._idle += 1
-            job = self._work.get()
-            self._idle -= 1
-            if job is None:
-                return
-            if job.reported:  # cancelled while it waited
-                self._give_back(job, cancellation(job.attempt, job.started_at, self._now()))
-                continue
-            job.started_at = self._now()
-            if job.attempt.timeout is not None:
-                assert self._service is not None
-                self._service(partial(self._started, job))
-            result = contextvars.copy_context().run(self._one, job)
-            self._give_back(job, result)
+        while (job := self._work.get()) is not None:
+            result = None
+            if not job.reported:  # else cancelled while it waited
+                result = contextvars.Context().run(partial(self._perform, job))
+            self._done.append((job, result))
+            self._ring()
 
-    def _one(self, job: _Job) -> AttemptResult:
+    def _perform(self, job: _Job) -> AttemptResult:
         attempt = job.attempt
-        attempt.context.begin(job.started_at, attempt.timeout)
+        started = job.started_at = self._now()
+        if attempt.timeout is not None:
+            self._begun.append(job)
+            self._ring()
+        attempt.context.begin(started, attempt.timeout)
         enter_context(attempt.context)
         try:
-            value = attempt.encode(attempt.body())
-            result = success(attempt, job.started_at, self._now(), value)
+            return success(attempt, started, self._now(), attempt.encode(attempt.body()))
         # Seam to user code: a task may raise anything, SystemExit included.
         except BaseException as error:  # noqa: BLE001
-            result = failure(attempt, job.started_at, self._now(), error)
-        self._ended(attempt.context)
-        return result
+            return failure(attempt, started, self._now(), error)
+        finally:
+            self._ended(attempt.context)
 
-    def _give_back(self, job: _Job, result: AttemptResult) -> None:
-        self._results.append((job, result))
-        if not self._told:
-            self._told = True
-            assert self._service is not None
-            self._service(self._deliver)
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.ring()
 
 
-def _nowhere(results: Sequence[AttemptResult | Released]) -> None:
-    raise RuntimeError("ThreadExecutor.bind was not called before the first attempt")
+_TaskKey = tuple[str, str]
+
+
+class _Ticks:
+    """Time that no step of the wall clock moves: timeouts are durations."""
+
+    def now(self) -> int:
+        return time.monotonic_ns() // 1000
+
+    async def wait_until(self, due: int) -> None:
+        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - the time itself is waited for
+            await anyio.sleep(left / 1e6)
+
+
+_TICKS = _Ticks()
+
+
+class _Job:
+    """One attempt. `started_at` is set by its worker, all else by the service loop."""
+
+    __slots__ = ("attempt", "reported", "started_at")
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.started_at: int | None = None
+        self.reported = False
+
+    @property
+    def key(self) -> _TaskKey:
+        """An attempt and its retry have the same."""
+        return self.attempt.id.run, self.attempt.id.task
