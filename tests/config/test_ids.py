@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from triphammer.config.ids import PREFIXES, new_id
+from triphammer.config.ids import PREFIXES, new_id, new_ids
 
 
 def bare(text: str) -> uuid.UUID:
@@ -45,3 +45,16 @@ def test_they_are_unique_within_a_millisecond(monkeypatch: pytest.MonkeyPatch) -
         every |= one
     # All 74 random bits are used: 12 behind the version, 62 behind the variant.
     assert every & ((1 << 80) - 1) == (0x7FFF << 64) | (0xBFFF << 48) | ((1 << 48) - 1)
+
+
+def test_a_batch_is_made_of_ids_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1_700_000_000_000_000_000)
+    made = [bare(text) for text in new_ids("evt", 20_000)]
+    assert {(one.version, one.variant) for one in made} == {(7, uuid.RFC_4122)}
+    assert {one.int >> 80 for one in made} == {1_700_000_000_000}
+    assert len(set(made)) == len(made)
+    every = 0
+    for one in made:
+        every |= one.int
+    assert every & ((1 << 80) - 1) == (0x7FFF << 64) | (0xBFFF << 48) | ((1 << 48) - 1)
+    assert new_ids("run", 0) == []

@@ -142,7 +142,7 @@ WRONG_VARIABLES = [
 @pytest.mark.parametrize(("name", "value", "message"), WRONG_VARIABLES)
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(tmp_path, **{name: value})
+        load_settings(tmp_path, environ={name: value})
     assert f"variable {name}{message}" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 

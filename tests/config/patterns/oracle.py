@@ -7,78 +7,91 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, TypeGuard
+
+Path = tuple[str, ...]
+Row = tuple[Path, Any]
+Table = dict[str, Any]
 
 
-def flatten(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    if isinstance(value, dict):
-        rows: list[tuple[tuple[str, ...], Any]] = []
-        for key, item in value.items():
-            name = key.lower() if path == ("headers",) else key
-            rows += flatten(item, (*path, name))
-        return rows
-    if isinstance(value, list):
+def is_table(value: Any) -> TypeGuard[Table]:
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def below(path: Path, name: str) -> Path:
+    return (*path, name.lower() if path == ("headers",) else name)
+
+
+def flatten(value: Any, path: Path = ()) -> list[Row]:
+    if is_table(value):
+        return [row for name, item in value.items() for row in flatten(item, below(path, name))]
+    if is_list(value):
         return [row for item in value for row in flatten(item, path)]
     return [(path, value)]
 
 
-def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+def matches(pattern: Table, event: Table) -> bool:
     return holds(pattern, flatten(event), ())
 
 
-def holds(pattern: dict[str, Any], rows: list[Any], above: tuple[str, ...]) -> bool:
-    for name, asked in pattern.items():
-        if name == "$or":
-            ok = any(holds(one, rows, above) for one in asked)
-        elif isinstance(asked, dict):
-            ok = holds(asked, rows, (*above, name.lower() if above == ("headers",) else name))
-        else:
-            path = (*above, name.lower() if above == ("headers",) else name)
-            values = [value for at, value in rows if at == path]
-            ok = any(accepts(member, values) for member in asked)
-        if not ok:
-            return False
-    return True
+def holds(pattern: Table, rows: list[Row], above: Path) -> bool:
+    return all(asks(name, asked, rows, above) for name, asked in pattern.items())
+
+
+def asks(name: str, asked: Any, rows: list[Row], above: Path) -> bool:
+    if name == "$or":
+        return any(holds(one, rows, above) for one in asked)
+    path = below(above, name)
+    if is_table(asked):
+        return holds(asked, rows, path)
+    values = [value for at, value in rows if at == path]
+    return any(accepts(member, values) for member in asked)
 
 
 def accepts(member: Any, values: list[Any]) -> bool:
-    if isinstance(member, dict) and "exists" in member:
-        return bool(values) == member["exists"]
+    if is_table(member) and "exists" in member:
+        return bool(values) is member["exists"]
     return any(one(member, value) for value in values)
 
 
 def one(member: Any, value: Any) -> bool:
-    if not isinstance(member, dict):
+    if not is_table(member):
         return equal(member, value)
     ((name, operand),) = member.items()
     if name == "anything-but":
-        if isinstance(operand, dict):
-            ((inner, listed),) = operand.items()
-            listed = listed if isinstance(listed, list) else [listed]
-            return not any(one({inner: item}, value) for item in listed)
-        listed = operand if isinstance(operand, list) else [operand]
-        return not any(equal(item, value) for item in listed)
+        return not any(one(item, value) for item in excluded(operand))
     if name == "numeric":
-        return number(value) and all(
-            compare(operand[at], value, operand[at + 1]) for at in range(0, len(operand), 2)
-        )
+        pairs: list[tuple[str, float]] = list(zip(operand[::2], operand[1::2], strict=True))
+        return number(value) and all(compare(sign, value, bound) for sign, bound in pairs)
     return isinstance(value, str) and text(name, operand, value)
 
 
+def excluded(operand: Any) -> list[Any]:
+    if is_table(operand):
+        ((name, inner),) = operand.items()
+        return [{name: item} for item in (inner if is_list(inner) else [inner])]
+    return operand if is_list(operand) else [operand]
+
+
 def text(name: str, operand: Any, value: str) -> bool:
-    if isinstance(operand, dict):
-        operand, value = operand["equals-ignore-case"].lower(), value.lower()
+    if is_table(operand):
+        return text(name, operand["equals-ignore-case"].lower(), value.lower())
+    asked = str(operand)
     if name == "prefix":
-        return value[: len(operand)] == operand
+        return value[: len(asked)] == asked
     if name == "suffix":
-        return operand == "" or value[-len(operand) :] == operand
+        return asked == "" or value[-len(asked) :] == asked
     if name == "equals-ignore-case":
-        return value.lower() == operand.lower()
+        return value.lower() == asked.lower()
     if name == "wildcard":
-        return fnmatchcase(value, operand)  # the tests' alphabet has no ? and no [
+        return fnmatchcase(value, asked)  # the tests' alphabet has no ? and no [
     assert name == "cidr"
     try:
-        return ip_address(value) in ip_network(operand)
+        return ip_address(value) in ip_network(asked)
     except ValueError:
         return False
 
@@ -87,7 +100,7 @@ def equal(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def number(value: Any) -> bool:
+def number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

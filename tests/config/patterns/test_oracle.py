@@ -13,9 +13,10 @@ from triphammer.config.patterns import Clause, compile_pattern, values_at
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import Headers
 
+Table = dict[str, Any]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = st.sampled_from(["a", "b", "c"])
-TEXTS = st.text("abA.*"[:4], max_size=4) | st.sampled_from(["10.0.0.7", "10.9.0.1", "::1"])
+TEXTS = st.text("abA.", max_size=4) | st.sampled_from(["10.0.0.7", "10.9.0.1", "::1"])
 NUMBERS = st.integers(-3, 3) | st.sampled_from([0.5, 1.0, -0.0])
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
 LEAVES = SCALARS | st.lists(SCALARS | st.lists(SCALARS, max_size=2), max_size=3)
@@ -57,25 +58,28 @@ MEMBERS = (
 LISTS = st.lists(MEMBERS, min_size=1, max_size=3)
 
 
-def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def alternatives(tables: list[Table]) -> Table:
+    return {"$or": tables}
+
+
+def both(one: Table, other: Table) -> Table:
+    return {**one, **other}
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Table]:
     table = st.dictionaries(NAMES, inner, min_size=1, max_size=2)
-    alternatives = st.lists(table, min_size=1, max_size=2).map(lambda many: {"$or": many})
-    return table | st.builds(lambda one, two: {**one, **two}, table, alternatives)
+    return table | st.builds(both, table, st.lists(table, min_size=1, max_size=2).map(alternatives))
 
 
 BELOW_DATA = LISTS | nested(LISTS) | nested(nested(LISTS))
-PATTERNS = st.fixed_dictionaries(
-    {}, optional={"data": BELOW_DATA, "source": LISTS, "region": LISTS, "$or": st.nothing()}
-).filter(bool)
-EVENTS = st.builds(
-    lambda data, source, more: {"data": data, "source": source, **more},
-    DATA,
-    TEXTS,
-    st.fixed_dictionaries({}, optional={"region": TEXTS | NUMBERS}),
+ROOTS = st.fixed_dictionaries({}, optional={"data": BELOW_DATA, "source": LISTS, "region": LISTS})
+PATTERNS: st.SearchStrategy[Table] = ROOTS.filter(bool)
+EVENTS: st.SearchStrategy[Table] = st.fixed_dictionaries(
+    {"data": DATA, "source": TEXTS}, optional={"region": TEXTS | NUMBERS}
 )
 
 
-def as_struct(event: dict[str, Any]) -> Event:
+def as_struct(event: Table) -> Event:
     return Event(
         key="evt_1",
         id="1",
@@ -90,9 +94,7 @@ def as_struct(event: dict[str, Any]) -> Event:
 
 @settings(max_examples=250, deadline=None)
 @given(pattern=PATTERNS, event=EVENTS)
-def test_a_pattern_matches_what_the_oracle_says(
-    pattern: dict[str, Any], event: dict[str, Any]
-) -> None:
+def test_a_pattern_matches_what_the_oracle_says(pattern: Table, event: Table) -> None:
     compiled = compile_pattern(pattern)
     expected = oracle.matches(pattern, event)
     assert compiled.matches(event) == expected
@@ -102,14 +104,15 @@ def test_a_pattern_matches_what_the_oracle_says(
         assert all(allows(clause, event) for clause in compiled.clauses)
 
 
-def allows(clause: Clause, event: dict[str, Any]) -> bool:
+def allows(clause: Clause, event: Table) -> bool:
     """What an index does with a clause: look its alternatives up among the event's values."""
-    return any(
-        value in clause.exact
-        or (isinstance(value, str) and value.startswith(clause.prefixes))
-        or (oracle.number(value) and any(low <= value <= high for low, high in clause.intervals))
-        for value in values_at(event, clause.path)
-    )
+    return any(allows_value(clause, value) for value in values_at(event, clause.path))
+
+
+def allows_value(clause: Clause, value: Any) -> bool:
+    if value in clause.exact or (isinstance(value, str) and value.startswith(clause.prefixes)):
+        return True
+    return oracle.number(value) and any(low <= value <= high for low, high in clause.intervals)
 
 
 @given(st.dictionaries(st.sampled_from(["X-A", "x-b"]), TEXTS, max_size=2), TEXTS)

@@ -19,7 +19,8 @@ NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 def event(**fields: Any) -> Event:
-    given: dict[str, Any] = {"source": "s", "type": "t", "data": {}, "time": NOW} | fields
+    given: dict[str, Any] = {"source": "s", "type": "t", "data": {}, "time": NOW}
+    given.update(fields)
     return Event(key="evt_1", id="1", received_at=NOW, **given)
 
 
@@ -196,8 +197,6 @@ def test_deeply_nested_arrays_are_walked_without_recursion() -> None:
         deep = [deep]
     assert compile_pattern({"data": {"a": ["x"]}}).matches(event(data={"a": deep}))
     assert not compile_pattern({"data": {"a": {"b": ["x"]}}}).matches(event(data={"a": deep}))
-    while isinstance(deep, list):  # freed by hand: a chain this long is freed recursively
-        deep = deep.pop()
 
 
 @dataclass
@@ -224,7 +223,7 @@ def test_typed_data_is_walked_by_its_fields() -> None:
 
 
 def test_values_that_are_no_json_are_opaque() -> None:
-    odd = event(data={"a": {1, 2}, "b": b"x"})
+    odd = event(data={"a": bytearray(b"x"), "b": b"x"})
     assert not compile_pattern({"data": {"a": ["x"]}}).matches(odd)
     assert compile_pattern({"data": {"b": [{"exists": True}]}}).matches(odd)
 
