@@ -10,9 +10,11 @@ from random import Random
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskStatus
 
 from tests.flows.support import MemoryArtifacts, an_event
+from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.flows.definition import definition_of
 from triphammer.flows.engine.engine import Engine, RunEnd, RunStart
@@ -147,9 +149,10 @@ async def shop(
     journal: MemoryJournal | None = None,
     executors: Mapping[str, Executor] | None = None,
     secrets: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Shop]:
     """An engine that runs while the context is open."""
-    clock, journal = LoopClock(), journal or MemoryJournal()
+    clock, journal = clock or LoopClock(), journal or MemoryJournal()
     open_shop: list[Shop] = []
     engine = Engine(
         journal=journal,
