@@ -31,8 +31,8 @@ def parse_size(value: int | str) -> int:
 
 
 def format_size(size: int) -> str:
-    """`size` in the largest unit of 1000s that leaves a whole number."""
-    for unit in ("TB", "GB", "MB", "KB"):
+    """`size` in the largest unit that leaves a whole number: `10MB`, `2MiB`, `1234B`."""
+    for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "KB", "KiB"):
         if size and size % _UNITS[unit.lower()] == 0:
             return f"{size // _UNITS[unit.lower()]}{unit}"
     return f"{size}B"

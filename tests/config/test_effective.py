@@ -36,7 +36,7 @@ def test_values_are_shown_as_they_are_written(tmp_path: Path) -> None:
     assert shown["server.port"] == "1"
     assert shown["server.drain"] == "30s"
     assert shown["flows.path"] == "a, b"
-    assert shown["limits.body"] == "2097152B"
+    assert shown["limits.body"] == "2MiB"
     assert shown["retention.payload"] == "30d"
     assert shown["kafka.bootstrap"] == ""
     assert shown["outbox.allow_private"] == "true"

@@ -49,3 +49,8 @@ def test_a_formatted_size_parses_back(size: int) -> None:
 def test_any_text_is_a_size_or_refused(text: str) -> None:
     with suppress(SizeError):
         assert 0 <= parse_size(text) <= LARGEST
+
+
+@pytest.mark.parametrize("text", ["0B", "1234B", "10MB", "2MiB", "1GiB", "3TB", "1KiB"])
+def test_formatted_as_people_write_it(text: str) -> None:
+    assert format_size(parse_size(text)) == text
