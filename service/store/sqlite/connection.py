@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import aiosqlite
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 T = TypeVar("T")
 STATEMENTS = 256
@@ -51,7 +52,8 @@ class InlineConnection:
         self._raw = connection
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """The function's value, computed here and now."""
+        """The function's value, computed on this thread; others had their turn before."""
+        await cancel_shielded_checkpoint()
         return function(self._raw)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from triphammer.service.store.contract import Page
@@ -10,7 +11,7 @@ from triphammer.service.store.sqlite.statements import statements
 _SQL = statements("pages.sql")
 
 
-def run_page(page: Page) -> tuple[str, list[Any]]:
+def run_page(page: Page) -> tuple[str, Mapping[str, Any]]:
     """The statement and values of a list of runs."""
     filters = {
         "run_before": page.before,
@@ -20,10 +21,10 @@ def run_page(page: Page) -> tuple[str, list[Any]]:
         "run_since": page.since,
         "run_until": page.until,
     }
-    return _compose("runs", filters, "newest_runs", page.limit)
+    return _compose("runs", filters, "newest_runs"), _values(page)
 
 
-def event_page(page: Page) -> tuple[str, list[Any]]:
+def event_page(page: Page) -> tuple[str, Mapping[str, Any]]:
     """The statement and values of a list of events."""
     filters = {
         "event_before": page.before,
@@ -32,11 +33,14 @@ def event_page(page: Page) -> tuple[str, list[Any]]:
         "event_since": page.since,
         "event_until": page.until,
     }
-    return _compose("events", filters, "newest_events", page.limit)
+    return _compose("events", filters, "newest_events"), _values(page)
 
 
-def _compose(head: str, filters: dict[str, Any], tail: str, limit: int) -> tuple[str, list[Any]]:
-    given = {name: value for name, value in filters.items() if value is not None}
-    conditions = " AND ".join(_SQL[name] for name in given)
+def _compose(head: str, filters: Mapping[str, Any], tail: str) -> str:
+    conditions = " AND ".join(_SQL[name] for name, value in filters.items() if value is not None)
     where = f"WHERE {conditions}" if conditions else ""
-    return f"{_SQL[head]} {where} {_SQL[tail]}", [*given.values(), limit]
+    return f"{_SQL[head]} {where} {_SQL[tail]}"
+
+
+def _values(page: Page) -> Mapping[str, Any]:
+    return {name: getattr(page, name) for name in page.__struct_fields__}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,6 +27,10 @@ class Readers:
         """All rows of one statement."""
         return await self.run(partial(_rows, sql, values))
 
+    async def named(self, sql: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        """All rows of one statement whose values have names."""
+        return await self.run(partial(_rows, sql, values))
+
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """The value of `function` on a free connection. Raises `StoreUnavailable`."""
         async with self._slots:
@@ -39,7 +43,9 @@ class Readers:
                 self._free.append(connection)
 
 
-def _rows(sql: str, values: Sequence[Any], raw: sqlite3.Connection) -> list[sqlite3.Row]:
+def _rows(
+    sql: str, values: Sequence[Any] | Mapping[str, Any], raw: sqlite3.Connection
+) -> list[sqlite3.Row]:
     cursor = raw.cursor()
     cursor.row_factory = sqlite3.Row
     return cursor.execute(sql, values).fetchall()

@@ -67,7 +67,7 @@ class SqliteStore:
 
     async def events(self, page: Page) -> Sequence[EventRow]:
         sql, values = event_page(page)
-        return [rows.event_row(row) for row in await self._readers.rows(sql, *values)]
+        return [rows.event_row(row) for row in await self._readers.named(sql, values)]
 
     async def dispositions(self, event: str) -> Sequence[Disposition]:
         found = await self._readers.rows(self._sql["dispositions"], event)
@@ -79,7 +79,7 @@ class SqliteStore:
 
     async def runs(self, page: Page) -> Sequence[RunRow]:
         sql, values = run_page(page)
-        return [rows.run_row(row) for row in await self._readers.rows(sql, *values)]
+        return [rows.run_row(row) for row in await self._readers.named(sql, values)]
 
     async def find(self, prefix: str) -> Sequence[str]:
         found = await self._readers.rows(self._sql["find"], prefix, prefix + LAST_TEXT)

@@ -92,7 +92,10 @@ class Writer:
         self._wake.set()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """Commit groups until cancelled or closed; whoever comes later is refused."""
+        """Commit groups until cancelled or closed, and then what has queued until there.
+
+        Whoever comes later is refused.
+        """
         task_status.started()
         try:
             while self._queue or not self._closing:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from triphammer.flows.journal import Artifacts
+from triphammer.service.errors import StoreError
+from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
+
+
+@pytest.fixture(params=["file", "memory"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
+    return FileArtifacts(tmp_path) if request.param == "file" else MemoryArtifacts()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"x" * 3_000_000])
+def test_content_comes_back_by_its_hash(artifacts: Artifacts, content: bytes) -> None:
+    digest = artifacts.put(content)
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert artifacts.get(digest) == content
+    assert artifacts.put(content) == digest
+
+
+def test_what_is_missing_is_named(artifacts: Artifacts) -> None:
+    with pytest.raises(StoreError, match="0" * 64):
+        artifacts.get("0" * 64)
+
+
+def test_equal_content_is_kept_once_in_two_levels(tmp_path: Path) -> None:
+    digests = {FileArtifacts(tmp_path).put(b"same") for _ in range(3)}
+    (digest,) = digests
+    assert files(tmp_path) == [tmp_path / digest[:2] / digest[2:]]
+
+
+def test_threads_may_put_the_same_content_at_once(tmp_path: Path) -> None:
+    artifacts = FileArtifacts(tmp_path)
+    contents = [bytes([n % 5]) * 1000 for n in range(60)]
+    with ThreadPoolExecutor(12) as pool:
+        digests = list(pool.map(artifacts.put, contents))
+    assert [artifacts.get(d) for d in digests] == contents
+    assert len(files(tmp_path)) == 5
+
+
+def test_damage_is_noticed(tmp_path: Path) -> None:
+    artifacts = FileArtifacts(tmp_path)
+    digest = artifacts.put(b"content")
+    (tmp_path / digest[:2] / digest[2:]).write_bytes(b"contend")
+    with pytest.raises(StoreError, match="damaged"):
+        artifacts.get(digest)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    artifacts = FileArtifacts(tmp_path)
+    artifacts.put(b"first")
+    before = files(tmp_path)
+    digest = hashlib.sha256(b"second").hexdigest()
+    (tmp_path / digest[:2]).mkdir()
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        artifacts.put(b"second")
+    assert files(tmp_path) == before
+    monkeypatch.undo()
+    assert artifacts.get(artifacts.put(b"second")) == b"second"

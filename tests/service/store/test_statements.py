@@ -1,0 +1,118 @@
+"""The SQL files: each statement is used, is valid, and finds its rows by an index."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import triphammer.service.store.sqlite.store as module
+from triphammer.service.store.contract import Page
+from triphammer.service.store.sqlite.migrations import migrate
+from triphammer.service.store.sqlite.pages import event_page, run_page
+from triphammer.service.store.sqlite.statements import statements
+
+FILES = ("reads.sql", "writes.sql", "logs.sql")
+LISTS = ("pages.sql", *FILES)
+NAMED = [(file, name) for file in LISTS for name in statements(file)]
+READS = [name for name in statements("reads.sql") if not name.endswith("_counts")]
+SMALL = {"paused", "dead_records"}
+
+
+@pytest.fixture
+def raw() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, "test")
+    connection.execute(statements("logs.sql")["schema"])
+    connection.execute(statements("logs.sql")["index"])
+    yield connection
+    connection.close()
+
+
+def placeholders(sql: str) -> int:
+    """How many values a statement takes."""
+    numbered = [int(n) for n in re.findall(r"\?(\d+)", sql)]
+    return max(numbered) if numbered else sql.count("?")
+
+
+def plan(raw: sqlite3.Connection, sql: str, values: Sequence[int] | Mapping[str, Any]) -> list[str]:
+    """The steps by which SQLite would find the rows."""
+    return [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def full_scans(steps: list[str]) -> list[str]:
+    """Steps that look at every row of a table, but for rows taken in the order of `seq`."""
+    return [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_every_statement_is_used(file: str, name: str) -> None:
+    folder = Path(module.__file__).parent.parent
+    sources = "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))
+    assert f'"{name}"' in sources
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_statement_can_be_prepared(raw: sqlite3.Connection, file: str) -> None:
+    for name, sql in statements(file).items():
+        try:
+            raw.execute(f"EXPLAIN {sql}", [1] * placeholders(sql))
+        except sqlite3.Error as error:
+            pytest.fail(f"{file}: {name}: {error}")
+
+
+def test_names_are_unique() -> None:
+    for file in LISTS:
+        text = (Path(module.__file__).parent / file).read_text("utf-8")
+        assert len(re.findall(r"^-- name:", text, re.MULTILINE)) == len(statements(file))
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reads_find_their_rows_by_an_index(raw: sqlite3.Connection, name: str) -> None:
+    sql = statements("reads.sql")[name]
+    scans = full_scans(plan(raw, sql, [1] * placeholders(sql)))
+    # Whatever is newest comes first in the table itself; `find` unites three lists.
+    assert not scans or name in {*SMALL, "outbox", "find"}
+
+
+@pytest.mark.parametrize("name", ["queued", "queued_of_flow", "claims_due", "outbox_of_run"])
+def test_lists_come_out_of_their_index_in_order(raw: sqlite3.Connection, name: str) -> None:
+    sql = statements("reads.sql")[name]
+    assert not any("TEMP B-TREE" in step for step in plan(raw, sql, [1] * placeholders(sql)))
+
+
+PAGES = {
+    "newest runs": run_page(Page()),
+    "runs before": run_page(Page(before=9)),
+    "runs of a flow": run_page(Page(flow="f", before=9)),
+    "runs in a state": run_page(Page(state="failed", before=9)),
+    "runs of a flow in a state": run_page(Page(flow="f", state="failed", before=9)),
+    "runs of an event": run_page(Page(event="e")),
+    "newest events": event_page(Page()),
+    "events before": event_page(Page(before=9)),
+    "events of a type": event_page(Page(type="t", before=9)),
+    "events of a source": event_page(Page(source="s", before=9)),
+}
+
+
+@pytest.mark.parametrize("what", PAGES)
+def test_a_page_reads_only_its_own_rows_in_order(raw: sqlite3.Connection, what: str) -> None:
+    sql, values = PAGES[what]
+    steps = plan(raw, sql, values)
+    assert not any("TEMP B-TREE" in step for step in steps)
+    assert not full_scans(steps) or what.startswith("newest")
+
+
+@pytest.mark.parametrize(
+    "page", [Page(since=1), Page(until=2), Page(since=1, until=2, before=3, flow="f", type="t")]
+)
+def test_a_time_is_found_by_its_index(raw: sqlite3.Connection, page: Page) -> None:
+    for sql, values in (run_page(page), event_page(page)):
+        steps = plan(raw, sql, values)
+        assert any("USING COVERING INDEX" in step and "_by_time" in step for step in steps)
+        assert not any("TEMP B-TREE" in step for step in steps)
+        assert not full_scans(steps)
