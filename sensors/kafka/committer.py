@@ -54,7 +54,9 @@ class Committer:
         """Commit what is pending now; False if that failed or took longer than the limit."""
         async with self._one:
             epoch, taken, self._pending = self._epoch, self._pending, {}
-            done = not taken
+            if not taken:
+                return True
+            done = False
             try:
                 with anyio.move_on_after(self._limit):
                     await self._commit(taken)

@@ -82,13 +82,17 @@ class Watch:
         return f"no topic {names} at {self._bootstrap} yet; waiting for it to be created"
 
     async def _silence(self) -> float:
-        """Seconds since the broker was last heard of."""
-        answers = self._consumer.answered_at(self._session.reading())
-        now = self._clock.now() / 1e6
-        self._heard = max([self._heard, *answers])
-        if now - self._heard > self._tuning.silence and await self._asked():
+        """Seconds since the broker last answered a fetch.
+
+        While nothing is fetched (back-pressure, more members than partitions) it is asked.
+        """
+        reading = self._session.reading()
+        self._heard = max([self._heard, *self._consumer.answered_at(reading)])
+        silent = self._clock.now() / 1e6 - self._heard
+        if silent > self._tuning.silence and not reading and await self._asked():
             self._heard = self._clock.now() / 1e6
-        return max(0.0, self._clock.now() / 1e6 - self._heard)
+            return 0.0
+        return silent
 
     async def _asked(self) -> bool:
         try:

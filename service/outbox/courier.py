@@ -13,6 +13,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.journal import OutMessage
+from triphammer.service.outbox.addresses import public_address
 from triphammer.service.outbox.kafka import KafkaSender
 from triphammer.service.outbox.outcome import Dead, Outcome
 from triphammer.service.outbox.webhooks import SECRET_TARGET, WebhookSender
@@ -43,7 +44,10 @@ async def open_courier(
 ) -> AsyncGenerator[Courier]:
     """A courier whose connections are open as long as the context."""
     timeout = settings.outbox.timeout.total_seconds()
-    webhooks = WebhookSender(secrets=secrets, clock=clock, timeout=timeout, connections=POOL)
+    find = None if settings.outbox.allow_private else public_address
+    webhooks = WebhookSender(
+        secrets=secrets, clock=clock, timeout=timeout, connections=POOL, find=find
+    )
     kafka = KafkaSender(settings=settings, secrets=secrets, timeout=timeout, log=log)
     async with webhooks, kafka:
         yield Courier(webhooks, kafka)

@@ -7,6 +7,7 @@ Source of the headers and of what the answers mean: the Standard Webhooks specif
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
@@ -20,8 +21,11 @@ from triphammer.config.secrets import Secrets
 from triphammer.flows.journal import OutMessage
 from triphammer.sensors.errors import SensorError
 from triphammer.sensors.webhook.signing import sign_standard
+from triphammer.service.outbox.addresses import NotPublic
 from triphammer.service.outbox.outcome import Dead, Delivered, Outcome, Retry
 from triphammer.service.outbox.retry_after import retry_after
+
+Find = Callable[[str, int], Awaitable[str]]
 
 SECRET_TARGET = "secret:"
 GONE = 410
@@ -29,12 +33,25 @@ EXCERPT_BYTES = 200
 
 
 class WebhookSender:
-    """Delivers webhooks over one pool of connections; use it as a context manager."""
+    """Delivers webhooks over one pool of connections; use it as a context manager.
 
-    def __init__(self, *, secrets: Secrets, clock: Clock, timeout: float, connections: int) -> None:
+    `find` turns host and port into the address to connect to, or raises `NotPublic`; without
+    it every address will do.
+    """
+
+    def __init__(
+        self,
+        *,
+        secrets: Secrets,
+        clock: Clock,
+        timeout: float,
+        connections: int,
+        find: Find | None = None,
+    ) -> None:
         self._secrets = secrets
         self._clock = clock
         self._timeout = timeout
+        self._find = find
         # The library's log line for each request shows the URL, which may be a secret.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._client = httpx.AsyncClient(
@@ -112,15 +129,28 @@ class WebhookSender:
         try:
             # httpx limits each step; a target that drips its answer must not hold a place.
             with anyio.fail_after(self._timeout):
+                await self._pin(request)
                 response = await self._client.send(request, stream=True)
                 try:
                     return await self._answered(response)
                 finally:
                     await response.aclose()
+        except NotPublic as reason:
+            return Retry(str(reason))
         except (httpx.TimeoutException, TimeoutError):
             return Retry(f"no answer from {request.url.host} within {self._timeout:g} s")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             return Retry(f"{request.url.host}: {str(error) or type(error).__name__}")
+
+    async def _pin(self, request: httpx.Request) -> None:
+        """Send `request` to the address that was looked at; its `Host` and TLS name stay."""
+        if self._find is None:
+            return
+        url = request.url
+        port = url.port or (443 if url.scheme == "https" else 80)
+        address = await self._find(url.host, port)
+        request.extensions = {**request.extensions, "sni_hostname": url.host}
+        request.url = url.copy_with(host=address)
 
     async def _answered(self, response: httpx.Response) -> Outcome:
         if response.is_success:

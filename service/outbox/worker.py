@@ -27,6 +27,7 @@ REREAD_SECONDS = 5.0
 BREATH_SECONDS = 0.01
 """Between two looks: deliveries that end together are followed up by one query."""
 STORE_RETRY_SECONDS = 1.0
+REFUSED_SECONDS = 30.0
 TROUBLES = 100
 
 
@@ -207,4 +208,6 @@ class OutboxWorker:
                 continue
             if isinstance(outcome, Exception):
                 self._log.error("outbox: result of %s not stored: %s", result.id, outcome)
+                # It is due still, and would be sent again at once.
+                await anyio.sleep(REFUSED_SECONDS)
             return

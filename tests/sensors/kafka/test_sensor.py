@@ -9,6 +9,7 @@ from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
 from tests.kafka.node import CLUSTER_ID, KafkaNode
 from tests.sensors.kafka.bench import QUICK, Daemon, Tally, reading
 from triphammer.config.clock import SystemClock
+from triphammer.sensors.errors import Overloaded, StoreUnavailable
 from triphammer.sensors.kafka.source import topic
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
@@ -286,6 +287,19 @@ async def test_back_pressure_keeps_the_membership(kafka: KafkaNode, cluster: Clu
         assert await cluster.members(group) == members
     assert daemon.offsets() == list(range(20))
     assert daemon.emitted_in_all() == 20
+
+
+async def test_a_store_that_is_away_delays_and_repeats_nothing(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce(name, numbers(0, 5))
+    daemon.failures.extend([StoreUnavailable("the disk is full"), Overloaded("too many runs")])
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(5)
+    assert daemon.offsets() == list(range(5))
+    assert daemon.failures == []
 
 
 async def test_without_a_broker_it_says_so_and_waits() -> None:

@@ -43,6 +43,7 @@ class Ledger:
         self.rows: dict[str, OutboxRow] = {}
         self.results: list[OutboxResult] = []
         self.failures: list[Exception] = []
+        self.read_failures: list[Exception] = []
         self.unit_failures: list[Exception] = []
         self._news = anyio.Event()
 
@@ -79,6 +80,8 @@ class Ledger:
 
     async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
         await anyio.lowlevel.checkpoint()
+        if self.read_failures:
+            raise self.read_failures.pop(0)
         blocked: set[tuple[str, str]] = set()
         due: list[OutboxRow] = []
         for row in self.rows.values():
@@ -95,6 +98,8 @@ class Ledger:
 
     async def outbox_next_due(self) -> int | None:
         await anyio.lowlevel.checkpoint()
+        if self.read_failures:
+            raise self.read_failures.pop(0)
         return min((r.due_at for r in self.rows.values() if r.state == "pending"), default=None)
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:

@@ -175,6 +175,42 @@ async def test_a_result_waits_for_the_store(
     assert len(receiver.deliveries) == 1, "the store's trouble must not send it again"
 
 
+async def test_a_result_that_the_store_refuses_is_not_sent_over_and_over(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "REFUSED_SECONDS", 0.05)
+    ledger, clock = Ledger(), ManualClock()
+    ledger.add(webhook("msg_1", receiver.url))
+    ledger.unit_failures.append(ValueError("a savepoint was rolled back"))
+    async with running(make_worker(ledger, clock)):
+        assert (await ledger.settled("msg_1")).state == "delivered"
+    assert len(receiver.deliveries) == 2
+
+
+async def test_a_store_that_cannot_be_read_is_asked_again(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "STORE_RETRY_SECONDS", 0.01)
+    ledger, clock = Ledger(), ManualClock()
+    ledger.add(webhook("msg_1", receiver.url))
+    ledger.read_failures.extend([UNAVAILABLE] * 4)
+    async with running(make_worker(ledger, clock)):
+        assert (await ledger.settled("msg_1")).state == "delivered"
+
+
+async def test_only_the_latest_troubles_are_kept(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "TROUBLES", 3)
+    ledger, clock = Ledger(), ManualClock()
+    worker = make_worker(ledger, clock)
+    ledger.add(*(webhook(f"msg_{n}", f"http://host{n}.invalid:1/", key="k") for n in range(5)))
+    async with running(worker):
+        for number in range(5):
+            await ledger.attempted(f"msg_{number}")
+    assert len(worker.troubles()) == 3
+
+
 async def test_kafka_without_a_broker_stays_pending_and_says_why(receiver: Receiver) -> None:
     ledger, clock = Ledger(), ManualClock()
     worker = make_worker(ledger, clock)

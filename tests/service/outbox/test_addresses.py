@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from tests.service.outbox.ledger import ManualClock, webhook
+from tests.support.receiver import Receiver, open_receiver
+from triphammer.config.secrets import Secrets
+from triphammer.config.settings import OutboxSettings, Settings
+from triphammer.service.outbox.addresses import NotPublic, is_public, public_address
+from triphammer.service.outbox.courier import open_courier
+from triphammer.service.outbox.outcome import Delivered, Retry
+from triphammer.service.outbox.webhooks import WebhookSender
+
+
+@pytest.fixture
+async def receiver() -> AsyncGenerator[Receiver]:
+    async with open_receiver() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("127.0.0.1", False),
+        ("127.255.0.9", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::1", False),
+        ("::", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:93.184.216.34", True),
+        ("ff02::1", False),
+    ],
+)
+def test_which_addresses_are_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+async def test_a_host_inside_is_refused(host: str) -> None:
+    with pytest.raises(NotPublic, match=r"which is not public \(\[outbox\] allow_private\)"):
+        await public_address(host, 80)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("allow", [True, False])
+async def test_the_setting_decides(receiver: Receiver, allow: bool) -> None:
+    async with open_courier(
+        settings=Settings(outbox=OutboxSettings(allow_private=allow)),
+        secrets=Secrets(),
+        clock=ManualClock(),
+        log=logging.getLogger("test.outbox"),
+    ) as courier:
+        outcome = await courier.deliver(webhook("msg_1", receiver.url))
+    assert isinstance(outcome, Delivered if allow else Retry)
+    assert len(receiver.deliveries) == int(allow)
+
+
+@pytest.mark.anyio
+async def test_what_was_looked_at_is_connected_to(receiver: Receiver) -> None:
+    async def find(host: str, port: int) -> str:
+        assert (host, port) == ("hooks.example", receiver.port)
+        return "127.0.0.1"
+
+    sender = WebhookSender(
+        secrets=Secrets(), clock=ManualClock(), timeout=5, connections=1, find=find
+    )
+    async with sender:
+        target = f"http://hooks.example:{receiver.port}/x"
+        assert await sender.deliver(webhook("msg_1", target)) == Delivered()
+    assert receiver.deliveries[0].headers["host"] == f"hooks.example:{receiver.port}"
+
+
+@pytest.mark.anyio
+async def test_a_host_that_nobody_knows() -> None:
+    async def find(host: str, port: int) -> str:
+        raise OSError("Name or service not known")
+
+    sender = WebhookSender(
+        secrets=Secrets(), clock=ManualClock(), timeout=5, connections=1, find=find
+    )
+    async with sender:
+        outcome = await sender.deliver(webhook("msg_1", "http://nowhere.example/"))
+    assert outcome == Retry("nowhere.example: Name or service not known")
