@@ -105,7 +105,6 @@ class Answer:
         )
 
 
-
 def rows_of(running: Mapping[str, Running]) -> Mapping[str, TaskRow]:
     """The rows of attempts under way, by task."""
     return {name: one.row for name, one in running.items()}

@@ -25,11 +25,11 @@ from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.timers import Timers
 from triphammer.flows.engine.values import Launch, RunEnd, RunStart
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Executor, Released
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Journal, Posted, TaskRow
+from triphammer.flows.timers import Timers
 from triphammer.flows.workdir import RunFolder
 
 SHOWN_AFTER = 50_000
@@ -307,9 +307,7 @@ class Engine:
         self._open_posts += 1
         self._journal.post([answer.change()], partial(self._announced, answer, once))
 
-    def _announced(
-        self, answer: Answer, once: Sequence[Launch], posted: Sequence[Posted]
-    ) -> None:
+    def _announced(self, answer: Answer, once: Sequence[Launch], posted: Sequence[Posted]) -> None:
         self._committed([answer], posted)
         if not self._idle(answer.run):
             self._submit(answer.run, once, self._clock.now())

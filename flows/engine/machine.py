@@ -127,9 +127,7 @@ class RunMachine:
 
     # --- what attempts bring --------------------------------------------------------------
 
-    def _task_done(
-        self, state: _NodeState, result: AttemptResult, step: Step, now: int
-    ) -> None:
+    def _task_done(self, state: _NodeState, result: AttemptResult, step: Step, now: int) -> None:
         name = state.planned.name
         if result.error is not None:
             self._note_failure(name, result.error)
@@ -154,9 +152,7 @@ class RunMachine:
         else:
             step.now += progress.take()
 
-    def _map_done(
-        self, state: _NodeState, progress: MapProgress, step: Step, now: int
-    ) -> None:
+    def _map_done(self, state: _NodeState, progress: MapProgress, step: Step, now: int) -> None:
         name, error = state.planned.name, progress.error()
         step.rows.append(
             TaskRow(
@@ -311,9 +307,7 @@ class RunMachine:
         else:
             step.launches.append(launch)
 
-    def _begin_map(
-        self, state: _NodeState, items: list[Item], step: Step, now: int
-    ) -> None:
+    def _begin_map(self, state: _NodeState, items: list[Item], step: Step, now: int) -> None:
         name = state.planned.name
         row = self._rows.get(name)
         begun = now if row is None or row.started_at is None else row.started_at
@@ -360,9 +354,7 @@ class RunMachine:
                 progress.recall(known, item)
         return progress
 
-    def _recall_items(
-        self, state: _NodeState, progress: MapProgress, step: Step, now: int
-    ) -> None:
+    def _recall_items(self, state: _NodeState, progress: MapProgress, step: Step, now: int) -> None:
         """Take over what the journal says of the items of a map that was under way."""
         for item in range(progress.total):
             row = self._rows.get(f"{state.planned.name}[{item}]")

@@ -167,7 +167,11 @@ class MapProgress:
             return None
         item, error = self._first
         first = f"{self.planned.name}[{item}]: {error.message}"
-        text = first if self._failed == 1 else f"{self._failed} of {self.total} items, the first {first}"
+        text = (
+            first
+            if self._failed == 1
+            else f"{self._failed} of {self.total} items, the first {first}"
+        )
         return ErrorInfo(error.type, text, error.traceback)
 
     def result(self) -> MapResult:

@@ -41,8 +41,7 @@ class Pace(Generic[Waiting]):
         """Begin `waiting` when it is its turn; perhaps now."""
         lane = self._lanes.get((flow, node.name))
         if lane is None:
-            lane = _Lane(self._stored(flow, node, rate))
-            self._lanes[flow, node.name] = lane
+            lane = self._lanes[flow, node.name] = _Lane[Waiting](self._stored(flow, node, rate))
         lane.interval = int(1e6 / rate)
         lane.queue.append(waiting)
         if not lane.armed:

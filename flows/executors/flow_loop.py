@@ -106,9 +106,7 @@ class FlowLoop:
         """The value of a user's function (`@sensor`): a coroutine runs on this loop, a plain
         function in a worker thread. Cancelling the call cancels the coroutine."""
         if not iscoroutinefunction(function):
-            return await anyio.to_thread.run_sync(
-                partial(function, *args), abandon_on_cancel=True
-            )
+            return await anyio.to_thread.run_sync(partial(function, *args), abandon_on_cancel=True)
         if self._loop is None:
             raise RuntimeError("the flow loop does not run")
         future = asyncio.run_coroutine_threadsafe(function(*args), self._loop)

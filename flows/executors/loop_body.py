@@ -109,5 +109,5 @@ class LoopBody:
             # either that, already noted, or the user's code that has cancelled itself.
             return failure(attempt, self._started, self._now(), error)
         # Seam to user code: SystemExit, too, ends the attempt and not the loop.
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             return failure(attempt, self._started, self._now(), error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from asyncio import CancelledError
 from collections.abc import Callable
-from os.path import dirname
+from pathlib import Path
 from types import TracebackType
 
 from triphammer.flows.context import TaskContext
@@ -19,7 +19,7 @@ Ended = Callable[[TaskContext], None]
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 50_000
 
-_FLOWS = dirname(dirname(__file__))
+_FLOWS = str(Path(__file__).parent.parent)
 
 
 def nothing_more(context: TaskContext) -> None:
@@ -87,12 +87,12 @@ def describe(error: BaseException, mask: Callable[[str], str]) -> ErrorInfo:
     try:
         message = str(error) or _unnamed(error)
     # Seam to user code: a broken __str__ must not hide that the task failed.
-    except Exception as broken:
+    except Exception as broken:  # noqa: BLE001
         message = f"its message cannot be shown: {type(broken).__name__}"
     frames = _from_user_code(error.__traceback__)
     try:
         trace = "".join(traceback.format_exception(type(error), error, frames))
-    except Exception as broken:  # the same seam: __str__ is called once more
+    except Exception as broken:  # noqa: BLE001 - the same seam: __str__ once more
         trace = f"its traceback cannot be shown: {type(broken).__name__}\n"
     return ErrorInfo(
         type(error).__qualname__,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,7 @@ def attempt(
         return encode(value, Any, NoArtifacts())
 
     id = AttemptId("run_1", task, number, 0)
-    return Attempt(
-        id=id, flow="sample", body=body, encode=stored, context=context, timeout=timeout
-    )
+    return Attempt(id=id, flow="sample", body=body, encode=stored, context=context, timeout=timeout)
 
 
 class Bench:
@@ -125,7 +123,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def at_work(make: Make) -> AsyncIterator[Bench]:
+async def at_work(make: Make) -> AsyncGenerator[Bench]:
     """An executor that runs while the context is open."""
     contexts: list[TaskContext] = []
     bench = Bench(make(contexts.append))

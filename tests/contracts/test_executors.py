@@ -36,13 +36,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
 def make(request: pytest.FixtureRequest) -> Make:
     chosen: Make = request.param
     return chosen
 
 
-@pytest.fixture(params=COROUTINES.values(), ids=COROUTINES.keys())
+@pytest.fixture(params=list(COROUTINES.values()), ids=list(COROUTINES))
 def make_loop(request: pytest.FixtureRequest) -> Make:
     chosen: Make = request.param
     return chosen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ class Sink:
 
 
 @contextmanager
-def inside(context: TaskContext) -> Iterator[None]:
+def inside(context: TaskContext) -> Generator[None]:
     enter_context(context)
     try:
         yield

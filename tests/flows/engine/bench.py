@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -56,9 +56,7 @@ class MemoryJournal:
     def state(self, flow: str) -> Mapping[str, bytes]:
         return self.states.get(flow, {})
 
-    def post(
-        self, changes: Sequence[RunChange], done: Callable[[Sequence[Posted]], None]
-    ) -> None:
+    def post(self, changes: Sequence[RunChange], done: Callable[[Sequence[Posted]], None]) -> None:
         self._posts.append((changes, done))
         self._work.set()
 
@@ -106,6 +104,7 @@ class Shop:
         self.journal = journal
         self.ends = ends
         self.errors: list[Exception] = []
+        self.executors: Mapping[str, Executor] = {}
         self._ended = anyio.Event()
 
     def begin(
@@ -135,10 +134,14 @@ class Shop:
         self._ended.set()
         self._ended = anyio.Event()
 
-    async def end(self, run: str = "run_1") -> RunChange:
-        """The last change of a run, once it has ended."""
+    async def wait_ended(self, run: str) -> None:
+        """Return once the engine has let the run go."""
         while run not in self.ends:
             await self._ended.wait()
+
+    async def end(self, run: str = "run_1") -> RunChange:
+        """The last change of a run, once it has ended."""
+        await self.wait_ended(run)
         return [change for change in self.journal.changes if change.run == run][-1]
 
 
@@ -150,7 +153,7 @@ async def shop(
     executors: Mapping[str, Executor] | None = None,
     secrets: Mapping[str, str] | None = None,
     clock: Clock | None = None,
-) -> AsyncIterator[Shop]:
+) -> AsyncGenerator[Shop]:
     """An engine that runs while the context is open."""
     clock, journal = clock or LoopClock(), journal or MemoryJournal()
     open_shop: list[Shop] = []
@@ -168,6 +171,7 @@ async def shop(
     inline = InlineExecutor(clock.now)
     used = executors or {"async": inline, "thread": inline}
     engine.use(used)
+    open_shop[0].executors = used
     async with anyio.create_task_group() as group:
         await group.start(journal.run)
         await group.start(engine.run)

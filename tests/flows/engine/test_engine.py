@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from anyio.abc import TaskStatus
@@ -257,7 +259,7 @@ async def notes(key: str) -> int:
 
 
 @flow
-def noting(key: str) -> object:
+def noting(key: str) -> None:
     publish("from.body", {"seen": notes(key)})
 
 
@@ -319,8 +321,7 @@ async def test_a_run_that_is_fenced_off_is_dropped(tmp_path: Path) -> None:
     async with shop(tmp_path) as s:
         s.journal.refuse = lambda change: Posted(change, stale=True)
         s.begin(two_sleepers, first=0.01, second=0.01)
-        while not s.ends:
-            await anyio.sleep(1)
+        await s.wait_ended("run_1")
         assert s.ends["run_1"].state == "stale"
         assert s.engine.active == 0
         assert s.engine.running() == []
@@ -388,7 +389,7 @@ async def test_a_rate_holds_over_all_runs_of_the_flow(tmp_path: Path) -> None:
         s.begin(rated, "run_2", n=10)
         await s.end()
         await s.end("run_2")
-    gaps = [round(b - a, 3) for a, b in zip(begun, begun[1:], strict=False)]
+    gaps = [round(b - a, 3) for a, b in pairwise(begun)]
     assert len(begun) == 20
     assert all(gap >= 0.089 for gap in gaps)
     assert begun[-1] - begun[0] == pytest.approx(1.9, abs=0.02)
@@ -479,7 +480,7 @@ async def test_the_folder_of_a_run_is_removed_after_success_only(tmp_path: Path)
         await s.end("run_2")
         assert result_of(end) == str(tmp_path / "run_1")
         while (tmp_path / "run_1").exists():
-            await anyio.sleep(1)
+            await anyio.lowlevel.checkpoint()
     assert (tmp_path / "run_2" / "notes").exists()
 
 

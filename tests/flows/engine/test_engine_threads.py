@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
 from tests.flows.engine.bench import Shop, shop
 from triphammer.config.clock import SystemClock
 from triphammer.flows.context import context
+from triphammer.flows.executors.contract import Executor
 from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.flow import flow
@@ -31,9 +33,12 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def real_shop(tmp_path: Path) -> AsyncIterator[Shop]:
+async def real_shop(tmp_path: Path) -> AsyncGenerator[Shop]:
     clock = SystemClock()
-    executors = {"async": FlowLoop(clock.now), "thread": ThreadExecutor(clock.now, threads=4)}
+    executors: dict[str, Executor] = {
+        "async": FlowLoop(clock.now),
+        "thread": ThreadExecutor(clock.now, threads=4),
+    }
     async with shop(tmp_path, executors=executors, clock=clock) as s:
         yield s
 
@@ -65,7 +70,7 @@ async def test_plain_functions_and_coroutines_of_one_run(tmp_path: Path) -> None
         s.begin(squares, n=500)
         end = await s.end()
         while (tmp_path / "run_1").exists():
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
     assert end.result is not None
     assert msgspec.json.decode(end.result.body) == [41541750, "triphammer task"]
     assert len(s.journal.rows("run_1")) == 503
@@ -93,7 +98,7 @@ async def test_the_retry_of_a_function_that_hangs_waits_until_it_returns(tmp_pat
     async with real_shop(tmp_path) as s:
         s.begin(hanging)
         while "retrying" not in s.journal.states_of("run_1").values():
-            await anyio.sleep(0.001)
+            await anyio.lowlevel.checkpoint()
         let_go.set()
         end = await s.end()
     assert end.state == "succeeded"
@@ -114,13 +119,13 @@ def waiting() -> object:
 async def test_cancelling_reaches_the_coroutine_in_the_other_thread(tmp_path: Path) -> None:
     async with real_shop(tmp_path) as s:
         s.begin(waiting)
-        loop = s.engine._executors["async"]
+        loop = s.executors["async"]
         while loop.running == 0:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         assert s.engine.cancel("run_1", "enough")
         assert (await s.end()).state == "cancelled"
         while loop.running:
-            await anyio.sleep(0.001)
+            await anyio.lowlevel.checkpoint()
 
 
 async def test_a_stop_leaves_what_runs_for_the_next_start(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.flows.engine.graphs import BOOM, Computed, Driven, Of, a_flow, a_node
 from triphammer.flows.journal import ErrorInfo, TaskRow
 
 
-def chain(length: int = 3, **options: object) -> Driven:
+def chain(length: int = 3, **options: Any) -> Driven:
     names = [chr(ord("a") + i) for i in range(length)]
     nodes = [a_node(n, *names[max(i - 1, 0) : i], **options) for i, n in enumerate(names)]
     return Driven(a_flow(*nodes, result=Of(names[-1])))
@@ -191,7 +193,7 @@ def test_the_result_of_a_skipped_task_is_nothing() -> None:
 # --- resuming -----------------------------------------------------------------------------
 
 
-def resumed(*rows: TaskRow, **options: object) -> Driven:
+def resumed(*rows: TaskRow, **options: Any) -> Driven:
     nodes = (a_node("a", **options), a_node("b", "a", **options))
     return Driven(a_flow(*nodes, result=Of("b")), rows)
 

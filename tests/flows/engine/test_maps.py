@@ -69,11 +69,12 @@ def test_fail_lets_the_rest_finish_and_names_the_first_item() -> None:
     run.fail("m[1]")
     assert run.ending is None
     run.succeed("m[0]")
-    assert run.rows["m"].error == ErrorInfo("ValueError", "2 of 3 items, the first m[1]: boom", "trace")
+    said = "2 of 3 items, the first m[1]: boom"
+    assert run.rows["m"].error == ErrorInfo("ValueError", said, "trace")
     assert run.end.state == "failed"
     assert run.end.failed_tasks == ("m",)
     assert run.end.error is not None
-    assert run.end.error.message == "m: 2 of 3 items, the first m[1]: boom"
+    assert run.end.error.message == f"m: {said}"
 
 
 def test_skip_leaves_failed_items_out() -> None:

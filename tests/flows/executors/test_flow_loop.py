@@ -129,10 +129,10 @@ async def test_other_code_of_the_user_may_run_there_too() -> None:
         return name, threading.get_ident()
 
     loop = FlowLoop(now)
+    here, answers = threading.get_ident(), list[Any]()
     async with anyio.create_task_group() as group:
         await group.start(loop.run)
-        here = threading.get_ident()
-        answers: list[Any] = [await loop.call(where, "a"), await loop.call(plain, "b")]
+        answers += [await loop.call(where, "a"), await loop.call(plain, "b")]
         group.cancel_scope.cancel()
     assert [name for name, _ in answers] == ["a", "b"]
     assert here not in {ident for _, ident in answers}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable
+from typing import TextIO
 
 import anyio
 import pytest
@@ -67,7 +69,7 @@ async def test_a_call_that_blocks_is_named_and_its_end_told() -> None:
     assert stalled is not None
     assert (stalled.flow, stalled.run, stalled.task) == ("sample", "run_1", "culprit")
     assert (stalled.file, stalled.line) == (__file__, line_of(blocks, "the line that blocks"))
-    assert 0.4 < stalled.seconds
+    assert stalled.seconds > 0.4
 
 
 async def test_code_that_spins_is_named_too() -> None:
@@ -91,16 +93,16 @@ async def test_an_idle_loop_is_left_alone() -> None:
 
 
 async def test_code_that_keeps_the_lock_is_watched_from_c(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     armed: list[float] = []
     over: list[bool] = []
-    monkeypatch.setattr(
-        "faulthandler.dump_traceback_later", lambda seconds, file: armed.append(seconds)
-    )
-    monkeypatch.setattr("faulthandler.cancel_dump_traceback_later", lambda: over.append(True))
-    import sys
 
+    def arm(seconds: float, *, file: TextIO) -> None:
+        armed.append(seconds)
+
+    monkeypatch.setattr("faulthandler.dump_traceback_later", arm)
+    monkeypatch.setattr("faulthandler.cancel_dump_traceback_later", lambda: over.append(True))
     watch = LockWatch(sys.__stderr__ or pytest.fail("no stderr"), seconds=0.04)
     async with anyio.create_task_group() as group:
         await group.start(watch.run)
