@@ -62,7 +62,9 @@ class DaemonProcess:
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
-        self.url = UP.search(self.wait_for_line("is up:"))[1]  # type: ignore[index]
+        found = UP.search(self.wait_for_line("is up:"))
+        assert found is not None
+        self.url = str(found[1])
         return self
 
     def _read(self, process: subprocess.Popen[str]) -> None:

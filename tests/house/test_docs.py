@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_python_blocks_run_and_their_tests_pass(page: str, tmp_path: Path) -> No
     exec(compile(file.read_text(), str(file), "exec"), namespace)
     for name, value in list(namespace.items()):
         if name.startswith("test_") and callable(value):
-            value(*([tmp_path] if value.__code__.co_argcount else []))
+            value(*([tmp_path] if signature(value).parameters else []))
 
 
 @pytest.mark.parametrize("page", PAGES[1:2])
