@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 
 from triphammer.config.threadsafe import thread_caller
 from triphammer.flows.journal import LogLine
+from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.store.sqlite.connection import Connection
 from triphammer.service.store.sqlite.statements import statements
 
@@ -117,14 +118,20 @@ class LogStore:
         after: int = 0,
         limit: int = 1000,
     ) -> Sequence[StoredLine]:
-        """Lines of a run, a task or one attempt, in order, after a `seq`."""
+        """Lines of a run, a task or one attempt, in order, after a `seq`.
+
+        Raises `StoreUnavailable`.
+        """
         names, values = "of_run", [run, after]
         if task is not None:
             names, values = "of_task", [run, after, task]
             if attempt is not None:
                 names, values = "of_attempt", [run, after, task, attempt]
         fetch = partial(_fetch, self._sql[names], [*values, limit])
-        found = await self._connection.run(fetch)
+        try:
+            found = await self._connection.run(fetch)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the captured lines cannot be read: {error}") from error
         return [StoredLine(*row) for row in found]
 
 

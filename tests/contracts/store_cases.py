@@ -58,7 +58,12 @@ def _unexpected(error: Exception) -> None:
 def an_event(id: str | None = None, **attributes: Any) -> Event:
     """An event of its own identity unless one is given."""
     number = next(_number)
-    given = {"source": "shop", "type": "order.created", "data": {"n": number}, "now": NOW + number}
+    given: dict[str, Any] = {
+        "source": "shop",
+        "type": "order.created",
+        "data": {"n": number},
+        "now": NOW + number,
+    }
     return new_event(id=id or f"event-{number}", **{**given, **attributes})
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -528,7 +529,7 @@ async def test_posted_units_are_done_in_order(store: SqliteStore) -> None:
     done: list[int] = []
     all_done = anyio.Event()
 
-    def note(number: int, outcomes: list[Outcome]) -> None:
+    def note(number: int, outcomes: Sequence[Outcome]) -> None:
         assert len(outcomes) == 2
         done.append(number)
         if number == 49:
@@ -536,7 +537,7 @@ async def test_posted_units_are_done_in_order(store: SqliteStore) -> None:
 
     for number in range(50):
         units = [accept(Decided(event=an_event())) for _ in range(2)]
-        store.post(units, lambda outcomes, n=number: note(n, list(outcomes)))
+        store.post(units, partial(note, number))
     await all_done.wait()
     assert done == list(range(50))
     assert len(await store.events(Page(limit=200))) == 100

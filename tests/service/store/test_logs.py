@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from triphammer.flows.journal import LogLine
+from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.store.logs import BATCH, QUEUE, LogStore
 from triphammer.service.store.sqlite.connection import Connection, file_log, memory
 
@@ -114,6 +115,8 @@ async def test_a_failing_file_costs_lines_but_stops_nothing(
             broken.sink("r", "a", 1, lines("one", "two"))
             await anyio.wait_all_tasks_blocked()
             assert broken.dropped == 2
+            with pytest.raises(StoreUnavailable, match="cannot be read"):
+                await broken.lines("r")
             await broken.prepare()
             broken.sink("r", "a", 1, lines("three"))
             broken.close()

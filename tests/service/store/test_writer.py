@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,8 +61,12 @@ async def test_what_has_queued_is_one_transaction() -> None:
     gate.open.set()
     writer = Writer(gate, unexpected)
     done: list[int] = []
+
+    def note(number: int, _: Sequence[Outcome]) -> None:
+        done.append(number)
+
     for number in range(10):
-        writer.post([unit()], lambda _, n=number: done.append(n))
+        writer.post([unit()], partial(note, number))
     writer.close()
     await writer.run(task_status=_Started())
     assert (gate.transactions, done) == (1, list(range(10)))
