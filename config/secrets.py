@@ -72,13 +72,15 @@ class Secrets:
 
     def value(self, name: str) -> str:
         """The secret's value. Raises `MissingSecretError` naming where it was looked for."""
-        found = self._values.get(name) or self._in_folder(name)
-        if not found:
-            file = f" or write the file {self._folder / name}" if self._folder else ""
-            raise MissingSecretError(
-                f"secret {name!r} has no value: set the variable {SECRETS_PREFIX}{name}{file}"
-            )
-        return found
+        found = self._values[name] if name in self._values else self._in_folder(name)
+        if found:
+            return found
+        # An empty one is never meant: it would sign and log in with nothing.
+        wrong = "has no value" if found is None else "is empty"
+        file = f" or write the file {self._folder / name}" if self._folder else ""
+        raise MissingSecretError(
+            f"secret {name!r} {wrong}: set the variable {SECRETS_PREFIX}{name}{file}"
+        )
 
     def connection(self, name: str) -> Mapping[str, Any]:
         """The connection's fields, `secret:NAME` texts replaced by their values.

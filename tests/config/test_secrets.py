@@ -56,8 +56,10 @@ def test_a_missing_secret_names_where_to_put_it(project: Secrets) -> None:
 
 
 def test_an_empty_secret_is_missing(project: Secrets) -> None:
-    with pytest.raises(MissingSecretError):
+    with pytest.raises(MissingSecretError, match="secret 'EMPTY' is empty: set "):
         project.value("EMPTY")
+    with pytest.raises(MissingSecretError, match="secret 'A' is empty: set "):
+        Secrets(values={"A": ""}).value("A")
 
 
 def test_a_file_that_cannot_be_read_is_named(project: Secrets) -> None:
