@@ -37,13 +37,13 @@ class _Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """A broker to talk to. `bootstrap` None: none is configured, and `missing` says where to.
+    """A broker to talk to. `bootstrap` empty: none is configured, and `missing` says where to.
 
     `options` are the keywords that every aiokafka client takes; they hold the password.
     """
 
     name: str
-    bootstrap: str | None
+    bootstrap: str
     group: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
@@ -61,7 +61,7 @@ def kafka_connection(settings: Settings, secrets: Secrets, name: str) -> KafkaCo
     """
     keys = _read_keys(settings, secrets, name)
     if not keys.bootstrap:
-        return KafkaConnection(name, None, keys.group)
+        return KafkaConnection(name, "", keys.group)
     return KafkaConnection(name, keys.bootstrap, keys.group, _client_options(keys, _place(name)))
 
 

@@ -64,7 +64,7 @@ class KafkaSensor:
         connection = kafka_connection(
             self._context.settings, self._context.secrets, self._options.connection
         )
-        if connection.bootstrap is None:
+        if not connection.bootstrap:
             self._report(connection.missing)
             task_status.started()
             await anyio.sleep_forever()
@@ -95,7 +95,7 @@ class KafkaSensor:
             consumer=parts.consumer,
             session=parts.session,
             cluster=parts.cluster,
-            bootstrap=connection.bootstrap or "",
+            bootstrap=connection.bootstrap,
             clock=self._context.clock,
             tuning=self._tuning,
             report=self._report,

@@ -69,7 +69,7 @@ class KafkaSender:
             connection = kafka_connection(self._settings, self._secrets, message.connection)
         except (SettingsError, MissingSecretError) as error:
             return Retry(self._secrets.mask(str(error)), unreachable=True)
-        if connection.bootstrap is None:
+        if not connection.bootstrap:
             return Retry(connection.missing, unreachable=True)
         line = self._lines.setdefault(connection.name, _Line(self._timeout))
         try:

@@ -22,7 +22,7 @@ def other(**table: Any) -> KafkaConnection:
 
 
 def test_nothing_configured() -> None:
-    assert default().bootstrap is None
+    assert default().bootstrap == ""
     assert default().missing == "no Kafka broker configured ([kafka] bootstrap)"
     assert other().missing == "no Kafka broker configured ([connections.second] bootstrap)"
 

@@ -60,6 +60,10 @@ class Reports:
         self.reasons: list[str | None] = []
         self.report = Reporter(self.reasons.append, logging.getLogger("test.kafka"))
 
+    def ends(self) -> tuple[str | None, str | None]:
+        """The first reason and the last."""
+        return self.reasons[0], self.reasons[-1]
+
 
 def make(far: Far, clock: FakeClock, reports: Reports) -> Watch:
     standing = cast(Any, far)
@@ -94,11 +98,10 @@ async def test_silence_is_reported_and_its_end_too(caplog: pytest.LogCaptureFixt
     far.fetches = far.answers = False
     with caplog.at_level(logging.INFO):
         await watched(watch, 30)
-        assert reports.reasons[0] is None
-        assert reports.reasons[-1] == "no answer from the Kafka broker there:9092"
+        assert reports.ends() == (None, "no answer from the Kafka broker there:9092")
         far.fetches = far.answers = True
         await watched(watch, 5)
-    assert reports.reasons[-1] is None
+    assert reports.ends() == (None, None)
     lines = [record.getMessage() for record in caplog.records]
     assert lines == [
         "Kafka is not ready: no answer from the Kafka broker there:9092",

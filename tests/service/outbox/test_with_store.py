@@ -16,6 +16,7 @@ from tests.support.receiver import Answer, Receiver, open_receiver
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.service.outbox.worker import OutboxWorker
+from triphammer.service.store.contract import OutboxRow
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +38,7 @@ async def test_messages_of_a_run_are_delivered_in_order(
     messages = [a_message(target=receiver.url, key="k") for _ in range(3)]
     gone = a_message(target=receiver.url + "/gone")
     receiver.always = lambda delivery: Answer(410 if delivery.path == "/gone" else 200)
+    rows: dict[str, OutboxRow] = {}
     async with running(opening(kind, tmp_path)) as opened, anyio.create_task_group() as group:
         store = opened.store
         worker = OutboxWorker(
