@@ -24,7 +24,7 @@ def parse_size(value: int | str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
         return value
     found = _TEXT.fullmatch(value.lower()) if isinstance(value, str) else None
-    size = float(found[1]) * _UNITS.get(found[2], inf) if found else inf
+    size = float(found[1]) * _UNITS[found[2]] if found and found[2] in _UNITS else inf
     if size > LARGEST:
         raise SizeError(f'{value!r} is no size: write it like "512KB", "10MB" or "1GiB"')
     return int(size)

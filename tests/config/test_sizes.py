@@ -32,7 +32,22 @@ def test_forms(value: int | str, expected: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "MB", "1 XB", "-1", -1, "1e3", "9" * 400, 10**400, True, None, 1.5, [], "99999999TB"],
+    [
+        "",
+        "MB",
+        "1 XB",
+        "-1",
+        -1,
+        "1e3",
+        "9" * 400,
+        10**400,
+        True,
+        None,
+        1.5,
+        [],
+        "99999999TB",
+        "0 XB",
+    ],
     ids=lambda value: repr(value)[:20],
 )
 def test_refused(value: Any) -> None:
