@@ -1,14 +1,14 @@
 """The errors of flows.
 
-    FlowError                  root of the family
-    ├── GraphError             a flow file or body is wrong: `file:line: message` (load error)
-    │   ├── HandleError        a handle used as a value; names the cure
-    │   └── CycleError         a circle in the graph; names its tasks
-    ├── ValueMisfit            an argument or result does not fit its annotation; no retry
-    ├── NotInTask              context(), state or secret used outside a running task
-    └── TaskFailed             raised inside the engine: one attempt failed
-        ├── AttemptTimeout     the attempt took longer than its timeout
-        └── Interrupted        the daemon died during an `at_most_once` attempt
+FlowError                  root of the family
+├── GraphError             a flow file or body is wrong: `file:line: message` (load error)
+│   ├── HandleError        a handle used as a value; names the cure
+│   └── CycleError         a circle in the graph; names its tasks
+├── ValueMisfit            an argument or result does not fit its annotation; no retry
+├── NotInTask              context(), state or secret used outside a running task
+└── TaskFailed             raised inside the engine: one attempt failed
+    ├── AttemptTimeout     the attempt took longer than its timeout
+    └── Interrupted        the daemon died during an `at_most_once` attempt
 """
 
 from __future__ import annotations

@@ -146,9 +146,7 @@ class LogLine(msgspec.Struct, frozen=True):
 class LogSink(Protocol):
     """Takes captured lines; callable from any thread, never blocks, bounded per attempt."""
 
-    def __call__(
-        self, run: str, task: str, attempt: int, lines: Sequence[LogLine]
-    ) -> None: ...
+    def __call__(self, run: str, task: str, attempt: int, lines: Sequence[LogLine]) -> None: ...
 
 
 class Artifacts(Protocol):

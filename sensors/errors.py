@@ -1,10 +1,10 @@
 """The errors of the sensors.
 
-    SensorError                a sensor cannot do its work; it is restarted with backoff
-    ├── SourceError            a source as the user wrote it cannot be used (load error)
-    ├── Rejected               one delivery is refused: carries the HTTP status and reason
-    ├── Overloaded             back-pressure: try again after `retry_after` seconds
-    └── StoreUnavailable       nothing can be made durable just now; same reaction
+SensorError                a sensor cannot do its work; it is restarted with backoff
+├── SourceError            a source as the user wrote it cannot be used (load error)
+├── Rejected               one delivery is refused: carries the HTTP status and reason
+├── Overloaded             back-pressure: try again after `retry_after` seconds
+└── StoreUnavailable       nothing can be made durable just now; same reaction
 """
 
 from triphammer.config.errors import TriphammerError

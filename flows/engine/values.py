@@ -12,10 +12,19 @@ from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """What became of a message of the run so far: pending, delivered or dead."""
+
+    id: str
+    task: str
+    state: str
+    error: str | None = None
+
+
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     """A run to begin, or with `tasks` to go on with. `event` and `params` are typed values.
 
-    `started_at` is when a run that is resumed first began.
+    `sent` are the messages of a run that goes on, for tasks that wait for their delivery.
     """
 
     id: str
@@ -25,7 +34,7 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any]
     created_at: int
     tasks: tuple[TaskRow, ...] = ()
-    started_at: int | None = None
+    sent: tuple[Sent, ...] = ()
 
 
 class RunEnd(msgspec.Struct, frozen=True):
