@@ -52,6 +52,33 @@ class ClusterClient:
             await self.producer.send(topic, value, partition=partition, **more)
         await self.producer.flush()
 
+    async def produce_compressed(self, topic: str, values: Sequence[bytes], codec: str) -> None:
+        producer = PRODUCER(bootstrap_servers=self.bootstrap, compression_type=codec)
+        await producer.start()
+        try:
+            for value in values:
+                await producer.send(topic, value)
+        finally:
+            await producer.stop()
+
+    async def produce_in_transactions(
+        self, topic: str, transactions: Sequence[tuple[Sequence[bytes], bool]]
+    ) -> None:
+        """Each transaction's values; committed if it says so, else aborted."""
+        producer = PRODUCER(bootstrap_servers=self.bootstrap, transactional_id=new_name("tx"))
+        await producer.start()
+        try:
+            for values, committed in transactions:
+                await producer.begin_transaction()
+                for value in values:
+                    await producer.send_and_wait(topic, value)
+                if committed:
+                    await producer.commit_transaction()
+                else:
+                    await producer.abort_transaction()
+        finally:
+            await producer.stop()
+
     async def members(self, group: str) -> set[str]:
         """The ids of the group's members; every rejoin after an expiry gives a new one."""
         (described,) = await self.admin.describe_consumer_groups([group])

@@ -42,6 +42,34 @@ async def test_records_become_events(kafka: KafkaNode, cluster: ClusterClient) -
     }
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_records_are_read(
+    kafka: KafkaNode, cluster: ClusterClient, codec: str
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce_compressed(name, numbers(0, 50), codec)
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(50)
+    assert [event.data["n"] for event in daemon.events] == list(range(50))
+
+
+async def test_records_of_a_cancelled_transaction_are_no_events(
+    kafka: KafkaNode, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    await cluster.produce_in_transactions(name, [(numbers(0, 3), True), (numbers(3, 6), False)])
+    await cluster.produce(name, numbers(6, 8))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(5)
+    assert [event.data["n"] for event in daemon.events] == [0, 1, 2, 6, 7]
+    await cluster.produce(name, numbers(8, 9))
+    async with reading(daemon, topic(name), kafka.bootstrap):
+        await daemon.wait_for(6)
+    assert daemon.findings() == []
+
+
 async def test_dead_letters_share_the_transaction_of_their_position(
     kafka: KafkaNode, cluster: ClusterClient
 ) -> None:
