@@ -1,0 +1,100 @@
+"""Writes `docs/reference.md` from the code: `python -m tests.house.reference`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import typer
+
+import triphammer
+from tests.house.tracked import ROOT
+from triphammer.service.cli.app import build
+from triphammer.service.web.app import build_app
+
+PAGE = ROOT / "docs" / "reference.md"
+
+
+def reference() -> str:
+    """The page."""
+    parts = ["# Reference", "", "Made from the code by `python -m tests.house.reference`.", ""]
+    parts += ["## What flow files import", "", *_names(), ""]
+    parts += ["## Commands", "", *_commands(), ""]
+    parts += ["## HTTP", "", *_routes(), ""]
+    default = files("triphammer.config") / "default.toml"
+    parts += ["## Settings", "", "```toml", default.read_text(encoding="utf-8").rstrip(), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def _names() -> Iterator[str]:
+    yield "| name | |"
+    yield "|---|---|"
+    for name in triphammer.__all__:
+        text = inspect.getdoc(getattr(triphammer, name)) or ""
+        first = " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
+        yield f"| `{name}` | {first} |"
+
+
+def _commands() -> Iterator[str]:
+    group: Any = typer.main.get_command(build())
+    yield from _command_rows(group, "triphammer")
+
+
+def _command_rows(group: Any, prefix: str) -> Iterator[str]:
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        if hasattr(command, "commands"):
+            yield from _command_rows(command, f"{prefix} {name}")
+            continue
+        yield f"### `{prefix} {name}`"
+        yield ""
+        yield " ".join((command.help or "").split())
+        yield ""
+        for parameter in command.params:
+            record = _parameter(parameter)
+            if record:
+                yield record
+        yield ""
+
+
+def _parameter(parameter: Any) -> str:
+    if "--help" in parameter.opts:
+        return ""
+    text = getattr(parameter, "help", None) or ""
+    if parameter.param_type_name == "argument":
+        return f"- `{parameter.name.upper()}` {text}".rstrip()
+    return f"- `{', '.join(parameter.opts)}` {text}".rstrip()
+
+
+def _routes() -> Iterator[str]:
+    stand_in: Any = _Nothing()
+    app = build_app(
+        operations=stand_in,
+        reading=stand_in,
+        doors=stand_in,
+        console=stand_in,
+        probes=stand_in,
+        hub=stand_in,
+        version=triphammer.__version__,
+    )
+    yield "- `POST /hooks/{path}` A delivery to a webhook."
+    yield "- `POST /api/v1/events` CloudEvents 1.0: binary, structured or batch."
+    yield "- `GET /api/v1/stream` News as server-sent events; `?run=` narrows it to one run."
+    for path, methods in app.openapi()["paths"].items():
+        for method, told in methods.items():
+            text = " ".join(told["description"].split())
+            yield f"- `{method.upper()} {path}` {text}"
+    yield "- `GET /livez`, `/readyz`, `/metrics`, `/openapi.json`, `/docs`; the console at `/`."
+
+
+class _Nothing:
+    """Stands in for the parts: only the routes are looked at."""
+
+    def routes(self) -> list[Any]:
+        return []
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference())
