@@ -11,7 +11,7 @@ from triphammer.config.errors import PatternError
 from triphammer.config.patterns import compile_pattern
 from triphammer.flows.errors import GraphError
 from triphammer.flows.flow import Flow
-from triphammer.flows.graph import FlowDef, Graph
+from triphammer.flows.graph import FlowDef
 from triphammer.flows.params import described
 
 RUNS_PER_FLOW = 16
@@ -47,7 +47,6 @@ def define(
             f'or fill it from the event: @flow(params={{"{missing[0]}": event.data["..."]}})'
         )
         raise GraphError(message, flow.place.file, flow.place.line)
-    _refuse_waits(graph)
     return FlowDef(
         name=flow.name,
         version=version,
@@ -75,17 +74,6 @@ def _check_patterns(flow: Flow[..., Any]) -> None:
         except PatternError as error:
             message = f"{flow.name}: .where(...): {error}"
             raise GraphError(message, flow.place.file, flow.place.line) from error
-
-
-def _refuse_waits(graph: Graph) -> None:
-    """An option that nothing honours yet must not look as if something did."""
-    for node in graph.nodes.values():
-        if node.options.wait is not None:
-            message = (
-                f"{node.where}: {node.name} has wait={node.options.wait!r}, which is not built "
-                "yet: leave it out; the message is delivered after the task's commit"
-            )
-            raise GraphError(message)
 
 
 def definition_of(flow: Flow[..., Any]) -> FlowDef:

@@ -194,6 +194,7 @@ class _Session:
             clock=self._clock,
             random=self._random,
             log=self._log,
+            settled=core.engine.delivered,
         )
         claims = ClaimWorker(store=opened.store, log=self._log)
         self._notified = {"outbox": outbox.notify, "claims": claims.notify}

@@ -114,6 +114,7 @@ async def with_local(
                 owner="local",
                 notify=_ignore,
                 on_store_error=_raise,
+                deliveries=False,
             )
             core = Core(edges, settings, logging.getLogger("triphammer"))
             return await _serve(core, opened, flows, action)

@@ -47,6 +47,8 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     notify: Callable[[str], None]
     on_store_error: Callable[[Exception], None]
+    deliveries: bool = True
+    """Messages are delivered: tasks with `wait="delivered"` wait for that."""
 
 
 class Core:
@@ -95,6 +97,7 @@ class Core:
             random=edges.random,
             on_end=self._ended,
             on_store_error=edges.on_store_error,
+            deliveries=edges.deliveries,
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)

@@ -25,7 +25,7 @@ from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.engine.values import Launch, RunEnd, RunStart
+from triphammer.flows.engine.values import Launch, RunEnd, RunStart, Sent
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Executor, Released
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Journal, Posted, TaskRow
@@ -37,13 +37,14 @@ SHOWN_AFTER = 50_000
 PLANS = 512
 """So many flow versions are kept worked out."""
 
-__all__ = ["Engine", "RunEnd", "RunStart"]
+__all__ = ["Engine", "RunEnd", "RunStart", "Sent"]
 
 
 class Engine:
     """Runs graphs. `on_end` is called after a run's end is stored (or when the store says
     that it is no longer ours), `on_store_error` when a change could not be stored: its run is
-    dropped from memory, and the daemon rebuilds everything from the store."""
+    dropped from memory, and the daemon rebuilds everything from the store. `deliveries`:
+    messages are delivered and `delivered` is told, so that `wait="delivered"` can wait."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Engine:
         random: Random,
         on_end: Callable[[RunEnd], None],
         on_store_error: Callable[[Exception], None],
+        deliveries: bool = True,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -65,6 +67,7 @@ class Engine:
         self._random = random
         self._on_end = on_end
         self._on_store_error = on_store_error
+        self._deliveries = deliveries
         self._executors: Mapping[str, Executor] = {}
         self._runs: dict[str, ActiveRun] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
@@ -145,6 +148,15 @@ class Engine:
         self._carry_out(answers.values(), now)
         self._quieter.set()
 
+    def delivered(self, run: str, task: str, message: str, error: str | None = None) -> None:
+        """That a message of a task was delivered, or (`error`) never will be, is stored."""
+        active = self._runs.get(run)
+        if active is None or active.machine.ended:
+            return
+        answer, now = Answer(active), self._clock.now()
+        active.machine.delivered(task, message, error, answer.step, now)
+        self._carry_out([answer], now)
+
     def cancel(self, run: str, reason: str) -> bool:
         """End a run under way; False when the engine does not have it, or it is ending."""
         active = self._runs.get(run)
@@ -183,7 +195,7 @@ class Engine:
         path = self._workdir / start.id
         resumed = bool(start.tasks)
         folder = RunFolder(path, used=resumed and path.exists())
-        machine = RunMachine(start, plan, scope, self._random)
+        machine = RunMachine(start, plan, scope, self._random, awaits=self._deliveries)
         return ActiveRun(machine, folder, now, told=resumed)
 
     def _plan(self, flow: FlowDef) -> Plan:

@@ -26,6 +26,7 @@ from triphammer.flows.engine.result import run_result
 from triphammer.flows.engine.retry import retry_delay
 from triphammer.flows.engine.rules import Upstream, judge
 from triphammer.flows.engine.run_scope import RunScope
+from triphammer.flows.engine.undelivered import Undelivered, row_of
 from triphammer.flows.engine.values import Ending, Launch, RunStart, Step
 from triphammer.flows.errors import Interrupted
 from triphammer.flows.executors.contract import AttemptResult
@@ -49,9 +50,20 @@ class _NodeState:
 
 
 class RunMachine:
-    """The state of one run. After each call the step given holds what was decided."""
+    """The state of one run. After each call the step given holds what was decided.
 
-    def __init__(self, start: RunStart, plan: Plan, scope: RunScope, random: Random) -> None:
+    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait.
+    """
+
+    def __init__(
+        self,
+        start: RunStart,
+        plan: Plan,
+        scope: RunScope,
+        random: Random,
+        *,
+        awaits: bool = True,
+    ) -> None:
         self.start = start
         self.scope = scope
         self.ended = False
@@ -63,6 +75,8 @@ class RunMachine:
         self._todo: deque[_NodeState] = deque()
         self._failed: list[str] = []
         self._first: tuple[str, ErrorInfo] | None = None
+        self._undelivered: dict[str, Undelivered] = {}
+        self._awaits = awaits
 
     def begin(self, step: Step, now: int) -> None:
         """Begin, or after a restart go on where the journal ends."""
@@ -89,11 +103,22 @@ class RunMachine:
             if result.retryable and result.id.attempt <= state.planned.node.options.retries:
                 self._retry(state, result, result.error, item, step, now)
                 return
-        step.rows.append(_row_of(result))
-        if item is None:
-            self._task_done(state, result, step, now)
-        else:
-            self._item_done(state, item, result, step, now)
+        elif state.planned.node.options.wait is not None and result.outbox and self._awaits:
+            ids = {message.id for message in result.outbox}
+            self._undelivered[result.id.task] = Undelivered(result, ids)
+            step.rows.append(row_of(result, "waiting"))
+            return
+        self._ended(result, step, now)
+
+    def delivered(self, task: str, message: str, error: str | None, step: Step, now: int) -> None:
+        """A message of a task that may wait for it has arrived, or (`error`) never will."""
+        waiting = self._undelivered.get(task)
+        if waiting is None:
+            return
+        result = waiting.after(message, error)
+        if result is not None:
+            del self._undelivered[task]
+            self._ended(result, step, now)
 
     def due(self, launch: Launch, step: Step) -> None:
         """The time of a retry has come."""
@@ -114,6 +139,8 @@ class RunMachine:
     def cancel(self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int) -> None:
         """End the run. `running` are the rows of the attempts under way."""
         self.ended = True
+        waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
+        running = {**running, **waiting}
         step.rows += [_cancelled(row, now) for row in running.values()]
         for name, state in self._nodes.items():
             if not state.settled and name not in running:
@@ -126,6 +153,15 @@ class RunMachine:
         step.ending = Ending("cancelled", now, error=error, failed_tasks=failed)
 
     # --- what attempts bring --------------------------------------------------------------
+
+    def _ended(self, result: AttemptResult, step: Step, now: int) -> None:
+        step.rows.append(row_of(result, "succeeded" if result.error is None else "failed"))
+        name, item = item_number(result.id.task)
+        state = self._nodes[name]
+        if item is None:
+            self._task_done(state, result, step, now)
+        else:
+            self._item_done(state, item, result, step, now)
 
     def _task_done(self, state: _NodeState, result: AttemptResult, step: Step, now: int) -> None:
         name = state.planned.name
@@ -301,6 +337,9 @@ class RunMachine:
         if row is not None and row.state == "running" and _once(state):
             self._fail_before(state, _interrupted(row), step, now)
             return
+        if row is not None and row.state == "waiting":
+            self._wait_again(row, step, now)
+            return
         due, launch = _resumed(row, Launch(state.planned, state.planned.name, 1))
         if due > now:
             step.later.append((due, launch))
@@ -312,8 +351,7 @@ class RunMachine:
         row = self._rows.get(name)
         begun = now if row is None or row.started_at is None else row.started_at
         progress = state.progress = MapProgress(state.planned, items, begun)
-        if self._rows:
-            self._recall_items(state, progress, step, now)
+        waits = self._recall_items(state, progress, step, now) if self._rows else []
         if progress.left == 0:
             self._map_done(state, progress, step, now)
             return
@@ -323,6 +361,8 @@ class RunMachine:
             )
             step.rides.append(running)
         step.launches += progress.take()
+        for waiting in waits:
+            self._wait_again(waiting, step, now)
 
     # --- taking up a run that was interrupted ---------------------------------------------
 
@@ -354,8 +394,12 @@ class RunMachine:
                 progress.recall(known, item)
         return progress
 
-    def _recall_items(self, state: _NodeState, progress: MapProgress, step: Step, now: int) -> None:
-        """Take over what the journal says of the items of a map that was under way."""
+    def _recall_items(
+        self, state: _NodeState, progress: MapProgress, step: Step, now: int
+    ) -> list[TaskRow]:
+        """Take over what the journal says of the items of a map that was under way; those
+        that wait for a delivery are returned."""
+        waits: list[TaskRow] = []
         for item in range(progress.total):
             row = self._rows.get(f"{state.planned.name}[{item}]")
             if row is None or progress.recall(row, item):
@@ -374,11 +418,25 @@ class RunMachine:
                 progress.settle_failed(item, error, row.attempt)
                 continue
             progress.leave_out(item)
+            if row.state == "waiting":
+                waits.append(row)
+                progress.hold()
+                continue
             due, launch = _resumed(row, progress.launch(item, 1))
             if due > now:
                 step.later.append((due, launch))
             else:
                 progress.again(launch)
+        return waits
+
+    def _wait_again(self, row: TaskRow, step: Step, now: int) -> None:
+        """Go on waiting for what a task has sent, unless it arrived meanwhile."""
+        waiting = Undelivered.resumed(self.start, row)
+        result = waiting.outcome()
+        if result is None:
+            self._undelivered[row.name] = waiting
+        else:
+            self._ended(result, step, now)
 
     # --- the end --------------------------------------------------------------------------
 
@@ -432,16 +490,4 @@ def _cancelled(row: TaskRow, now: int) -> TaskRow:
         attempt=row.attempt,
         started_at=row.started_at,
         finished_at=now,
-    )
-
-
-def _row_of(result: AttemptResult) -> TaskRow:
-    return TaskRow(
-        name=result.id.task,
-        state="succeeded" if result.error is None else "failed",
-        attempt=result.id.attempt,
-        started_at=result.started_at,
-        finished_at=result.finished_at,
-        result=result.value,
-        error=result.error,
     )

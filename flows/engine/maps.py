@@ -120,6 +120,10 @@ class MapProgress:
                 return item
         return None
 
+    def hold(self) -> None:
+        """An item goes on where it was: it takes a place from the start."""
+        self._under_way += 1
+
     def pause(self) -> None:
         """An attempt under way has failed and will be retried: its place is free meanwhile."""
         self._under_way -= 1

@@ -13,7 +13,7 @@ from anyio.abc import TaskStatus
 
 from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
-from triphammer.flows.engine.engine import Engine, RunStart
+from triphammer.flows.engine.engine import Engine, RunStart, Sent
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import ErrorInfo, Journal, Posted, RunChange, TaskRow
 from triphammer.flows.params import typed_params
@@ -25,6 +25,8 @@ from triphammer.service.dispatcher.superseded import why_superseded
 from triphammer.service.library import Library
 from triphammer.service.store.contract import ClaimRun, NewRun, RunRow, Store
 
+MESSAGES = 1_000_000
+"""More than the messages of any run."""
 READ = 100
 """How many queued runs are read from the store at a time."""
 
@@ -166,11 +168,19 @@ class Starter:
             if stored is None:
                 raise TriphammerError(f"the event {row.event} of this run is not stored any more")
             tasks = tuple(await self._store.tasks(row.id))
+            sent = await self._sent(row.id, tasks)
             params = msgspec.json.decode(row.params)
         except TriphammerError as error:
             self._end(row.id, row.flow, row.epoch, "failed", str(error))
             return
-        self._begin(flow, row.id, row.epoch, stored.event, params, row.created_at, tasks)
+        self._begin(flow, row.id, row.epoch, stored.event, params, row.created_at, tasks, sent)
+
+    async def _sent(self, run: str, tasks: Sequence[TaskRow]) -> tuple[Sent, ...]:
+        """What became of the messages of a run in which a task waits for their delivery."""
+        if not any(task.state == "waiting" for task in tasks):
+            return ()
+        rows = await self._store.outbox(run=run, limit=MESSAGES)
+        return tuple(Sent(r.message.id, r.message.task, r.state, r.error) for r in rows)
 
     def _begin(
         self,
@@ -181,6 +191,7 @@ class Starter:
         params: dict[str, Any],
         created_at: int,
         tasks: tuple[TaskRow, ...] = (),
+        sent: tuple[Sent, ...] = (),
     ) -> None:
         engine, _ = self._bound()
         reason = None if tasks else why_superseded(event)
@@ -201,6 +212,7 @@ class Starter:
             params=values,
             created_at=created_at,
             tasks=tasks,
+            sent=sent,
         )
         engine.start([start])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 import anyio
@@ -18,6 +18,8 @@ from triphammer.service.outbox.courier import Courier, lane_name, open_courier
 from triphammer.service.outbox.lanes import Lanes
 from triphammer.service.outbox.schedule import Schedule, judge
 from triphammer.service.store.contract import OutboxResult, OutboxRow, Store
+
+Settled = Callable[[str, str, str, str | None], None]
 
 WINDOW = 1000
 """How many due rows are looked at together."""
@@ -35,7 +37,8 @@ class OutboxWorker:
     """Delivers due messages, concurrently between targets and keys, in order within a key.
 
     The store hands out only the first pending message of each (target, key), so order needs
-    no care here. `counts` counts attempts by their end: delivered, failed, dead.
+    no care here. `counts` counts attempts by their end: delivered, failed, dead. `settled` is
+    told of each message that is delivered or dead, once that is stored: run, task, id, error.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class OutboxWorker:
         clock: Clock,
         random: Random,
         log: logging.Logger,
+        settled: Settled | None = None,
     ) -> None:
+        self._settled = settled
         self._store = store
         self._settings = settings
         self._secrets = secrets
@@ -174,7 +179,10 @@ class OutboxWorker:
         outcome = await courier.deliver(row.message)
         result = judge(row, outcome, self._schedule, self._random, self._clock.now())
         self._note(row, result)
-        await self._commit(result)
+        stored = await self._commit(result)
+        if stored and result.state != "pending" and self._settled is not None:
+            error = (result.error or "") if result.state == "dead" else None
+            self._settled(row.run, row.message.task, row.message.id, error)
 
     def _note(self, row: OutboxRow, result: OutboxResult) -> None:
         target = lane_name(row.message)
@@ -197,8 +205,9 @@ class OutboxWorker:
             result.error,
         )
 
-    async def _commit(self, result: OutboxResult) -> None:
-        """Store the result; wait for the store rather than deliver once more."""
+    async def _commit(self, result: OutboxResult) -> bool:
+        """Store the result; wait for the store rather than deliver once more. False when the
+        store has refused it."""
         while True:
             try:
                 outcome = (await self._store.commit([result]))[0]
@@ -210,4 +219,5 @@ class OutboxWorker:
                 self._log.error("outbox: result of %s not stored: %s", result.id, outcome)
                 # It is due still, and would be sent again at once.
                 await anyio.sleep(REFUSED_SECONDS)
-            return
+                return False
+            return True

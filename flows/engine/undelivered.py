@@ -1,0 +1,68 @@
+"""`wait="delivered"`: a task that has sent messages is done once they have arrived."""
+
+from __future__ import annotations
+
+import msgspec
+
+from triphammer.flows.engine.values import RunStart
+from triphammer.flows.executors.contract import AttemptId, AttemptResult
+from triphammer.flows.journal import ErrorInfo, TaskRow
+
+NOT_DELIVERED = "NotDelivered"
+
+
+class Undelivered:
+    """A successful attempt and the ids of its messages that are still on their way."""
+
+    __slots__ = ("_error", "_left", "result")
+
+    def __init__(
+        self, result: AttemptResult, left: set[str], error: ErrorInfo | None = None
+    ) -> None:
+        self.result = result
+        self._left = left
+        self._error = error
+
+    @classmethod
+    def resumed(cls, start: RunStart, row: TaskRow) -> Undelivered:
+        """The same after a restart. A message that is not kept any more has arrived."""
+        own = [sent for sent in start.sent if sent.task == row.name]
+        dead = [sent for sent in own if sent.state == "dead"]
+        result = AttemptResult(
+            id=AttemptId(start.id, row.name, row.attempt, start.epoch),
+            started_at=row.started_at or 0,
+            finished_at=row.finished_at or 0,
+            value=row.result,
+        )
+        left = {sent.id for sent in own if sent.state == "pending"}
+        return cls(result, left, _error(dead[0].id, dead[0].error or "") if dead else None)
+
+    def after(self, message: str, error: str | None) -> AttemptResult | None:
+        """The outcome now that a message has arrived or is a dead letter; None: not yet."""
+        self._left.discard(message)
+        if error is not None:
+            self._error = _error(message, error)
+        return self.outcome()
+
+    def outcome(self) -> AttemptResult | None:
+        """The outcome, once it is certain."""
+        if self._error is not None:
+            return msgspec.structs.replace(self.result, value=None, error=self._error)
+        return None if self._left else self.result
+
+
+def row_of(result: AttemptResult, state: str) -> TaskRow:
+    """The row of an attempt that has ended."""
+    return TaskRow(
+        name=result.id.task,
+        state=state,
+        attempt=result.id.attempt,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        result=result.value,
+        error=result.error,
+    )
+
+
+def _error(message: str, error: str) -> ErrorInfo:
+    return ErrorInfo(NOT_DELIVERED, f"message {message} is a dead letter: {error}")
