@@ -43,16 +43,17 @@ def quick(event: Event) -> object:
 
 
 @pytest.mark.parametrize(
-    ("kind", "flow", "line"), [("sleep", "sleeping", 7), ("spin", "spinning", 13)]
+    ("kind", "flow", "lines"),
+    [("sleep", "sleeping", {7}), ("spin", "spinning", {13, 14})],
 )
 def test_a_blocked_flow_loop_is_named_and_harms_nobody_else(
-    make_daemon: Serve, kind: str, flow: str
+    make_daemon: Serve, kind: str, flow: str, lines: set[int]
 ) -> None:
     daemon = make_daemon(FLOWS)
     assert daemon.cli("emit", kind).returncode == 0
     said = daemon.wait_for_line("blocks the flow loop")
     assert flow in said
-    assert "blocks.py:" in said
+    assert any(f"blocks.py:{line}:" in said for line in lines), said
     part = daemon.get("/readyz")["parts"]["flow loop"]
     assert flow in str(part["reason"])
     # A webhook is taken and its plain function runs while the loop is still blocked.
