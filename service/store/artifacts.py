@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from threading import Lock
 
 from triphammer.service.errors import StoreError
+from triphammer.service.store.durable import sync_folder
 
 
 class FileArtifacts:
@@ -27,14 +28,14 @@ class FileArtifacts:
         if not target.exists():
             _write_durably(target, content)
         # Also for a file that was there: whoever wrote it may not have come this far.
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return digest
 
     def _make_folder(self, folder: Path) -> None:
         with self._lock:
             if folder.name not in self._made:
                 folder.mkdir(parents=True, exist_ok=True)
-                _sync_folder(self._folder)
+                sync_folder(self._folder)
                 self._made.add(folder.name)
 
     def get(self, digest: str) -> bytes:
@@ -82,11 +83,3 @@ def _write_durably(target: Path, content: bytes) -> None:
         except BaseException:
             written.unlink(missing_ok=True)
             raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

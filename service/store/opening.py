@@ -15,6 +15,7 @@ from anyio.abc import TaskStatus
 from triphammer.flows.journal import Artifacts
 from triphammer.service.errors import StoreError
 from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
+from triphammer.service.store.durable import make_folder
 from triphammer.service.store.lock import folder_lock
 from triphammer.service.store.logs import LogStore
 from triphammer.service.store.sqlite.connection import (
@@ -79,7 +80,8 @@ async def _open_files(
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
 ) -> Opened:
-    (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    make_folder(folder / ARTIFACTS)
     stack.enter_context(folder_lock(folder))
     database = (folder / DATABASE).absolute()
     writer = await stack.enter_async_context(file_writer(database))
