@@ -105,7 +105,7 @@ def test_refused_requests(make_daemon: Serve) -> None:
 
 
 def test_settings_that_are_wrong_stop_the_start(make_daemon: Serve) -> None:
-    with pytest.raises(NotUp, match=r"triphammer\.toml:2.*did you mean active_runs"):
+    with pytest.raises(NotUp, match=r"triphammer\.toml:2.*did you mean limits.active_runs"):
         make_daemon({"good": GOOD}, "[limits]\nactiv_runs = 3\n")
 
 
