@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.kafka.jars import Unavailable
-from tests.kafka.node import KafkaNode
+from tests.kafka.broker import Broker, open_broker
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
+def kafka(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Broker]:
     """A real Apache Kafka, started once; a test that stops it starts it again."""
-    try:
-        node = KafkaNode(tmp_path_factory.mktemp("kafka"))
-    except Unavailable as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
-    node.start()
-    yield node
-    node.stop()
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+
+    def tell(line: str) -> None:
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    with open_broker(tmp_path_factory.mktemp("kafka"), tell) as broker:
+        yield broker

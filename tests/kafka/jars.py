@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 POM = Path(__file__).with_name("pom.xml")
-VERSION = "4.1.0"
+NAME = f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 class Unavailable(RuntimeError):
@@ -22,7 +23,8 @@ def kafka_jars() -> Path:
         if shutil.which(tool) is None:
             raise Unavailable(f"{tool} is not installed: Apache Kafka needs Java 17 and Maven")
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = caches / "triphammer" / f"kafka-{VERSION}"
+    # Named for what was asked for: another pom is another folder.
+    folder = caches / "triphammer" / NAME
     if not folder.is_dir():
         _fetch(folder)
     return folder

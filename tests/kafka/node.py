@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
+from types import TracebackType
 
+from tests.kafka.guard import Guard
 from tests.kafka.jars import kafka_jars
 
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+# Below what the system hands out: a port is still ours when the node is away for a while.
+PORTS = range(20_000, 32_000)
 
 CONFIG = """\
 process.roles=broker,controller
@@ -30,19 +36,33 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-auto.create.topics.enable=true
+auto.create.topics.enable=false
 num.partitions=1
 """
-JAVA = ("java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+JAVA = (
+    "java",
+    "-Xmx384m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Dlog4j2.level=WARN",
+)
+# Metadata v4 for no topics: it lists the brokers that take part, so one of them is ready.
+METADATA = struct.pack(">hhihi?", 3, 4, 1, -1, 0, False)
+CORRELATION_THROTTLE_BROKERS = struct.Struct(">iii")
 
 
 class KafkaNode:
-    """One node. `start` again after `stop` or `kill` has the same port and data."""
+    """A node of our own. `start` again after `stop` or `kill` has the same port and data.
+
+    Used as a context it runs inside, and leaves no process behind even if this one is killed.
+    Raises `Unavailable` when made where there is no Java or Maven.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._classpath = str(kafka_jars() / "*")
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self.port = _free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._config = folder / "server.properties"
@@ -51,18 +71,33 @@ class KafkaNode:
         )
         self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config))
 
+    def __enter__(self) -> KafkaNode:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+
     def start(self) -> None:
-        """Run the node; returns once it accepts connections."""
+        """Run the node; returns once it serves. Raises RuntimeError with the end of its log."""
         with (self._folder / "node.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [*JAVA, "-cp", self._classpath, "kafka.Kafka", str(self._config)],
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._guard = Guard(process.pid)
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+        while not self._serves():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise RuntimeError((self._folder / "node.log").read_text()[-2000:])
             time.sleep(0.05)
 
@@ -75,7 +110,7 @@ class KafkaNode:
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
-        if self._process is None:
+        if self._process is None or self._guard is None:
             return
         self._process.send_signal(how)
         try:
@@ -83,21 +118,36 @@ class KafkaNode:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process = None
+        self._guard.dismiss()
+        self._process = self._guard = None
 
-    def _answers(self) -> bool:
+    def _serves(self) -> bool:
+        """Whether the node answers, and with itself among the brokers."""
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(struct.pack(">i", len(METADATA)) + METADATA)
+                answer = connection.makefile("rb").read(4 + CORRELATION_THROTTLE_BROKERS.size)
         except OSError:
             return False
-        return True
+        if len(answer) < 4 + CORRELATION_THROTTLE_BROKERS.size:
+            return False
+        _, _, brokers = CORRELATION_THROTTLE_BROKERS.unpack(answer[4:])
+        return bool(brokers == 1)
 
     def _java(self, *arguments: str) -> None:
-        subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)
+        done = subprocess.run(
+            [*JAVA, "-cp", self._classpath, *arguments], check=False, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{arguments[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -1,0 +1,23 @@
+"""The mock cluster inside librdkafka: the stand-in where Apache Kafka cannot be run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import confluent_kafka
+
+# What the mock answers with as its cluster's id.
+CLUSTER_PREFIX = "mockCluster"
+
+
+@contextmanager
+def open_mock_cluster() -> Generator[str]:
+    """One mocked broker, with topics that appear when asked for; yields its address."""
+    producer_kind: Any = confluent_kafka.Producer
+    # The cluster lives as long as the client that was made with it.
+    producer = producer_kind({"test.mock.num.brokers": 1, "log_level": 0})
+    (broker,) = producer.list_topics(timeout=10).brokers.values()
+    yield f"{broker.host}:{broker.port}"
+    producer.flush()
