@@ -28,9 +28,11 @@ from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.executors.watchdog import share_interpreter
 from triphammer.sensors.contract import SensorContext
+from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.announcement import Announcement, announcement
 from triphammer.service.backoff import restart_delay
 from triphammer.service.claims import ClaimWorker
+from triphammer.service.errors import StoreError
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.hub import News
@@ -82,7 +84,12 @@ async def serve_until(
         failures = 0
         while not stop.is_set():
             session = _Session(loaded, secrets, listener, log)
-            await session.run(stop, reloads, announce)
+            try:
+                await session.run(stop, reloads, announce)
+            except (StoreError, StoreUnavailable) as error:
+                if not failures:  # it never served: whoever started it must see why
+                    raise
+                session.store_error = error
             if session.store_error is None:
                 return
             failures += 1

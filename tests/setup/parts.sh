@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches what the tests need besides Python packages: Kafka's jars and a browser.
+# Fetches what the tests need besides Python packages: Kafka's jars, a browser and strace.
 # With CI=true a missing part is an error; elsewhere the tests that need it are skipped.
 set -euo pipefail
 missing() {
@@ -9,12 +9,17 @@ missing() {
 
 .venv/bin/python -m tests.kafka.jars || missing "Apache Kafka (needs Java 17 and Maven)"
 
-if [ "${1:-}" != kafka ] && ! command -v chromium >/dev/null; then
-  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    echo "installing Chromium ..."
-    (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium) >/dev/null \
-      || missing "Chromium"
-  else
-    missing "Chromium (install Debian's package chromium)"
-  fi
+[ "${1:-}" != kafka ] || exit 0
+
+wanted=()
+for tool in chromium strace; do
+  command -v "$tool" >/dev/null || wanted+=("$tool")
+done
+[ ${#wanted[@]} -gt 0 ] || exit 0
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  echo "installing ${wanted[*]} ..."
+  (apt-get update -qq && apt-get install -y -qq --no-install-recommends "${wanted[@]}") >/dev/null \
+    || missing "${wanted[*]}"
+else
+  missing "${wanted[*]} (install Debian's packages of these names)"
 fi
