@@ -7,8 +7,10 @@ creates one, finds one that is created later, and notices one that was deleted.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -19,6 +21,8 @@ from triphammer.sensors.kafka.connection import KafkaConnection
 from triphammer.sensors.kafka.positions import Partition
 from triphammer.sensors.kafka.records import Record
 from triphammer.sensors.kafka.tuning import Tuning
+
+CLOSE_SECONDS = 2.0
 
 Revoked = Callable[[], Awaitable[None]]
 Assigned = Callable[[Sequence[Partition]], None]
@@ -64,15 +68,17 @@ class GroupConsumer:
         except BaseException:
             # Stopped halfway (its coordinator had died, or we were cancelled) the library
             # leaves its fetching and its connections open.
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._close_rest()
             raise
 
     async def _close_rest(self) -> None:
-        fetcher = self._consumer._fetcher  # noqa: SLF001 - there is no other way to close it
+        await self._consumer._client.close()  # noqa: SLF001 - there is no other way
+        fetcher = self._consumer._fetcher  # noqa: SLF001
         if fetcher is not None:
-            await fetcher.close()
-        await self._consumer._client.close()  # noqa: SLF001
+            # It awaits tasks that it has cancelled; what is raised here is theirs, not ours.
+            with suppress(asyncio.CancelledError):
+                await fetcher.close()
 
     async def poll(self, timeout: float) -> Mapping[Partition, Sequence[Record]]:
         """The next records by partition, none after `timeout` seconds."""

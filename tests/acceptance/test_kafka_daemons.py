@@ -11,8 +11,8 @@ import pytest
 
 from tests.acceptance.conftest import Serve
 from tests.acceptance.process import DaemonProcess
+from tests.kafka.broker import Broker
 from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
-from tests.kafka.node import KafkaNode
 from triphammer.config.clock import SystemClock
 
 pytestmark = [pytest.mark.kafka, pytest.mark.anyio, pytest.mark.slow]
@@ -40,7 +40,7 @@ def flow_text(name: str, group: str | None = None) -> str:
     return FLOW.replace("NAME", name).replace("GROUP", repr(group))
 
 
-def settings(kafka: KafkaNode) -> str:
+def settings(kafka: Broker) -> str:
     return f'[kafka]\nbootstrap = "{kafka.bootstrap}"\n'
 
 
@@ -59,9 +59,7 @@ async def succeeded(daemon: DaemonProcess, count: int) -> None:
     await anyio.to_thread.run_sync(daemon.wait_for_runs, "records", count)
 
 
-async def test_a_crash_takes_no_record_and_repeats_none(
-    make_daemon: Serve, kafka: KafkaNode
-) -> None:
+async def test_a_crash_takes_no_record_and_repeats_none(make_daemon: Serve, kafka: Broker) -> None:
     name = new_name("crash")
     async with open_cluster_client(kafka.bootstrap) as client:
         await client.create_topic(name, partitions=2)
@@ -79,7 +77,7 @@ async def test_a_crash_takes_no_record_and_repeats_none(
     assert daemon.stop() == 0
 
 
-async def test_two_daemons_of_a_group_share_a_topic(make_daemon: Serve, kafka: KafkaNode) -> None:
+async def test_two_daemons_of_a_group_share_a_topic(make_daemon: Serve, kafka: Broker) -> None:
     name, group = new_name("shared"), new_name("group")
     async with open_cluster_client(kafka.bootstrap) as client:
         await client.create_topic(name, partitions=4)
@@ -112,7 +110,7 @@ async def produce_until(client: ClusterClient, name: str, daemon: DaemonProcess)
 
 
 async def test_a_daemon_that_dies_leaves_its_records_to_the_other(
-    make_daemon: Serve, kafka: KafkaNode
+    make_daemon: Serve, kafka: Broker
 ) -> None:
     name, group = new_name("taken-over"), new_name("group")
     async with open_cluster_client(kafka.bootstrap) as client:
@@ -136,7 +134,7 @@ async def test_a_daemon_that_dies_leaves_its_records_to_the_other(
     assert second.stop() == 0
 
 
-async def test_a_broker_that_is_away_for_20_seconds(make_daemon: Serve, kafka: KafkaNode) -> None:
+async def test_a_broker_that_is_away_for_20_seconds(make_daemon: Serve, kafka: Broker) -> None:
     name, clock = new_name("away"), SystemClock()
     async with open_cluster_client(kafka.bootstrap) as client:
         await client.create_topic(name)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Serve
+from tests.kafka.broker import Broker
 from tests.kafka.cluster import new_name, open_cluster_client
-from tests.kafka.node import KafkaNode
 
 pytestmark = [pytest.mark.kafka, pytest.mark.anyio]
 
@@ -66,7 +66,7 @@ def inbox() -> Iterator[tuple[str, type[Inbox]]]:
 
 
 async def test_a_record_becomes_a_message_and_a_signed_webhook(
-    make_daemon: Serve, kafka: KafkaNode, inbox: tuple[str, type[Inbox]]
+    make_daemon: Serve, kafka: Broker, inbox: tuple[str, type[Inbox]]
 ) -> None:
     from triphammer.sensors.webhook.signing import sign_standard
 

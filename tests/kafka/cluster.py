@@ -29,6 +29,12 @@ class ClusterClient:
         self.admin = admin
         self.producer = producer
 
+    async def id(self) -> str:
+        """The cluster's own name."""
+        described = await self.admin.describe_cluster()
+        name: str = described["cluster_id"]
+        return name
+
     async def create_topic(self, name: str, partitions: int = 1) -> None:
         new_topic: Any = NewTopic
         await self.admin.create_topics([new_topic(name, partitions, 1)])

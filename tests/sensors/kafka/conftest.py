@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from tests.kafka.broker import Broker
 from tests.kafka.cluster import ClusterClient, open_cluster_client
-from tests.kafka.node import KafkaNode
 
 
 @pytest.fixture
@@ -14,6 +14,6 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def cluster(kafka: KafkaNode) -> AsyncGenerator[ClusterClient]:
+async def cluster(kafka: Broker) -> AsyncGenerator[ClusterClient]:
     async with open_cluster_client(kafka.bootstrap) as client:
         yield client

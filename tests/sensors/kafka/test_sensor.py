@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import anyio
 import pytest
 
+from tests.kafka.broker import Broker
 from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
-from tests.kafka.node import CLUSTER_ID, KafkaNode
 from tests.sensors.kafka.bench import QUICK, Daemon, Tally, reading
 from triphammer.config.clock import SystemClock
 from triphammer.sensors.errors import Overloaded, StoreUnavailable
@@ -19,7 +20,7 @@ def numbers(first: int, last: int) -> list[bytes]:
     return [b'{"n":%d}' % n for n in range(first, last)]
 
 
-async def test_records_become_events(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_records_become_events(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name = Daemon(), new_name("orders")
     headers = [("Trace", b"abc"), ("empty", None)]
     await cluster.create_topic(name)
@@ -28,8 +29,9 @@ async def test_records_become_events(kafka: KafkaNode, cluster: ClusterClient) -
     )
     async with reading(daemon, topic(name), kafka.bootstrap):
         (event,) = await daemon.wait_for(1)
+    cluster_id = await cluster.id()
     assert event.id == f"{name}/0/0@1700000000123"
-    assert event.source == f"triphammer/kafka/{CLUSTER_ID}/{name}"
+    assert event.source == f"triphammer/kafka/{cluster_id}/{name}"
     assert (event.type, event.subject, event.data) == ("triphammer.kafka.record", "k1", {"id": 7})
     assert event.raw == b'{"id": 7}'
     assert event.time.isoformat() == "2023-11-14T22:13:20.123000+00:00"
@@ -44,7 +46,7 @@ async def test_records_become_events(kafka: KafkaNode, cluster: ClusterClient) -
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 async def test_compressed_records_are_read(
-    kafka: KafkaNode, cluster: ClusterClient, codec: str
+    kafka: Broker, cluster: ClusterClient, codec: str
 ) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
@@ -55,7 +57,7 @@ async def test_compressed_records_are_read(
 
 
 async def test_records_of_a_cancelled_transaction_are_no_events(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
@@ -71,7 +73,7 @@ async def test_records_of_a_cancelled_transaction_are_no_events(
 
 
 async def test_dead_letters_share_the_transaction_of_their_position(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
@@ -83,10 +85,10 @@ async def test_dead_letters_share_the_transaction_of_their_position(
     assert (dead.id, dead.payload) == (f"{name}/0/1@5", b"{broken")
     assert "malformed JSON in the value" in dead.reason
     (emission,) = daemon.emissions
-    assert emission.positions == {f"{CLUSTER_ID}/{name}/0": '{"next":3,"timestamp":5}'}
+    assert emission.positions == {f"{await cluster.id()}/{name}/0": '{"next":3,"timestamp":5}'}
 
 
-async def test_a_restart_goes_on_exactly(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_a_restart_goes_on_exactly(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
     for end in (10, 25, 26):
@@ -99,7 +101,7 @@ async def test_a_restart_goes_on_exactly(kafka: KafkaNode, cluster: ClusterClien
     assert committed[name, 0] == (26, "triphammer folder")
 
 
-async def test_several_topics_share_one_sensor(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_several_topics_share_one_sensor(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, one, two = Daemon(), new_name("one"), new_name("two")
     for name in (one, two):
         await cluster.create_topic(name, partitions=2)
@@ -111,9 +113,7 @@ async def test_several_topics_share_one_sensor(kafka: KafkaNode, cluster: Cluste
     assert len(daemon.positions) == 4
 
 
-async def test_a_lost_broker_commit_repeats_nothing(
-    kafka: KafkaNode, cluster: ClusterClient
-) -> None:
+async def test_a_lost_broker_commit_repeats_nothing(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name, group = Daemon(), new_name("orders"), new_name("group")
     await cluster.create_topic(name)
     await cluster.produce(name, numbers(0, 10))
@@ -128,7 +128,7 @@ async def test_a_lost_broker_commit_repeats_nothing(
 
 
 async def test_what_another_member_has_taken_is_left_out(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     daemon, name, group = Daemon(), new_name("orders"), new_name("group")
     await cluster.create_topic(name)
@@ -143,7 +143,7 @@ async def test_what_another_member_has_taken_is_left_out(
     assert daemon.findings() == []
 
 
-async def test_what_retention_took_is_reported(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_what_retention_took_is_reported(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
     await cluster.produce(name, numbers(0, 10))
@@ -165,12 +165,12 @@ async def test_what_retention_took_is_reported(kafka: KafkaNode, cluster: Cluste
     }
     assert "topic" not in gap.extensions, "topic() must not match it"
     (reporting,) = [emission for emission in daemon.emissions if gap in emission.events]
-    assert reporting.positions == {f"{CLUSTER_ID}/{name}/0": '{"next":15,"timestamp":-1}'}
+    assert reporting.positions == {f"{await cluster.id()}/{name}/0": '{"next":15,"timestamp":-1}'}
     assert daemon.offsets() == [*range(10), *range(15, 20)]
 
 
 async def test_retention_that_overtakes_while_reading_waits(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
@@ -190,7 +190,7 @@ async def test_retention_that_overtakes_while_reading_waits(
 
 @pytest.mark.parametrize("count", [3, 10, 15], ids=["shorter", "as long", "longer"])
 async def test_a_recreated_topic_is_read_from_its_start(
-    kafka: KafkaNode, cluster: ClusterClient, count: int
+    kafka: Broker, cluster: ClusterClient, count: int
 ) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
@@ -211,7 +211,7 @@ async def test_a_recreated_topic_is_read_from_its_start(
     assert len(daemon.findings()) == 1, "it is reported once"
 
 
-async def test_a_topic_recreated_while_it_is_read(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_a_topic_recreated_while_it_is_read(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
     await cluster.produce(name, numbers(0, 10))
@@ -228,7 +228,7 @@ async def test_a_topic_recreated_while_it_is_read(kafka: KafkaNode, cluster: Clu
 
 @pytest.mark.parametrize(("moved_to", "resumed"), [(3, 10), (14, 14)], ids=["back", "ahead"])
 async def test_an_operators_reset_is_reported(
-    kafka: KafkaNode, cluster: ClusterClient, moved_to: int, resumed: int
+    kafka: Broker, cluster: ClusterClient, moved_to: int, resumed: int
 ) -> None:
     daemon, name, group = Daemon(), new_name("orders"), new_name("group")
     await cluster.create_topic(name)
@@ -249,7 +249,7 @@ async def test_an_operators_reset_is_reported(
     assert len(daemon.findings()) == 1, "it is reported once"
 
 
-async def test_a_topic_that_comes_later(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_a_topic_that_comes_later(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name, other = Daemon(), new_name("late"), new_name("there")
     await cluster.create_topic(other)
     async with reading(daemon, topic(name, other), kafka.bootstrap):
@@ -265,7 +265,7 @@ async def test_a_topic_that_comes_later(kafka: KafkaNode, cluster: ClusterClient
 
 
 async def test_two_daemons_of_one_group_share_the_records(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     tally = Tally()
     first, second = Daemon("first", tally), Daemon("second", tally)
@@ -294,7 +294,38 @@ async def test_two_daemons_of_one_group_share_the_records(
     assert first.findings() == second.findings() == []
 
 
-async def test_back_pressure_keeps_the_membership(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_a_member_under_back_pressure_gives_its_partitions_away(
+    kafka: Broker, cluster: ClusterClient
+) -> None:
+    tally = Tally()
+    first, second = Daemon("first", tally), Daemon("second", tally)
+    name, group = new_name("orders"), new_name("group")
+    source = topic(name, group=group)
+    await cluster.create_topic(name, partitions=2)
+    tuning = replace(QUICK, flush_time=0.5)
+    async with reading(first, source, kafka.bootstrap, tuning):
+        await cluster.produce(name, numbers(0, 1))
+        await tally.reaches(1)
+        first.close_gate()
+        await cluster.produce(name, numbers(1, 5), partition=0)
+        await cluster.produce(name, numbers(1, 5), partition=1)
+        await first.waiting.wait()
+        async with reading(second, source, kafka.bootstrap, tuning):
+            # It gets one of the two, and what the first had in hand of it comes again.
+            await second.wait_for(4)
+            first.open_gate()
+            await tally.reaches(9)
+            await cluster.produce(name, numbers(5, 10), partition=0)
+            await cluster.produce(name, numbers(5, 10), partition=1)
+            await second.wait_for(9)
+            await first.wait_for(10)
+    first_ids, second_ids = ({e.id for e in d.events} for d in (first, second))
+    assert len(first_ids | second_ids) == 19
+    assert len(first_ids & second_ids) <= 4, "only what was not committed to the broker"
+    assert first.findings() == second.findings() == []
+
+
+async def test_back_pressure_keeps_the_membership(kafka: Broker, cluster: ClusterClient) -> None:
     daemon, name, group = Daemon(), new_name("orders"), new_name("group")
     await cluster.create_topic(name)
     limit = 2_000
@@ -318,7 +349,7 @@ async def test_back_pressure_keeps_the_membership(kafka: KafkaNode, cluster: Clu
 
 
 async def test_a_store_that_is_away_delays_and_repeats_nothing(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
@@ -336,7 +367,7 @@ async def test_without_a_broker_it_says_so_and_waits() -> None:
         assert daemon.reason == "no Kafka broker configured ([kafka] bootstrap)"
 
 
-async def test_a_broker_that_comes_later(kafka: KafkaNode) -> None:
+async def test_a_broker_that_comes_later(kafka: Broker) -> None:
     daemon, name = Daemon(), new_name("orders")
     kafka.stop()
     async with reading(daemon, topic(name), kafka.bootstrap):
@@ -346,8 +377,25 @@ async def test_a_broker_that_comes_later(kafka: KafkaNode) -> None:
 
 
 @pytest.mark.slow
+async def test_it_can_be_stopped_while_the_broker_is_away(kafka: Broker) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    async with open_cluster_client(kafka.bootstrap) as cluster:
+        await cluster.create_topic(name)
+    before = asyncio.all_tasks()
+    try:
+        with anyio.fail_after(30):
+            async with reading(daemon, topic(name), kafka.bootstrap):
+                await daemon.wait_ready()
+                await anyio.to_thread.run_sync(kafka.kill)
+                await daemon.wait_reason(lambda reason: reason is not None)
+        assert asyncio.all_tasks() == before, "the library leaves no task behind"
+    finally:
+        await anyio.to_thread.run_sync(kafka.start)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
-async def test_a_broker_that_is_away_for_20_seconds(kafka: KafkaNode, kill: bool) -> None:
+async def test_a_broker_that_is_away_for_20_seconds(kafka: Broker, kill: bool) -> None:
     daemon, name, clock = Daemon(), new_name("orders"), SystemClock()
     async with open_cluster_client(kafka.bootstrap) as cluster:
         await cluster.create_topic(name)

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.kafka.broker import Broker
 from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
-from tests.kafka.node import KafkaNode
 from tests.service.outbox.ledger import Ledger, ManualClock, make_worker, webhook
 from tests.support.receiver import open_receiver
 from triphammer.config.secrets import Secrets
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
 
 
 @pytest.fixture
-async def cluster(kafka: KafkaNode) -> AsyncGenerator[ClusterClient]:
+async def cluster(kafka: Broker) -> AsyncGenerator[ClusterClient]:
     async with open_cluster_client(kafka.bootstrap) as client:
         yield client
 
@@ -48,7 +48,7 @@ def message(id: str, topic: str, body: bytes | None = b"{}", **more: Any) -> Out
 
 
 async def test_a_message_is_published_with_key_headers_and_id(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     name = new_name("out")
     await cluster.create_topic(name)
@@ -62,7 +62,7 @@ async def test_a_message_is_published_with_key_headers_and_id(
     assert (second.key, second.value) == (b"b", None)
 
 
-async def test_many_at_once_arrive_once_each(kafka: KafkaNode, cluster: ClusterClient) -> None:
+async def test_many_at_once_arrive_once_each(kafka: Broker, cluster: ClusterClient) -> None:
     name = new_name("out")
     await cluster.create_topic(name)
     outcomes: list[Outcome] = []
@@ -79,7 +79,7 @@ async def test_many_at_once_arrive_once_each(kafka: KafkaNode, cluster: ClusterC
 
 
 async def test_what_the_broker_never_takes_is_dead_and_harms_no_other(
-    kafka: KafkaNode, cluster: ClusterClient
+    kafka: Broker, cluster: ClusterClient
 ) -> None:
     name = new_name("out")
     await cluster.create_topic(name)
@@ -94,7 +94,21 @@ async def test_what_the_broker_never_takes_is_dead_and_harms_no_other(
     assert ids == [b"msg_1", b"msg_2", b"msg_4"]
 
 
-async def test_a_broker_that_is_away_holds_up_only_its_own(kafka: KafkaNode) -> None:
+async def test_a_topic_that_is_not_there_is_named(kafka: Broker, cluster: ClusterClient) -> None:
+    name, missing = new_name("out"), new_name("missing")
+    await cluster.create_topic(name)
+    async with make_sender(kafka.bootstrap, timeout=1) as sender:
+        assert await sender.deliver(message("msg_1", name)) == Delivered()
+        outcome = await sender.deliver(message("msg_2", missing))
+        assert await sender.deliver(message("msg_3", name)) == Delivered()
+        if isinstance(outcome, Delivered):
+            pytest.skip("this broker creates the topics that it is asked for")
+        assert outcome == Retry(f"no topic {missing!r} at {kafka.bootstrap}; create it")
+        await cluster.create_topic(missing)
+        assert await sender.deliver(message("msg_2", missing)) == Delivered()
+
+
+async def test_a_broker_that_is_away_holds_up_only_its_own(kafka: Broker) -> None:
     name = new_name("out")
     ledger, clock = Ledger(), ManualClock()
     worker = make_worker(ledger, clock, settings=settings(kafka.bootstrap))
@@ -139,7 +153,7 @@ async def test_a_broker_that_is_away_holds_up_only_its_own(kafka: KafkaNode) -> 
         message("m", "t", headers={"a": "\ud800"}),
     ],
 )
-async def test_what_cannot_be_sent_at_all_is_dead(kafka: KafkaNode, faulty: OutMessage) -> None:
+async def test_what_cannot_be_sent_at_all_is_dead(kafka: Broker, faulty: OutMessage) -> None:
     async with make_sender(kafka.bootstrap) as sender:
         assert isinstance(await sender.deliver(faulty), Dead)
 
