@@ -10,21 +10,23 @@ from threading import Lock
 class RunFolder:
     """`path` makes the folder; callable from any thread. `used`: it may be there already."""
 
-    __slots__ = ("_lock", "_path", "used")
+    __slots__ = ("_lock", "_parent", "_run", "used")
 
-    def __init__(self, path: Path, *, used: bool) -> None:
-        self._path = path
+    def __init__(self, parent: Path, run: str, *, used: bool) -> None:
+        self._parent = parent
+        self._run = run
         self._lock = Lock()
         self.used = used
 
     @property
     def path(self) -> Path:
         """The folder, which exists. Raises OSError when it cannot be made."""
+        path = self._parent / self._run
         with self._lock:
-            self._path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
             self.used = True
-        return self._path
+        return path
 
     def remove(self) -> None:
         """Remove the folder with all that is in it; blocks. What cannot be removed stays."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        shutil.rmtree(self._parent / self._run, ignore_errors=True)

@@ -34,6 +34,8 @@ from triphammer.flows.workdir import RunFolder
 
 SHOWN_AFTER = 50_000
 """Microseconds after which an attempt that still runs is journaled as running."""
+SHOWN_TOGETHER = 25_000
+"""Those looks are put off to a grid of so many microseconds: one wake-up serves many runs."""
 PLANS = 512
 """So many flow versions are kept worked out."""
 
@@ -73,6 +75,7 @@ class Engine:
         self._plans: dict[tuple[str, str], Plan] = {}
         self._timers = Timers(clock)
         self._pace = Pace(journal.state, self._timers.at, clock.now, self._paced)
+        self._ready: dict[str, list[Attempt]] = {}
         self._open_posts = 0
         self._draining = False
         self._quieter = anyio.Event()
@@ -192,9 +195,9 @@ class Engine:
             artifacts=self._artifacts,
             secrets=self._secrets,
         )
-        path = self._workdir / start.id
         resumed = bool(start.tasks)
-        folder = RunFolder(path, used=resumed and path.exists())
+        used = resumed and (self._workdir / start.id).exists()
+        folder = RunFolder(self._workdir, start.id, used=used)
         machine = RunMachine(start, plan, scope, self._random, awaits=self._deliveries)
         return ActiveRun(machine, folder, now, told=resumed)
 
@@ -224,6 +227,7 @@ class Engine:
             changes = [answer.change() for answer in waiting]
             self._open_posts += 1
             self._journal.post(changes, partial(self._committed, waiting))
+        self._hand_over()
 
     def _committed(self, answers: Sequence[Answer], posted: Sequence[Posted]) -> None:
         self._open_posts -= 1
@@ -243,6 +247,7 @@ class Engine:
                 self._end(run, ending.state)
             elif answer.step.launches:
                 self._launch(run, answer.step.launches, now)
+        self._hand_over()
         self._quieter.set()
 
     def _drop(self, run: ActiveRun) -> None:
@@ -252,6 +257,7 @@ class Engine:
         self._runs.pop(run.machine.start.id, None)
 
     def _stop_attempts(self, run: ActiveRun) -> None:
+        self._hand_over()  # an executor cannot cancel what it does not have yet
         for one in run.running.values():
             self._executors[one.executor].cancel(one.id)
         run.running.clear()
@@ -301,15 +307,16 @@ class Engine:
         now = self._clock.now()
         run.paces.update(self._pace.writes(run.machine.start.flow.name, launch.node.node))
         self._begin(run, [launch], now)
+        self._hand_over()
         return True
 
     def _begin(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
         once = [launch for launch in launches if launch.node.node.options.at_most_once]
         if not once:
-            self._submit(run, launches, now)
+            self._make_ready(run, launches, now)
             return
         others = [launch for launch in launches if not launch.node.node.options.at_most_once]
-        self._submit(run, others, now)
+        self._make_ready(run, others, now)
         # That it begins is stored before it does: then it never begins twice.
         answer = Answer(run)
         answer.step.rows += [
@@ -322,10 +329,10 @@ class Engine:
     def _announced(self, answer: Answer, once: Sequence[Launch], posted: Sequence[Posted]) -> None:
         self._committed([answer], posted)
         if not self._idle(answer.run):
-            self._submit(answer.run, once, self._clock.now())
+            self._make_ready(answer.run, once, self._clock.now())
+            self._hand_over()
 
-    def _submit(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
-        by_executor: dict[str, list[Attempt]] = {}
+    def _make_ready(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
         begun: list[Running] = []
         start, scope = run.machine.start, run.machine.scope
         for launch in launches:
@@ -333,12 +340,17 @@ class Engine:
                 start, launch, scope, state=self._journal.state, folder=run.folder
             )
             where = launch.node.executor
-            by_executor.setdefault(where, []).append(attempt)
+            self._ready.setdefault(where, []).append(attempt)
             one = run.running[launch.name] = Running(attempt.id, where, now)
             begun.append(one)
         if begun:
-            self._timers.at(now + SHOWN_AFTER, partial(self._show_running, run, begun))
-        for where, attempts in by_executor.items():
+            due = now + SHOWN_AFTER + SHOWN_TOGETHER
+            self._timers.at(due - due % SHOWN_TOGETHER, partial(self._show_running, run, begun))
+
+    def _hand_over(self) -> None:
+        """Submit what was made ready, all of a batch at once."""
+        ready, self._ready = self._ready, {}
+        for where, attempts in ready.items():
             self._executors[where].submit(attempts)
 
     def _show_running(self, run: ActiveRun, begun: Sequence[Running]) -> None:

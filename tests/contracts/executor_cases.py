@@ -71,7 +71,7 @@ def attempt(
         attempt=number,
         event=None,
         params={},
-        folder=RunFolder(Path("never-made"), used=False),
+        folder=RunFolder(Path("never-made"), "run_1", used=False),
         state=lambda _flow: state or {},
         secrets=SECRETS,
     )

@@ -30,7 +30,7 @@ def a_context(
         attempt=attempt,
         event=None,
         params={"n": 1},
-        folder=RunFolder(tmp_path / run, used=False),
+        folder=RunFolder(tmp_path, run, used=False),
         state=lambda _flow: committed or {},
         secrets=Secrets(values={}),
     )

@@ -30,7 +30,7 @@ def task_context(tmp_path: Path, attempt: int = 1, task: str = "load") -> TaskCo
         attempt=attempt,
         event=an_event(),
         params={},
-        folder=RunFolder(tmp_path, used=False),
+        folder=RunFolder(tmp_path, "run_1", used=False),
         state=lambda flow: {},
         secrets=Secrets(values={"URL": "https://x.test/hook", "KEY": "whsec_abc"}),
     )
