@@ -1,11 +1,13 @@
 # Two stages: the wheel is built in the first, the second holds nothing but what it needs.
 FROM python:3.12-slim AS build
 WORKDIR /src
-RUN pip install --no-cache-dir build==1.3.0
-COPY . .
-RUN python -m build --wheel --outdir /dist \
- && python -m venv /opt/triphammer \
+# The pinned parts first: a change of our own code leaves this layer as it is.
+COPY requirements requirements
+RUN python -m venv /opt/triphammer \
  && /opt/triphammer/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt \
+ && pip install --no-cache-dir --require-hashes -r requirements/build.txt
+COPY . .
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
  && /opt/triphammer/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
  && /opt/triphammer/bin/python -m compileall -q /opt/triphammer/lib
 
@@ -18,7 +20,8 @@ COPY --from=build /opt/triphammer /opt/triphammer
 ENV PATH=/opt/triphammer/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     TRIPHAMMER_STORE__DATA=/data
-USER triphammer
+# The number, so that Kubernetes can see that it is not root.
+USER 10001
 WORKDIR /project
 VOLUME /data
 EXPOSE 8420

@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/triphammer
 COVERAGE_FLOOR ?= 90
+# With hashes and without addresses: they hold whatever index the machine uses.
+PIN := $(VENV)/pins/bin/pip-compile --quiet --upgrade --generate-hashes --no-header --strip-extras \
+  --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check bench install clean
+.PHONY: help run test demo check lint types imports bench install pins clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +29,17 @@ demo: $(DEV_STAMP) ## Play the main job end to end, with a real Kafka, and check
 	@bash tests/setup/parts.sh kafka
 	$(BIN)/python examples/demo.py
 
-check: $(DEV_STAMP) ## Lint, types and import rules
+check: lint imports types ## Lint, types and import rules (`make -k check` tells all of it)
+
+lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint --failure-threshold style Dockerfile
+
+imports: $(DEV_STAMP)
 	$(BIN)/lint-imports --no-logo
+
+types: $(DEV_STAMP)
 	$(BIN)/mypy
 	$(BIN)/pyright
 
@@ -39,8 +48,17 @@ bench: $(DEV_STAMP) ## Measure triphammer, each figure beside its limit
 
 install: $(STAMP) ## Set up only what running needs
 
+pins: $(VENV)/bin/python ## Pin the newest versions that pyproject.toml and requirements/*.in allow
+	$(PYTHON) -m venv $(VENV)/pins
+	$(VENV)/pins/bin/pip install --quiet pip-tools
+	$(PIN) --output-file requirements/run.txt pyproject.toml
+	$(PIN) --output-file requirements/build.txt requirements/build.in
+	$(PIN) --output-file requirements/dev.txt requirements/dev.in
+
 clean: ## Remove what the targets made
-	rm -rf $(VENV) dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	  .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "triphammer needs Python >= 3.11")'
