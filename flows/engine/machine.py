@@ -24,11 +24,11 @@ from triphammer.flows.engine.maps import Item, MapProgress, item_number, items_o
 from triphammer.flows.engine.plan import Plan, PlannedNode
 from triphammer.flows.engine.result import run_result
 from triphammer.flows.engine.retry import retry_delay
+from triphammer.flows.engine.rows import cancelled, interrupted, resumed, retrying, row_of
 from triphammer.flows.engine.rules import Upstream, judge
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.engine.undelivered import Undelivered, row_of
+from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Ending, Launch, RunStart, Step
-from triphammer.flows.errors import Interrupted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
 from triphammer.flows.journal import ErrorInfo, TaskRow
@@ -101,7 +101,7 @@ class RunMachine:
                 )
             )
             if result.retryable and result.id.attempt <= state.planned.node.options.retries:
-                self._retry(state, result, result.error, item, step, now)
+                self._retry(state, result, item, step, now)
                 return
         elif state.planned.node.options.wait is not None and result.outbox and self._awaits:
             ids = {message.id for message in result.outbox}
@@ -141,7 +141,7 @@ class RunMachine:
         self.ended = True
         waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
         running = {**running, **waiting}
-        step.rows += [_cancelled(row, now) for row in running.values()]
+        step.rows += [cancelled(row, now) for row in running.values()]
         for name, state in self._nodes.items():
             if not state.settled and name not in running:
                 progress = state.progress
@@ -212,24 +212,13 @@ class RunMachine:
         self,
         state: _NodeState,
         result: AttemptResult,
-        error: ErrorInfo,
         item: int | None,
         step: Step,
         now: int,
     ) -> None:
         id, options = result.id, state.planned.node.options
         due = now + int(1e6 * retry_delay(options.backoff, id.attempt, self._random))
-        step.rows.append(
-            TaskRow(
-                name=id.task,
-                state="retrying",
-                attempt=id.attempt,
-                started_at=result.started_at,
-                finished_at=result.finished_at,
-                due_at=due,
-                error=error,
-            )
-        )
+        step.rows.append(retrying(result, due))
         progress = state.progress
         if progress is None or item is None:
             step.later.append((due, Launch(state.planned, id.task, id.attempt + 1)))
@@ -335,12 +324,12 @@ class RunMachine:
     def _begin_task(self, state: _NodeState, step: Step, now: int) -> None:
         row = self._rows.get(state.planned.name)
         if row is not None and row.state == "running" and _once(state):
-            self._fail_before(state, _interrupted(row), step, now)
+            self._fail_before(state, interrupted(row), step, now)
             return
         if row is not None and row.state == "waiting":
             self._wait_again(row, step, now)
             return
-        due, launch = _resumed(row, Launch(state.planned, state.planned.name, 1))
+        due, launch = resumed(row, Launch(state.planned, state.planned.name, 1))
         if due > now:
             step.later.append((due, launch))
         else:
@@ -405,7 +394,7 @@ class RunMachine:
             if row is None or progress.recall(row, item):
                 continue
             if row.state == "running" and _once(state):
-                error = _interrupted(row)
+                error = interrupted(row)
                 failed = TaskRow(
                     name=row.name,
                     state="failed",
@@ -422,7 +411,7 @@ class RunMachine:
                 waits.append(row)
                 progress.hold()
                 continue
-            due, launch = _resumed(row, progress.launch(item, 1))
+            due, launch = resumed(row, progress.launch(item, 1))
             if due > now:
                 step.later.append((due, launch))
             else:
@@ -464,30 +453,3 @@ class RunMachine:
 
 def _once(state: _NodeState) -> bool:
     return state.planned.node.options.at_most_once
-
-
-def _resumed(row: TaskRow | None, first: Launch) -> tuple[int, Launch]:
-    """When which attempt begins, given what the journal says of the last one."""
-    if row is None or row.state not in ("running", "retrying"):
-        return 0, first
-    attempt = row.attempt + 1 if row.state == "retrying" else max(row.attempt, 1)
-    due = (row.due_at or 0) if row.state == "retrying" else 0
-    return due, Launch(first.node, first.name, attempt, first.item, first.value)
-
-
-def _interrupted(row: TaskRow) -> ErrorInfo:
-    text = (
-        f"the daemon ended during attempt {row.attempt}; whether it was carried out is not "
-        "known, and at_most_once=True forbids to begin it again"
-    )
-    return ErrorInfo(Interrupted.__name__, text)
-
-
-def _cancelled(row: TaskRow, now: int) -> TaskRow:
-    return TaskRow(
-        name=row.name,
-        state="cancelled",
-        attempt=row.attempt,
-        started_at=row.started_at,
-        finished_at=now,
-    )

@@ -51,18 +51,5 @@ class Undelivered:
         return None if self._left else self.result
 
 
-def row_of(result: AttemptResult, state: str) -> TaskRow:
-    """The row of an attempt that has ended."""
-    return TaskRow(
-        name=result.id.task,
-        state=state,
-        attempt=result.id.attempt,
-        started_at=result.started_at,
-        finished_at=result.finished_at,
-        result=result.value,
-        error=result.error,
-    )
-
-
 def _error(message: str, error: str) -> ErrorInfo:
     return ErrorInfo(NOT_DELIVERED, f"message {message} is a dead letter: {error}")

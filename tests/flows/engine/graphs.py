@@ -99,7 +99,15 @@ class Longest(Random):
 class Driven:
     """A machine whose attempts end as the test says. Times are microseconds."""
 
-    def __init__(self, flow: FlowDef, rows: Sequence[TaskRow] = (), now: int = 1000) -> None:
+    def __init__(
+        self,
+        flow: FlowDef,
+        rows: Sequence[TaskRow] = (),
+        now: int = 1000,
+        *,
+        params: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
         start = RunStart(
             id="run_1",
             epoch=0,
@@ -113,9 +121,9 @@ class Driven:
         scope = RunScope(
             plan,
             event=start.event,
-            params={},
+            params=params or {},
             artifacts=MemoryArtifacts(),
-            secrets=Secrets(values={}),
+            secrets=Secrets(values=secrets or {}),
         )
         self.machine = RunMachine(start, plan, scope, Longest())
         self.now = now

@@ -12,6 +12,7 @@ from tests.flows.engine.bench import MemoryJournal, shop
 from triphammer.flows.definition import definition_of
 from triphammer.flows.engine.engine import RunStart, Sent
 from triphammer.flows.flow import Flow, flow
+from triphammer.flows.handle import chain
 from triphammer.flows.journal import OutMessage, TaskRow
 from triphammer.flows.outgoing import publish
 from triphammer.flows.task import task
@@ -38,7 +39,7 @@ async def tell(n: int) -> int:
 @flow
 def telling() -> object:
     told = tell.options(wait="delivered", retries=3)(7)
-    told >> after()
+    chain(told, after())
     return told
 
 

@@ -1,0 +1,58 @@
+"""Rows of the journal: made from what happened, and read again after a restart."""
+
+from __future__ import annotations
+
+import msgspec
+
+from triphammer.flows.engine.values import Launch
+from triphammer.flows.errors import Interrupted
+from triphammer.flows.executors.contract import AttemptResult
+from triphammer.flows.journal import ErrorInfo, TaskRow
+
+
+def row_of(result: AttemptResult, state: str) -> TaskRow:
+    """The row of an attempt that has ended."""
+    return TaskRow(
+        name=result.id.task,
+        state=state,
+        attempt=result.id.attempt,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        result=result.value,
+        error=result.error,
+    )
+
+
+def retrying(result: AttemptResult, due: int) -> TaskRow:
+    """The row of a failed attempt that is followed by another at `due`."""
+    row = row_of(result, "retrying")
+    return msgspec.structs.replace(row, due_at=due)
+
+
+def resumed(row: TaskRow | None, first: Launch) -> tuple[int, Launch]:
+    """When which attempt begins, given what the journal says of the last one."""
+    if row is None or row.state not in ("running", "retrying"):
+        return 0, first
+    attempt = row.attempt + 1 if row.state == "retrying" else max(row.attempt, 1)
+    due = (row.due_at or 0) if row.state == "retrying" else 0
+    return due, Launch(first.node, first.name, attempt, first.item, first.value)
+
+
+def interrupted(row: TaskRow) -> ErrorInfo:
+    """Why an attempt that may run at most once has failed."""
+    text = (
+        f"the daemon ended during attempt {row.attempt}; whether it was carried out is not "
+        "known, and at_most_once=True forbids to begin it again"
+    )
+    return ErrorInfo(Interrupted.__name__, text)
+
+
+def cancelled(row: TaskRow, now: int) -> TaskRow:
+    """The row of an attempt that was under way when its run was cancelled."""
+    return TaskRow(
+        name=row.name,
+        state="cancelled",
+        attempt=row.attempt,
+        started_at=row.started_at,
+        finished_at=now,
+    )
