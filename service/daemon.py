@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -26,7 +27,7 @@ from triphammer.flows.capture import Capture, capturing
 from triphammer.flows.executors.contract import Stalled
 from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
-from triphammer.flows.executors.watchdog import share_interpreter
+from triphammer.flows.executors.watchdog import LockWatch, share_interpreter
 from triphammer.sensors.contract import SensorContext
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.announcement import Announcement, announcement
@@ -158,6 +159,8 @@ class _Session:
             self._health.report("flow loop", None)
             async with anyio.create_task_group() as group:
                 await group.start(capture.run)
+                if sys.__stderr__ is not None:
+                    await group.start(LockWatch(sys.__stderr__).run)
                 await group.start(flow_loop.run)
                 await group.start(threads.run)
                 await self._run_parts(group, opened, stop, reloads, announce)
