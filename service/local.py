@@ -144,7 +144,7 @@ async def _serve(
 
 async def _start(group: TaskGroup, core: Core, opened: Opened) -> None:
     await group.start(opened.run)
-    for executor in core.edges.executors.values():
+    for executor in dict.fromkeys(core.edges.executors.values()):
         await group.start(executor.run)
     await group.start(core.engine.run)
     await group.start(core.starter.run)
