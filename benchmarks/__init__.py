@@ -1,0 +1,1 @@
+"""Measures triphammer, each figure beside its physical limit in the same run."""
