@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
-from tests.kafka.broker import Broker, open_broker
+from tests.kafka.broker import Broker, must_have_kafka, open_broker
+from tests.kafka.jars import Unavailable
+
+SAYS = """\
+{}: the tests that need Apache Kafka are skipped; the mock cluster of librdkafka serves the rest"""
 
 
 @pytest.fixture(scope="session")
@@ -12,12 +17,13 @@ def kafka(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Broker]:
     """A real Apache Kafka, started once; a test that stops it starts it again."""
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-
-    def tell(line: str) -> None:
-        if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(line)
-
-    with open_broker(tmp_path_factory.mktemp("kafka"), tell) as broker:
-        yield broker
+    try:
+        with open_broker(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker
+    except Unavailable as reason:
+        if must_have_kafka():
+            raise
+        capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            print(f"\n{SAYS.format(reason)}")
+        pytest.skip(str(reason))

@@ -1,17 +1,15 @@
-"""Which Kafka the tests talk to: a given one, one of our own, or the mock cluster."""
+"""Which Kafka the tests talk to: one of our own, or a given one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.kafka.jars import Unavailable
-from tests.kafka.mock import open_mock_cluster
 from tests.kafka.node import KafkaNode
 
 
@@ -47,26 +45,19 @@ class ForeignBroker:
 
 
 @contextmanager
-def open_broker(folder: Path, tell: Callable[[str], None]) -> Generator[Broker]:
-    """The broker of the session.
+def open_broker(folder: Path) -> Generator[Broker]:
+    """The broker that `TRIPHAMMER_TEST_KAFKA=host:port` names, or our own in `folder`.
 
-    `TRIPHAMMER_TEST_KAFKA=host:port` names one that runs; else Apache Kafka is started in
-    `folder`. Where that cannot be (no Java, no Maven), the mock cluster inside librdkafka
-    stands in, unless CI=true, which raises `Unavailable`. `tell` is given a line for people.
+    Raises `Unavailable` where Apache Kafka cannot be run (no Java, no Maven).
     """
     given = os.environ.get("TRIPHAMMER_TEST_KAFKA")
     if given:
-        tell(f"Kafka: the broker at {given} (TRIPHAMMER_TEST_KAFKA)")
         yield ForeignBroker(given)
         return
-    try:
-        node = KafkaNode(folder)
-    except Unavailable as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        tell(f"Kafka: the mock cluster of librdkafka, for {reason}")
-        with open_mock_cluster() as bootstrap:
-            yield ForeignBroker(bootstrap)
-        return
-    with node:
+    with KafkaNode(folder) as node:
         yield node
+
+
+def must_have_kafka() -> bool:
+    """Whether a missing Kafka is a failure, not a reason to skip."""
+    return os.environ.get("CI") == "true"

@@ -1,4 +1,4 @@
-"""The mock cluster inside librdkafka: the stand-in where Apache Kafka cannot be run."""
+"""The mock cluster inside librdkafka: reading and writing also where Java is missing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 import confluent_kafka
 
-# What the mock answers with as its cluster's id.
-CLUSTER_PREFIX = "mockCluster"
-
 
 @contextmanager
 def open_mock_cluster() -> Generator[str]:
-    """One mocked broker, with topics that appear when asked for; yields its address."""
+    """One mocked broker, whose topics appear when they are asked for, with four
+    partitions; it has no operator's requests. Yields its address.
+    """
     producer_kind: Any = confluent_kafka.Producer
     # The cluster lives as long as the client that was made with it.
     producer = producer_kind({"test.mock.num.brokers": 1, "log_level": 0})
