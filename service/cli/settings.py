@@ -6,8 +6,6 @@ from pathlib import Path
 
 import typer
 
-from triphammer.config.effective import effective
-from triphammer.config.loading import load_settings
 from triphammer.service.cli.options import AsJson, Config, reports_errors
 from triphammer.service.cli.output import print_json, print_table
 
@@ -21,6 +19,10 @@ def register(app: typer.Typer) -> None:
 
 def show(config: Config = None, json: AsJson = False) -> None:
     """Print the effective value of each key and where it came from; secrets are masked."""
+    # Only here: most commands need no settings.
+    from triphammer.config.effective import effective
+    from triphammer.config.loading import load_settings
+
     rows = effective(load_settings(Path.cwd(), config=config, flags={}))
     if json:
         print_json({key: {"value": value, "from": origin} for key, value, origin in rows})

@@ -1,0 +1,61 @@
+"""What `triphammer serve` does, apart from it: reading commands must not pay for its imports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import anyio
+import typer
+
+from triphammer.config.loading import LoadedSettings, load_settings
+from triphammer.config.logging import configure_logging
+from triphammer.config.secrets import Secrets
+from triphammer.service.announcement import Announcement
+from triphammer.service.daemon import Reloads, serve_until
+from triphammer.service.signals import obey_signals
+
+
+def serve_here(config: Path | None, flags: Mapping[str, Any]) -> None:
+    """Run the daemon in this process until a signal stops it. `flags` are by dotted key."""
+    loaded = load_settings(Path.cwd(), config=config, flags=flags)
+    secrets = Secrets.of(loaded)
+    configure_logging(loaded.settings.log, secrets)
+    anyio.run(
+        serve_until_signal,
+        loaded,
+        secrets,
+        backend_options={"use_uvloop": _has_uvloop()},
+    )
+
+
+async def serve_until_signal(loaded: LoadedSettings, secrets: Secrets) -> None:
+    """The daemon, stopped and reloaded by signals."""
+    stop, reloads = anyio.Event(), Reloads()
+    async with anyio.create_task_group() as group:
+        await group.start(obey_signals, stop, reloads.ask)
+        await serve_until(
+            loaded,
+            secrets,
+            stop=stop,
+            reloads=reloads,
+            announce=announce,
+            log=logging.getLogger("triphammer"),
+        )
+        group.cancel_scope.cancel()
+
+
+def announce(news: Announcement) -> None:
+    """Print where the daemon is and what to try."""
+    lines = [f"triphammer {news.version} is up: {news.url}"]
+    lines += [f"  flow {name}: {text}" for name, text in news.flows.items()]
+    lines += [f"  try: {text}" for text in news.hints]
+    lines += [f"  note: {text}" for text in news.notes]
+    typer.echo("\n".join(lines))
+
+
+def _has_uvloop() -> bool:
+    return find_spec("uvloop") is not None
