@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import os
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,13 @@ def test_an_import_upward_is_refused(module: str, imported: str, tmp_path: Path)
 
 
 def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    # Coverage follows into subprocesses and would bring modules of its own along.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )

@@ -13,7 +13,11 @@ from triphammer.config.clock import SystemClock
 from triphammer.sensors.errors import Overloaded, StoreUnavailable
 from triphammer.sensors.kafka.source import topic
 
-pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.kafka,
+    pytest.mark.usefixtures("abandoned_commits"),
+]
 
 
 def numbers(first: int, last: int) -> list[bytes]:
