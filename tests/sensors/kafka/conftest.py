@@ -36,7 +36,10 @@ async def abandoned_commits() -> AsyncGenerator[None]:
         abandoned = "never retrieved" in str(context.get("message"))
         if abandoned and isinstance(context.get("exception"), KafkaError):
             return
-        (handler or asyncio.AbstractEventLoop.default_exception_handler)(loop, context)
+        if handler is None:
+            loop.default_exception_handler(context)
+        else:
+            handler(loop, context)
 
     loop.set_exception_handler(pass_on)
     yield
