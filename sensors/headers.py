@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping
+from typing import Self, cast
 
 
 class Headers(Mapping[str, str]):
@@ -14,6 +14,19 @@ class Headers(Mapping[str, str]):
     def __init__(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         pairs = cast(Mapping[str, str], items).items() if isinstance(items, Mapping) else items
         self._items = {name.lower(): value for name, value in pairs}
+
+    @classmethod
+    def of_asgi(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
+        """The headers of an ASGI scope: byte pairs, names in lower case."""
+        return cls((n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs)
+
+    def without(self, names: Collection[str]) -> Self:
+        """The headers but those of `names` (in lower case)."""
+        return type(self)(item for item in self._items.items() if item[0] not in names)
+
+    def items(self) -> ItemsView[str, str]:
+        """The pairs; the mapping's own would look each value up again."""
+        return self._items.items()
 
     def __getitem__(self, name: str) -> str:
         return self._items[name.lower()]

@@ -18,6 +18,7 @@ from random import Random
 
 import anyio
 from anyio.abc import TaskGroup
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from triphammer.config.clock import SystemClock
 from triphammer.config.loading import LoadedSettings
@@ -43,7 +44,7 @@ from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.supervisor import Supervisor
-from triphammer.service.web.app import build_app
+from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
 from triphammer.service.web.probes import Probes
@@ -350,12 +351,13 @@ class _Session:
             supervisor=self._supervisor,
         )
         gauges = Gauges(opened.store, core.starter, core.engine, core.hub, core.taken)
-        return build_app(
+        app = build_app(
             operations=operations,
             reading=reading,
-            doors=Doors(operations, self._clock, self._loaded.settings.limits.body),
             console=Console(reading, self._health),
             probes=Probes(self._health, gauges),
             hub=core.hub,
             version=version("triphammer"),
         )
+        doors = Doors(app, operations, self._clock, self._loaded.settings.limits.body)
+        return ServerErrorMiddleware(doors, on_defect)

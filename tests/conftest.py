@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 
 import pytest
+from hypothesis import settings
 
 from tests.kafka.broker import Broker, must_have_kafka, open_broker
 from tests.kafka.jars import Unavailable
+
+# No test of ours measures time, and a machine may be slow.
+settings.register_profile("triphammer", deadline=None)
+settings.load_profile("triphammer")
 
 SAYS = """\
 {}: the tests that need Apache Kafka are skipped; the mock cluster of librdkafka serves the rest"""

@@ -70,9 +70,13 @@ def leaves(found: Any) -> Iterator[Any]:
             yield value
 
 
-def values_at(event: Any, path: Path) -> Iterator[Any]:
-    """Every leaf at `path`. Nothing for a path that leads nowhere; null is yielded as None."""
-    return leaves(finder(path)(event))
+def values_at(path: Path) -> Callable[[Any], Iterator[Any]]:
+    """A function that yields every leaf at `path` of an event.
+
+    Nothing for a path that leads nowhere; null is yielded as None.
+    """
+    find = finder(path)
+    return lambda event: leaves(find(event))
 
 
 def is_object(value: Any) -> bool:

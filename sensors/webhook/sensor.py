@@ -124,7 +124,7 @@ class WebhookSensor:
 
     def _kept(self, headers: Headers) -> Headers:
         secret = self._verify.header if self._verify is not None else None
-        return Headers((n, v) for n, v in headers.items() if n not in _PRIVATE and n != secret)
+        return headers.without(_PRIVATE if secret is None else _PRIVATE | {secret})
 
 
 def _named(spec: SensorSpec) -> str:

@@ -81,7 +81,8 @@ class _IntervalNode:
 class PathTable:
     """All entries that are filed under one path of the event."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self._values = values_at(path)
         self._exact: defaultdict[Any, list[int]] = defaultdict(list)
         self._prefixes = PrefixTable()
         self._intervals = IntervalTable()
@@ -96,7 +97,12 @@ class PathTable:
             self._has_intervals = True
             self._intervals.add(low, high, entry)
 
-    def find(self, value: Any) -> Iterator[int]:
+    def candidates(self, event: Event) -> Iterator[int]:
+        """The entries whose clause holds for some value at the path."""
+        for value in self._values(event):
+            yield from self._find(value)
+
+    def _find(self, value: Any) -> Iterator[int]:
         if isinstance(value, (str, int, float, bool)) or value is None:
             yield from self._exact.get(_hashable(value), ())
         if isinstance(value, str):
@@ -121,14 +127,15 @@ class CandidateIndex:
             self._always.append(number)
             return
         best = min(clauses, key=lambda c: sum(crowd[_slot(c, k)] for k in _keys(c)))
-        self._paths.setdefault(best.path, PathTable()).add(best, number)
+        if best.path not in self._paths:
+            self._paths[best.path] = PathTable(best.path)
+        self._paths[best.path].add(best, number)
 
     def candidates(self, event: Event) -> list[int]:
         """The entries' numbers in order, each once."""
         found = set(self._always)
-        for path, table in self._paths.items():
-            for value in values_at(event, path):
-                found.update(table.find(value))
+        for table in self._paths.values():
+            found.update(table.candidates(event))
         return sorted(found)
 
 

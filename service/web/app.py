@@ -1,4 +1,4 @@
-"""The web application: doors, API, stream, probes and console on one port."""
+"""The web application behind the doors: API, stream, probes and console."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from triphammer.service.hub import Hub
 from triphammer.service.operations import Operations
 from triphammer.service.web.api import api
 from triphammer.service.web.console import Console
-from triphammer.service.web.doors import Doors
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
@@ -29,7 +28,6 @@ def build_app(
     *,
     operations: Operations,
     reading: Reading,
-    doors: Doors,
     console: Console,
     probes: Probes,
     hub: Hub,
@@ -38,15 +36,14 @@ def build_app(
     """The application; every handler gets its parts here, none looks anything up."""
     app = FastAPI(title="triphammer", version=version, docs_url="/docs", redoc_url=None)
     app.state.hub = hub
-    # The doors come first: Starlette tries routes in order, and they are the hot ones.
-    app.router.routes[:0] = [*doors.routes(), *probes.routes()]
+    app.router.routes[:0] = probes.routes()
     app.router.routes.append(Route("/api/v1/stream", stream))
     app.include_router(api(operations, reading))
     app.router.routes.extend(console.routes())
     app.add_exception_handler(TriphammerError, on_triphammer_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(Exception, _on_defect)
+    app.add_exception_handler(Exception, on_defect)
     return app
 
 
@@ -60,6 +57,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problem(422, detail, errors=found)
 
 
-async def _on_defect(request: Request, error: Exception) -> Response:
+async def on_defect(request: Request, error: Exception) -> Response:
+    """Exception handler for what should not happen: the log gets the traceback."""
     log.error("request %s %s failed", request.method, request.url.path, exc_info=error)
     return problem(500, "a defect of triphammer: its log has the traceback")

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from triphammer.config.sizes import format_size
 from triphammer.sensors.errors import Rejected
+from triphammer.sensors.headers import Headers
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes. Raises `Rejected` 413 as soon as it is more."""
-    declared = request.headers.get("content-length", "")
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes.
+
+    Raises `Rejected` 413 as soon as it is more, `ClientDisconnect` when the client goes away.
+    """
+    declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        size += len(chunks[-1])
         if size > limit:
             raise _too_large(limit)
-        chunks.append(chunk)
     return b"".join(chunks)
 
 

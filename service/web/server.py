@@ -71,6 +71,8 @@ class WebServer:
             ssl_certfile=certificate,
             ssl_keyfile=key,
             server_header=False,
+            # Nothing here asks who the client is: no proxy's word is taken for it.
+            proxy_headers=False,
         )
         self._server = _Server(config)
         self._listener = listener

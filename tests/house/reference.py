@@ -73,7 +73,6 @@ def _routes() -> Iterator[str]:
     app = build_app(
         operations=stand_in,
         reading=stand_in,
-        doors=stand_in,
         console=stand_in,
         probes=stand_in,
         hub=stand_in,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.event import Event
@@ -14,32 +15,39 @@ from triphammer.service.store.sqlite.statements import statements
 Raw = sqlite3.Connection
 
 
+class Arrival(NamedTuple):
+    """An event to store, the catalog it was decided under, and when (microseconds UTC)."""
+
+    decided: Decided
+    catalog: str | None
+    at: int
+
+
 class Acceptance:
     """Knows the statements; works within the writer's open transaction.
 
-    Statement by statement a Kafka batch would take twice as long: each table is written once
-    for all the events of a unit.
+    Each table is written once for all the events of a stretch of units: statement by
+    statement they would take several times as long.
     """
 
     def __init__(self) -> None:
         self._sql = statements("writes.sql")
 
-    def accept(
-        self, raw: Raw, decided: Sequence[Decided], catalog: str | None, at: int
-    ) -> tuple[Accepted, ...]:
-        """Store what is new of `decided`; one outcome for each, in order."""
-        if not decided:
-            return ()
-        new = self._claim_identities(raw, [item.event for item in decided], at)
-        self._store(raw, [d for d, is_new in zip(decided, new, strict=True) if is_new], catalog)
-        return tuple(
-            _accepted(item) if is_new else self._duplicate(raw, item.event, at)
-            for item, is_new in zip(decided, new, strict=True)
-        )
+    def accept(self, raw: Raw, arrivals: Sequence[Arrival]) -> list[Accepted]:
+        """Store what is new of `arrivals`; one outcome for each, in order."""
+        if not arrivals:
+            return []
+        new = self._claim_identities(raw, arrivals)
+        self._store(raw, [a for a, is_new in zip(arrivals, new, strict=True) if is_new])
+        return [
+            _accepted(item.decided) if is_new else self._duplicate(raw, item)
+            for item, is_new in zip(arrivals, new, strict=True)
+        ]
 
-    def _claim_identities(self, raw: Raw, events: Sequence[Event], at: int) -> list[bool]:
-        """Which events are the first of their identity, those of this unit included."""
-        identities = [(event.source, event.id, event.key, at) for event in events]
+    def _claim_identities(self, raw: Raw, arrivals: Sequence[Arrival]) -> list[bool]:
+        """Which events are the first of their identity, those of `arrivals` included."""
+        events = [a.decided.event for a in arrivals]
+        identities = [(e.source, e.id, e.key, a.at) for e, a in zip(events, arrivals, strict=True)]
         claimed = raw.executemany(self._sql["add_identity"], identities).rowcount
         if claimed == len(events):
             return [True] * len(events)
@@ -57,9 +65,11 @@ class Acceptance:
         left.discard(seq)
         return is_first
 
-    def _store(self, raw: Raw, decided: Sequence[Decided], catalog: str | None) -> None:
+    def _store(self, raw: Raw, arrivals: Sequence[Arrival]) -> None:
         sql = self._sql
-        raw.executemany(sql["add_event"], [rows.event_values(d.event, catalog) for d in decided])
+        events = [rows.event_values(a.decided.event, a.catalog) for a in arrivals]
+        raw.executemany(sql["add_event"], events)
+        decided = [a.decided for a in arrivals]
         dispositions = [
             (d.event.key, item.subscription, item.flow, item.outcome, item.detail, item.run)
             for d in decided
@@ -75,8 +85,9 @@ class Acceptance:
         if claims:
             raw.executemany(sql["add_claim"], claims)
 
-    def _duplicate(self, raw: Raw, event: Event, at: int) -> Accepted:
-        values = (event.source, event.id, at)
+    def _duplicate(self, raw: Raw, arrival: Arrival) -> Accepted:
+        event = arrival.decided.event
+        values = (event.source, event.id, arrival.at)
         (key,) = raw.execute(self._sql["count_duplicate"], values).fetchone()
         runs = tuple(run for (run,) in raw.execute(self._sql["runs_of_event"], (key,)))
         return Accepted(key, event.id, event.source, duplicate=True, runs=runs)

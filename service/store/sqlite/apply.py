@@ -1,13 +1,16 @@
-"""Carries a unit out within the writer's open transaction."""
+"""Carries units out within the writer's open transaction."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from triphammer.flows.journal import RunChange
+from triphammer.sensors.contract import Accepted
 from triphammer.service.store.contract import (
     ENDED,
     Accept,
@@ -23,7 +26,7 @@ from triphammer.service.store.contract import (
     Unit,
 )
 from triphammer.service.store.sqlite import rows
-from triphammer.service.store.sqlite.acceptance import Acceptance
+from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
 from triphammer.service.store.sqlite.statements import statements
 
 Raw = sqlite3.Connection
@@ -36,56 +39,95 @@ class Applier:
     def __init__(self) -> None:
         self._sql = statements("writes.sql")
         self._acceptance = Acceptance()
-        self._by_type: Mapping[type, Callable[[Raw, Any], Outcome]] = {
+        self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,
-            OutboxResult: self._outbox_result,
-            ClaimMoved: self._claim_moved,
-            SaveVersion: self._save_version,
-            SaveCatalog: self._save_catalog,
-            SetPaused: self._set_paused,
-            ClaimRun: self._claim_run,
+            OutboxResult: _each(self._outbox_result),
+            ClaimMoved: _each(self._claim_moved),
+            SaveVersion: _each(self._save_version),
+            SaveCatalog: _each(self._save_catalog),
+            SetPaused: _each(self._set_paused),
+            ClaimRun: _each(self._claim_run),
         }
 
-    def apply(self, raw: Raw, unit: Unit) -> Outcome:
-        """The outcome of `unit`; raises what SQLite raises."""
-        return self._by_type[type(unit)](raw, unit)
+    def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:
+        """The outcome of each unit of a stretch; raises what SQLite raises."""
+        return self._by_type[type(units[0])](raw, units)
 
-    def _accept(self, raw: Raw, unit: Accept) -> Outcome:
-        accepted = self._acceptance.accept(raw, unit.decided, unit.catalog, unit.received_at)
+    def _accept(self, raw: Raw, units: Sequence[Accept]) -> Sequence[Outcome]:
+        brought = [[Arrival(d, u.catalog, u.received_at) for d in u.decided] for u in units]
+        outcomes = self._take(raw, brought)
+        for unit in units:
+            if unit.positions:
+                self._move(raw, unit.sensor, unit.positions)
+            for dead in unit.dead:
+                headers = _json(dict(dead.headers))
+                values = (dead.source, dead.id, dead.reason, dead.payload, headers)
+                raw.execute(self._sql["add_dead_record"], (*values, unit.received_at))
+        return outcomes
+
+    def _take(
+        self, raw: Raw, brought: Sequence[Sequence[Arrival]]
+    ) -> Sequence[tuple[Accepted, ...]]:
+        """Store what each unit brings; what became of it, unit by unit."""
+        accepted = iter(self._acceptance.accept(raw, [a for items in brought for a in items]))
+        return [tuple(islice(accepted, len(items))) for items in brought]
+
+    def _move(self, raw: Raw, sensor: str, positions: Mapping[str, str | None]) -> None:
         put, drop = self._sql["put_position"], self._sql["drop_position"]
-        for key, value in unit.positions.items():
+        for key, value in positions.items():
             if value is None:
-                raw.execute(drop, (unit.sensor, key))
+                raw.execute(drop, (sensor, key))
             else:
-                raw.execute(put, (unit.sensor, key, value))
-        for dead in unit.dead:
-            values = (dead.source, dead.id, dead.reason, dead.payload, _json(dict(dead.headers)))
-            raw.execute(self._sql["add_dead_record"], (*values, unit.received_at))
-        return accepted
+                raw.execute(put, (sensor, key, value))
 
-    def _progress(self, raw: Raw, unit: Progress) -> Outcome:
-        change = unit.change
+    def _progress(self, raw: Raw, units: Sequence[Progress]) -> Sequence[Outcome]:
+        found = [self._fence(raw, unit.change) for unit in units]
+        current = [(u, *f) for u, f in zip(units, found, strict=True) if f is not None]
+        self._put_changes(raw, [(seq, unit) for unit, seq, _ in current])
+        valid = [unit for unit, _, _ in current]
+        for unit in valid:
+            self._state_writes(raw, unit.change.flow, unit.change.state_writes)
+        brought = [[Arrival(d, u.catalog, u.at) for d in u.caused] for u in valid]
+        accepted = iter(self._take(raw, brought))
+        for unit, _, event in current:
+            if unit.change.state in ENDED:
+                self._settle_claim(raw, event)
+        return [Stale() if f is None else next(accepted) for f in found]
+
+    def _fence(self, raw: Raw, change: RunChange) -> tuple[int, str] | None:
+        """The run's row and event; None when the change comes from a past life of it."""
+        found: tuple[int, str] | None
         found = raw.execute(self._sql["fence"], (change.run, change.epoch)).fetchone()
-        if found is None:
-            return Stale()
-        seq, event = found
-        if change.tasks:
-            values = [rows.task_values(seq, row) for row in change.tasks]
-            raw.executemany(self._sql["put_task"], values)
-        for task, attempt, started, finished, error in change.failed_attempts:
-            details = (seq, task, attempt, started, finished, rows.packed(error))
-            raw.execute(self._sql["add_attempt"], details)
-        if change.state or change.started_at or change.result or change.error:
-            raw.execute(self._sql["change_run"], rows.run_values(seq, change))
-        for message in change.outbox:
-            at = change.finished_at or unit.at
-            raw.execute(self._sql["add_message"], rows.message_values(change, message, at))
-        self._state_writes(raw, change.flow, change.state_writes)
-        accepted = self._acceptance.accept(raw, unit.caused, unit.catalog, unit.at)
-        if change.state in ENDED:
-            self._settle_claim(raw, event)
-        return accepted
+        return found
+
+    def _put_changes(self, raw: Raw, units: Sequence[tuple[int, Progress]]) -> None:
+        """The rows of tasks, failed attempts, runs and messages, each table in one go."""
+        changes = [(seq, unit.change) for seq, unit in units]
+        self._many(
+            raw, "put_task", [rows.task_values(seq, row) for seq, c in changes for row in c.tasks]
+        )
+        self._many(
+            raw,
+            "add_attempt",
+            [(seq, *rows.attempt_values(f)) for seq, c in changes for f in c.failed_attempts],
+        )
+        self._many(
+            raw, "change_run", [rows.run_values(seq, c) for seq, c in changes if _tells_of_run(c)]
+        )
+        self._many(
+            raw,
+            "add_message",
+            [
+                rows.message_values(unit.change, message, unit.change.finished_at or unit.at)
+                for _, unit in units
+                for message in unit.change.outbox
+            ],
+        )
+
+    def _many(self, raw: Raw, name: str, values: Sequence[tuple[Any, ...]]) -> None:
+        if values:
+            raw.executemany(self._sql[name], values)
 
     def _state_writes(self, raw: Raw, flow: str, writes: Mapping[str, bytes | None]) -> None:
         for key, value in writes.items():
@@ -129,3 +171,42 @@ class Applier:
     def _claim_run(self, raw: Raw, unit: ClaimRun) -> Outcome:
         found = raw.execute(self._sql["claim_run"], (unit.run, unit.owner)).fetchone()
         return None if found is None else int(found[0])
+
+
+def stretches(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+    """`units` cut into stretches that can be applied together, in order.
+
+    All of a stretch are of one type, and none is about a run that an earlier one of the same
+    stretch makes or ends: its fence must see what that one did.
+    """
+    stretch: list[Unit] = []
+    settled: set[str] = set()
+    for unit in units:
+        if stretch and (type(unit) is not type(stretch[0]) or _run_of(unit) in settled):
+            yield stretch
+            stretch, settled = [], set()
+        stretch.append(unit)
+        if isinstance(unit, Progress):
+            settled.update(_settles(unit))
+    if stretch:
+        yield stretch
+
+
+def _run_of(unit: Unit) -> str | None:
+    return unit.change.run if isinstance(unit, Progress) else None
+
+
+def _settles(unit: Progress) -> Iterator[str]:
+    """The runs that `unit` makes or ends."""
+    for item in unit.caused:
+        yield from (run.id for run in item.runs)
+    if unit.change.state in ENDED:
+        yield unit.change.run
+
+
+def _each(apply: Callable[[Raw, Any], Outcome]) -> Callable[[Raw, Any], Sequence[Outcome]]:
+    return lambda raw, units: [apply(raw, unit) for unit in units]
+
+
+def _tells_of_run(change: RunChange) -> bool:
+    return bool(change.state or change.started_at or change.result or change.error)

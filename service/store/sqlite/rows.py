@@ -174,6 +174,12 @@ def task_row(row: sqlite3.Row) -> TaskRow:
     )
 
 
+def attempt_values(failed: tuple[str, int, int, int, ErrorInfo]) -> tuple[Any, ...]:
+    """The parameters of `add_attempt` but the run."""
+    task, attempt, started, finished, error = failed
+    return (task, attempt, started, finished, packed(error))
+
+
 def failed_attempt(row: Row) -> FailedAttempt:
     """A row of `attempts`."""
     return FailedAttempt(row[0], row[1], row[2], row[3], _error(row[4]))

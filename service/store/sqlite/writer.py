@@ -1,4 +1,4 @@
-"""Group commit: one transaction for whatever units have queued, each in a savepoint."""
+"""Group commit: one transaction for whatever units have queued."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 
 import anyio
 import msgspec
@@ -14,7 +15,7 @@ from anyio.abc import TaskStatus
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.errors import StoreError
 from triphammer.service.store.contract import Outcome, Unit
-from triphammer.service.store.sqlite.apply import Applier
+from triphammer.service.store.sqlite.apply import Applier, stretches
 from triphammer.service.store.sqlite.connection import Connection
 
 GROUP = 1000
@@ -160,25 +161,39 @@ def _group(
     applier: Applier, batches: Sequence[Sequence[Unit]], raw: sqlite3.Connection
 ) -> list[list[Outcome]]:
     """One transaction. Raises `sqlite3.Error` when it is not known to have committed."""
+    units = [unit for batch in batches for unit in batch]
     raw.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [[_one(applier, raw, unit) for unit in units] for units in batches]
+        outcomes = [o for stretch in stretches(units) for o in _stretch(applier, raw, stretch)]
         raw.execute("COMMIT")
     except BaseException:
         if raw.in_transaction:
             raw.execute("ROLLBACK")
         raise
-    return outcomes
+    given = iter(outcomes)
+    return [list(islice(given, len(batch))) for batch in batches]
 
 
-def _one(applier: Applier, raw: sqlite3.Connection, unit: Unit) -> Outcome:
-    """One unit in its savepoint: what is wrong with it harms no other of its group."""
-    raw.execute("SAVEPOINT unit")
+def _stretch(applier: Applier, raw: sqlite3.Connection, units: Sequence[Unit]) -> Sequence[Outcome]:
+    """Units of one type together; one by one if any of them is to blame for an error."""
+    outcomes = _saved(applier, raw, units)
+    if not isinstance(outcomes, Exception):
+        return outcomes
+    if len(units) == 1:
+        return [outcomes]
+    return [outcome for unit in units for outcome in _stretch(applier, raw, [unit])]
+
+
+def _saved(
+    applier: Applier, raw: sqlite3.Connection, units: Sequence[Unit]
+) -> Sequence[Outcome] | Exception:
+    """`units` in a savepoint: what is wrong with them harms no other of the group."""
+    raw.execute("SAVEPOINT units")
     try:
-        outcome = applier.apply(raw, unit)
+        outcomes = applier.apply(raw, units)
     except UNIT_ERRORS as e:
-        raw.execute("ROLLBACK TO unit")
-        raw.execute("RELEASE unit")
+        raw.execute("ROLLBACK TO units")
+        raw.execute("RELEASE units")
         return e
-    raw.execute("RELEASE unit")
-    return outcome
+    raw.execute("RELEASE units")
+    return outcomes

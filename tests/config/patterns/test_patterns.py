@@ -257,6 +257,6 @@ def test_a_range_that_holds_nothing_is_no_interval() -> None:
 
 
 def test_values_at_gives_each_leaf() -> None:
-    assert list(values_at(PUSH, ("data", "commits", "id"))) == ["a", "b"]
-    assert list(values_at(PUSH, ("data", "commits"))) == []
-    assert list(values_at(event(data=[1, [2, [None]]]), ("data",))) == [1, 2, None]
+    assert list(values_at(("data", "commits", "id"))(PUSH)) == ["a", "b"]
+    assert list(values_at(("data", "commits"))(PUSH)) == []
+    assert list(values_at(("data",))(event(data=[1, [2, [None]]]))) == [1, 2, None]

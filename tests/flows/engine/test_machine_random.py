@@ -51,7 +51,7 @@ def check(run: Driven, wanted: Expected) -> None:
     assert (run.end.error is None) == (run.end.state == "succeeded")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(plots(), st.data())
 def test_every_order_ends_as_the_graph_says(drawn: Sequence[Plot], data: st.DataObject) -> None:
     graph = {p.name: p for p in drawn}
@@ -64,7 +64,7 @@ def test_every_order_ends_as_the_graph_says(drawn: Sequence[Plot], data: st.Data
     assert not run.later
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(plots(), st.data())
 def test_killed_anywhere_a_run_ends_the_same_and_repeats_nothing(
     drawn: Sequence[Plot], data: st.DataObject

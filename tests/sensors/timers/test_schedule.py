@@ -116,7 +116,7 @@ STARTS = st.sampled_from(
 ).map(lambda text: datetime.fromisoformat(text).astimezone(UTC))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EXPRESSIONS, st.sampled_from(ZONES), STARTS)
 def test_cron_ticks_as_the_oracle_says(expression: str, zone: ZoneInfo, start: datetime) -> None:
     end = start + timedelta(days=2)
@@ -124,7 +124,7 @@ def test_cron_ticks_as_the_oracle_says(expression: str, zone: ZoneInfo, start: d
     assert ticks(Cron(expression, zone), micros(start) - 1, micros(end)) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EXPRESSIONS, st.sampled_from([*ZONES, LORD_HOWE]), STARTS, st.integers(0, 2880 * 60_000_000))
 def test_newest_and_previous_agree_with_the_way_forward(
     expression: str, zone: ZoneInfo, start: datetime, span: int
