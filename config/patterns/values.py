@@ -60,6 +60,9 @@ def finder(path: Path) -> Find:
 
 def leaves(found: Any) -> Iterator[Any]:
     """The leaves in what a finder found: none for `MISSING` and objects, times as text."""
+    if type(found) in SCALARS:
+        yield found
+        return
     listed = cast("list[Any]", found) if isinstance(found, (list, tuple)) else (found,)
     for value in _flat(listed):
         if type(value) in SCALARS:

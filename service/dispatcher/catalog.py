@@ -38,6 +38,7 @@ class Catalog:
         self._index = CandidateIndex(
             [(e.implied, e.added) if e.added else (e.implied,) for e in self._entries]
         )
+        self._heard: dict[str, bool] = {}
         self.body = msgspec.json.encode(_stored(flows.values()), order="deterministic")
         self.id = "cat_" + hashlib.sha256(self.body).hexdigest()[:32]
 
@@ -45,6 +46,18 @@ class Catalog:
         """The entries that `event` may belong to, found without looking at all of them."""
         entries = self._entries
         return [entries[i] for i in self._index.candidates(event)]
+
+    def hears(self, type: str) -> bool:
+        """Whether any entry may match an event of `type`; False says that none does."""
+        if type not in self._heard:
+            self._heard[type] = any(_may_match(entry.implied, type) for entry in self._entries)
+        return self._heard[type]
+
+
+def _may_match(pattern: Compiled, type: str) -> bool:
+    """Whether the pattern's clauses about the type leave `type` open."""
+    asked = [clause for clause in pattern.clauses if clause.path == ("type",)]
+    return all(type in c.exact or any(map(type.startswith, c.prefixes)) for c in asked)
 
 
 def _entry(flow: FlowDef, source: Source) -> Entry:

@@ -11,7 +11,7 @@ from triphammer.flows.journal import Posted, RunChange, StartRequest
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.decide import decide, requested_run
 from triphammer.service.dispatcher.dispatcher import Dispatcher
-from triphammer.service.dispatcher.finished import RUNS, finished_event, requested_event
+from triphammer.service.dispatcher.finished import FINISHED, RUNS, finished_event, requested_event
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.hub import Hub, News
 from triphammer.service.store.contract import (
@@ -91,10 +91,10 @@ class RunJournal:
     def _caused(self, change: RunChange, now: int) -> Iterator[Decided]:
         for request in change.starts:
             yield self._started(change, request, now)
-        if change.state in ENDED:
+        catalog = self._dispatcher.catalog
+        # An end that nobody listens to is told by the run's own row: no event is kept.
+        if change.state in ENDED and catalog.hears(FINISHED):
             event = finished_event(change, self._active.about(change.run), now)
-            catalog = self._dispatcher.catalog
-            # An end that nobody listens to is told by the run's own row: no event is kept.
             if catalog.candidates(event):
                 yield decide(event, catalog, now)
 
