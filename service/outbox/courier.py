@@ -4,38 +4,96 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import httpx
+import anyio
+import anyio.to_thread
 
 from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.journal import OutMessage
+from triphammer.flows.outgoing import SECRET_TARGET
 from triphammer.service.outbox.addresses import public_address
-from triphammer.service.outbox.kafka import KafkaSender
 from triphammer.service.outbox.outcome import Dead, Outcome
-from triphammer.service.outbox.webhooks import SECRET_TARGET, WebhookSender
+
+if TYPE_CHECKING:
+    from triphammer.service.outbox.kafka import KafkaSender
+    from triphammer.service.outbox.webhooks import WebhookSender
 
 POOL = 500
 """Open HTTP connections in all; each target has a limit of its own below this."""
 
 
-@dataclass(frozen=True, slots=True)
 class Courier:
-    """One attempt at a time for each message; the caller decides what a failure means."""
+    """One attempt at a time for each message; the caller decides what a failure means.
 
-    webhooks: WebhookSender
-    kafka: KafkaSender
+    The libraries behind each kind are loaded with its first message, in a worker thread: a
+    daemon that sends nothing starts sooner and is smaller without them.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secrets: Secrets,
+        clock: Clock,
+        log: logging.Logger,
+        open_until: AsyncExitStack,
+    ) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._clock = clock
+        self._log = log
+        self._open_until = open_until
+        self._loading = anyio.Lock()
+        self._webhooks: WebhookSender | None = None
+        self._kafka: KafkaSender | None = None
 
     async def deliver(self, message: OutMessage) -> Outcome:
         """Attempt to deliver `message` once. Never raises for what a target does."""
         if message.kind == "webhook":
-            return await self.webhooks.deliver(message)
+            return await (await self._webhook_sender()).deliver(message)
         if message.kind == "kafka":
-            return await self.kafka.deliver(message)
+            return await (await self._kafka_sender()).deliver(message)
         return Dead(f"a message of kind {message.kind!r} cannot be delivered")
+
+    async def _webhook_sender(self) -> WebhookSender:
+        async with self._loading:
+            if self._webhooks is None:
+                sender = await anyio.to_thread.run_sync(self._load_webhooks)
+                self._webhooks = await self._open_until.enter_async_context(sender)
+            return self._webhooks
+
+    async def _kafka_sender(self) -> KafkaSender:
+        async with self._loading:
+            if self._kafka is None:
+                sender = await anyio.to_thread.run_sync(self._load_kafka)
+                self._kafka = await self._open_until.enter_async_context(sender)
+            return self._kafka
+
+    def _load_webhooks(self) -> WebhookSender:
+        from triphammer.service.outbox.webhooks import WebhookSender
+
+        return WebhookSender(
+            secrets=self._secrets,
+            clock=self._clock,
+            timeout=self._settings.outbox.timeout.total_seconds(),
+            connections=POOL,
+            find=None if self._settings.outbox.allow_private else public_address,
+        )
+
+    def _load_kafka(self) -> KafkaSender:
+        from triphammer.service.outbox.kafka import KafkaSender
+
+        return KafkaSender(
+            settings=self._settings,
+            secrets=self._secrets,
+            timeout=self._settings.outbox.timeout.total_seconds(),
+            log=self._log,
+        )
 
 
 @asynccontextmanager
@@ -43,14 +101,8 @@ async def open_courier(
     *, settings: Settings, secrets: Secrets, clock: Clock, log: logging.Logger
 ) -> AsyncGenerator[Courier]:
     """A courier whose connections are open as long as the context."""
-    timeout = settings.outbox.timeout.total_seconds()
-    find = None if settings.outbox.allow_private else public_address
-    webhooks = WebhookSender(
-        secrets=secrets, clock=clock, timeout=timeout, connections=POOL, find=find
-    )
-    kafka = KafkaSender(settings=settings, secrets=secrets, timeout=timeout, log=log)
-    async with webhooks, kafka:
-        yield Courier(webhooks, kafka)
+    async with AsyncExitStack() as stack:
+        yield Courier(settings=settings, secrets=secrets, clock=clock, log=log, open_until=stack)
 
 
 async def deliver_now(
@@ -70,7 +122,8 @@ def lane_name(message: OutMessage) -> str:
     if message.target.startswith(SECRET_TARGET):
         return message.target
     try:
-        url = httpx.URL(message.target)
-    except httpx.InvalidURL:
+        url = urlsplit(message.target)
+        port = f":{url.port}" if url.port else ""
+    except ValueError:
         return "webhook"
-    return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
+    return f"{url.scheme}://{url.hostname}{port}" if url.hostname else "webhook"

@@ -19,6 +19,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.errors import MissingSecretError
 from triphammer.config.secrets import Secrets
 from triphammer.flows.journal import OutMessage
+from triphammer.flows.outgoing import SECRET_TARGET
 from triphammer.sensors.errors import SensorError
 from triphammer.sensors.webhook.signing import sign_standard
 from triphammer.service.outbox.addresses import NotPublic
@@ -27,7 +28,6 @@ from triphammer.service.outbox.retry_after import retry_after
 
 Find = Callable[[str, int], Awaitable[str]]
 
-SECRET_TARGET = "secret:"
 GONE = 410
 EXCERPT_BYTES = 200
 
