@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 
 from triphammer.service.errors import ServiceError
 
-DEFAULT_URL = "http://127.0.0.1:8420"
+ENDED = ("succeeded", "failed", "cancelled", "superseded")
+"""As the API names them: the store's own list would bring the whole store along."""
 
 
 class DaemonError(ServiceError):
@@ -47,6 +48,18 @@ class DaemonClient:
             next(lines, "")
             yield lines
 
+    def wait_for_end(self, run: str) -> Any:
+        """The run once it has ended: told by the live stream, not asked again and again."""
+        while True:
+            with self.stream("/api/v1/stream", run=run) as lines:
+                # Asked after the stream is open: an end between the two cannot be missed.
+                state = self.get(f"/api/v1/runs/{run}")
+                if state["state"] in ENDED:
+                    return state
+                # The stream may break off: then it is opened again.
+                with suppress(httpx.HTTPError):
+                    _wait_for_news(lines)
+
     def _send(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._http.request(method, path, **options)
@@ -67,3 +80,9 @@ def _detail(answer: httpx.Response) -> str:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {answer.status_code}: {answer.text[:200]}"
+
+
+def _wait_for_news(lines: Iterator[str]) -> None:
+    for line in lines:
+        if line.startswith("data:") and any(f'"{state}"' in line for state in ENDED):
+            return

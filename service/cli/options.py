@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from triphammer.config.errors import TriphammerError
-from triphammer.service.cli.client import DEFAULT_URL
+from triphammer.service.cli.connecting import DEFAULT_URL
 from triphammer.service.cli.output import fail
 
 Url = Annotated[

@@ -1,15 +1,18 @@
-"""What commands print: tables for people, JSON for programs."""
+"""What commands print: tables for people, JSON for programs.
+
+rich is imported by the functions that draw with it: the others must not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 STYLES = {
     "succeeded": "green",
@@ -39,6 +42,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
     if not listed:
         typer.echo(empty)
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for row in listed:
         table.add_row(*(_cell(value) for value in row))
@@ -49,6 +55,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
 
 def print_fields(fields: Mapping[str, Any]) -> None:
     """Name and value, a line each; None is left out."""
+    from rich.console import Console
+    from rich.text import Text
+
     shown = {name: value for name, value in fields.items() if value is not None}
     width = max((len(name) for name in shown), default=0)
     console = Console(soft_wrap=True)
@@ -57,6 +66,8 @@ def print_fields(fields: Mapping[str, Any]) -> None:
 
 
 def _cell(value: Any) -> Text:
+    from rich.text import Text
+
     if value is None:
         return Text("")
     if isinstance(value, str):
@@ -68,5 +79,6 @@ def _cell(value: Any) -> Text:
 
 def fail(message: str, code: int = 1) -> typer.Exit:
     """The exit to raise after an error: the message on standard error, then `code`."""
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "bold red"), message))
+    typer.secho("error: ", err=True, nl=False, bold=True, fg=typer.colors.RED)
+    typer.echo(message, err=True)
     return typer.Exit(code)

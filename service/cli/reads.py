@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from triphammer.service.cli.client import DaemonClient
+from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
 from triphammer.service.cli.output import print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from triphammer.service.cli.client import DaemonClient
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")]
 
@@ -21,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def flows(url: Url = URL, json: AsJson = False) -> None:
     """List the flows that serve now, with their sources and next fire."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         answer = daemon.get("/api/v1/flows")
     if json:
         print_json(answer)
@@ -49,7 +52,7 @@ def runs(
     json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         answer = daemon.get("/api/v1/runs", flow=flow, state=state, limit=limit)
     if json:
         print_json(answer)
@@ -69,7 +72,7 @@ def events(
     json: AsJson = False,
 ) -> None:
     """List events, newest first."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         answer = daemon.get("/api/v1/events", type=type, source=source, limit=limit)
     if json:
         print_json(answer)
@@ -87,7 +90,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show one run with its tasks, one event with what became of it, or one flow."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         kind, answer = _find(daemon, what)
     if json:
         print_json(answer)
@@ -104,7 +107,7 @@ def logs(
 ) -> None:
     """Print what the tasks of a run logged and printed."""
     lines: list[Any] = []
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         after: int | None = 0
         while after is not None:
             page = daemon.get(f"/api/v1/runs/{run}/logs", task=task, attempt=attempt, after=after)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from triphammer.config.ids import new_id
-from triphammer.service.cli.client import DaemonClient
+from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import (
     URL,
     AsJson,
@@ -18,7 +18,6 @@ from triphammer.service.cli.options import (
     reports_errors,
 )
 from triphammer.service.cli.output import print_json
-from triphammer.service.cli.waiting import wait_for_end
 
 RunId = Annotated[str, typer.Argument(help="A run; the id may be shortened.")]
 FlowName = Annotated[str, typer.Argument(help="A flow.")]
@@ -42,10 +41,10 @@ def start(
     body = {"params": parse_params(param)}
     # The key makes it safe to send the request again after a lost answer.
     headers = {"Idempotency-Key": new_id("msg")}
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         run = daemon.post(f"/api/v1/flows/{flow}/runs", json=body, headers=headers)
         if wait:
-            run = wait_for_end(daemon, run["id"])
+            run = daemon.wait_for_end(run["id"])
     _print(run, json, f"{run['id']} {run['state']}")
     if wait and run["state"] != "succeeded":
         raise typer.Exit(1)
@@ -71,7 +70,7 @@ def emit(
     event["data"] = json_argument(data, "--data")
     if subject is not None:
         event["subject"] = subject
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         headers = {"Content-Type": CONTENT_TYPE}
         accepted = daemon.post("/api/v1/events", json=event, headers=headers)["events"][0]
     runs = ", ".join(accepted["runs"]) or "no flow began a run"
@@ -81,21 +80,21 @@ def emit(
 
 def cancel(run: RunId, url: Url = URL, json: AsJson = False) -> None:
     """End a run that is queued or under way."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         answer = daemon.post(f"/api/v1/runs/{run}/cancel")
     _print(answer, json, f"{answer['id']}: cancelling")
 
 
 def pause(flow: FlowName, url: Url = URL, json: AsJson = False) -> None:
     """Begin no more runs of a flow; its events are kept and wait."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         answer = daemon.post(f"/api/v1/flows/{flow}/pause")
     _print(answer, json, f"{flow}: paused")
 
 
 def resume(flow: FlowName, url: Url = URL, json: AsJson = False) -> None:
     """Begin runs of a paused flow again, the waiting ones first."""
-    with DaemonClient(url) as daemon:
+    with connect(url) as daemon:
         answer = daemon.post(f"/api/v1/flows/{flow}/resume")
     _print(answer, json, f"{flow}: live")
 
