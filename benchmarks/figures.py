@@ -28,14 +28,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The figures as text, a line each."""
-    lines = [f"{'':40} {'triphammer':>14} {'limit':>12} {'ratio':>7}  limit is"]
-    return "\n".join([*lines, *map(_row, figures)])
+def table_head() -> str:
+    """The names of the columns."""
+    return f"{'':52} {'triphammer':>14} {'limit':>12} {'ratio':>7}  limit is"
 
 
-def _row(figure: Figure) -> str:
+def row(figure: Figure) -> str:
+    """A figure as a line of the table."""
     return (
-        f"{figure.name:40} {figure.value:>9,.1f} {figure.unit:<4} {figure.limit:>12,.1f} "
+        f"{figure.name:52} {figure.value:>9,.1f} {figure.unit:<4} {figure.limit:>12,.1f} "
         f"{figure.ratio:>7.2f}  {figure.limit_is}"
     )

@@ -11,18 +11,24 @@ from pathlib import Path
 from statistics import median
 
 
-def database(folder: Path) -> sqlite3.Connection:
-    """An empty database as durable as triphammer's."""
-    connection = sqlite3.connect(folder / "limit.db", isolation_level=None)
+def database(file: Path) -> sqlite3.Connection:
+    """An empty database as durable as triphammer's, for any thread."""
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def rows_database(folder: Path) -> sqlite3.Connection:
+    """A database with one table."""
+    connection = database(folder / "limit.db")
     connection.execute("CREATE TABLE IF NOT EXISTS rows (seq INTEGER PRIMARY KEY, data BLOB)")
     return connection
 
 
 def commit_seconds(folder: Path, rows: int = 6, times: int = 200) -> float:
     """The median time of one durable transaction of `rows` rows."""
-    with closing(database(folder)) as connection:
+    with closing(rows_database(folder)) as connection:
         return median(_timed(lambda: transaction(connection, rows)) for _ in range(times))
 
 
@@ -35,7 +41,7 @@ def transaction(connection: sqlite3.Connection, rows: int) -> None:
 
 def bare_runs_per_second(folder: Path, runs: int = 2000, at_once: int = 64) -> float:
     """Runs a second of a bare loop: four group commits a run, `at_once` runs a group."""
-    with closing(database(folder)) as connection:
+    with closing(rows_database(folder)) as connection:
         began = time.perf_counter()
         for _ in range(runs // at_once):
             for _ in range(4):
@@ -54,7 +60,7 @@ def bare_tasks_per_second(folder: Path, tasks: int = 10_000) -> float:
             await asyncio.gather(*(one(n) for n in range(first, first + 100)))
             transaction(connection, 100)
 
-    with closing(database(folder)) as connection:
+    with closing(rows_database(folder)) as connection:
         began = time.perf_counter()
         asyncio.run(main(connection))
         return tasks / (time.perf_counter() - began)

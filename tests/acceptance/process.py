@@ -92,7 +92,10 @@ class DaemonProcess:
         """End it in order; its exit code."""
         self.signal(signal.SIGTERM)
         assert self._process is not None
-        return self._process.wait()
+        code = self._process.wait()
+        if self._reader is not None:  # its last line must not be taken for the next start's
+            self._reader.join()
+        return code
 
     def kill(self) -> None:
         """End it as a crash would."""
