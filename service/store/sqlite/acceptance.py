@@ -10,6 +10,7 @@ from triphammer.sensors.contract import Accepted
 from triphammer.sensors.event import Event
 from triphammer.service.store.contract import Decided
 from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.statements import statements
 
 Raw = sqlite3.Connection
@@ -31,7 +32,12 @@ class Acceptance:
     """
 
     def __init__(self) -> None:
-        self._sql = statements("writes.sql")
+        self._sql = sql = statements("writes.sql")
+        self._identities = Bulk(sql["add_identity"])
+        self._events = Bulk(sql["add_event"])
+        self._dispositions = Bulk(sql["add_disposition"])
+        self._runs = Bulk(sql["add_run"])
+        self._claims = Bulk(sql["add_claim"])
 
     def accept(self, raw: Raw, arrivals: Sequence[Arrival]) -> list[Accepted]:
         """Store what is new of `arrivals`; one outcome for each, in order."""
@@ -47,8 +53,10 @@ class Acceptance:
     def _claim_identities(self, raw: Raw, arrivals: Sequence[Arrival]) -> list[bool]:
         """Which events are the first of their identity, those of `arrivals` included."""
         events = [a.decided.event for a in arrivals]
-        identities = [(e.source, e.id, e.key, a.at) for e, a in zip(events, arrivals, strict=True)]
-        claimed = raw.executemany(self._sql["add_identity"], identities).rowcount
+        claimed = self._identities.run(
+            raw,
+            [(e.source, e.id, e.key, a.at, a.at) for e, a in zip(events, arrivals, strict=True)],
+        )
         if claimed == len(events):
             return [True] * len(events)
         if claimed == 0:
@@ -66,24 +74,23 @@ class Acceptance:
         return is_first
 
     def _store(self, raw: Raw, arrivals: Sequence[Arrival]) -> None:
-        sql = self._sql
-        events = [rows.event_values(a.decided.event, a.catalog) for a in arrivals]
-        raw.executemany(sql["add_event"], events)
         decided = [a.decided for a in arrivals]
-        dispositions = [
-            (d.event.key, item.subscription, item.flow, item.outcome, item.detail, item.run)
-            for d in decided
-            for item in d.dispositions
-        ]
-        if dispositions:
-            raw.executemany(sql["add_disposition"], dispositions)
-        runs = [rows.new_run_values(run, d.event.key) for d in decided for run in d.runs]
-        if runs:
-            raw.executemany(sql["add_run"], runs)
+        self._events.run(raw, [rows.event_values(a.decided.event, a.catalog) for a in arrivals])
+        self._dispositions.run(
+            raw,
+            [
+                (d.event.key, item.subscription, item.flow, item.outcome, item.detail, item.run)
+                for d in decided
+                for item in d.dispositions
+            ],
+        )
+        self._runs.run(
+            raw, [rows.new_run_values(run, d.event.key) for d in decided for run in d.runs]
+        )
         # Without a run nobody has dealt with the file: it stays where it is.
-        claims = [(d.event.key, rows.packed(d.claim)) for d in decided if d.claim and d.runs]
-        if claims:
-            raw.executemany(sql["add_claim"], claims)
+        self._claims.run(
+            raw, [(d.event.key, rows.packed(d.claim)) for d in decided if d.claim and d.runs]
+        )
 
     def _duplicate(self, raw: Raw, arrival: Arrival) -> Accepted:
         event = arrival.decided.event

@@ -27,10 +27,12 @@ from triphammer.service.store.contract import (
 )
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
+from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.statements import statements
 
 Raw = sqlite3.Connection
 _json = msgspec.json.Encoder().encode
+_fenced = msgspec.json.Decoder(list[tuple[int, int, str]]).decode
 
 
 class Applier:
@@ -38,6 +40,10 @@ class Applier:
 
     def __init__(self) -> None:
         self._sql = statements("writes.sql")
+        self._tasks = Bulk(self._sql["put_task"])
+        self._attempts = Bulk(self._sql["add_attempt"])
+        self._runs = Bulk(self._sql["change_run"])
+        self._messages = Bulk(self._sql["add_message"])
         self._acceptance = Acceptance()
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
@@ -82,52 +88,41 @@ class Applier:
                 raw.execute(put, (sensor, key, value))
 
     def _progress(self, raw: Raw, units: Sequence[Progress]) -> Sequence[Outcome]:
-        found = [self._fence(raw, unit.change) for unit in units]
-        current = [(u, *f) for u, f in zip(units, found, strict=True) if f is not None]
+        found = self._fence(raw, [unit.change for unit in units])
+        current = [(unit, *found[n]) for n, unit in enumerate(units) if n in found]
         self._put_changes(raw, [(seq, unit) for unit, seq, _ in current])
         valid = [unit for unit, _, _ in current]
         for unit in valid:
             self._state_writes(raw, unit.change.flow, unit.change.state_writes)
         brought = [[Arrival(d, u.catalog, u.at) for d in u.caused] for u in valid]
         accepted = iter(self._take(raw, brought))
-        for unit, _, event in current:
-            if unit.change.state in ENDED:
-                self._settle_claim(raw, event)
-        return [Stale() if f is None else next(accepted) for f in found]
+        self._settle_claims(raw, [event for u, _, event in current if u.change.state in ENDED])
+        return [next(accepted) if n in found else Stale() for n in range(len(units))]
 
-    def _fence(self, raw: Raw, change: RunChange) -> tuple[int, str] | None:
-        """The run's row and event; None when the change comes from a past life of it."""
-        found: tuple[int, str] | None
-        found = raw.execute(self._sql["fence"], (change.run, change.epoch)).fetchone()
-        return found
+    def _fence(self, raw: Raw, changes: Sequence[RunChange]) -> Mapping[int, tuple[int, str]]:
+        """By place the run's row and event; changes from a past life of a run are not in it."""
+        asked = _json([(change.run, change.epoch) for change in changes]).decode()
+        (answer,) = raw.execute(self._sql["fence"], (asked,)).fetchone()
+        return {place: (seq, event) for place, seq, event in _fenced(answer)}
 
     def _put_changes(self, raw: Raw, units: Sequence[tuple[int, Progress]]) -> None:
         """The rows of tasks, failed attempts, runs and messages, each table in one go."""
         changes = [(seq, unit.change) for seq, unit in units]
-        self._many(
-            raw, "put_task", [rows.task_values(seq, row) for seq, c in changes for row in c.tasks]
+        self._tasks.run(raw, [rows.task_values(seq, row) for seq, c in changes for row in c.tasks])
+        self._attempts.run(
+            raw, [(seq, *rows.attempt_values(f)) for seq, c in changes for f in c.failed_attempts]
         )
-        self._many(
+        # A statement must not change a row twice: of two changes of a run the later would go.
+        for told in _apart([rows.run_values(seq, c) for seq, c in changes if _tells_of_run(c)]):
+            self._runs.run(raw, told)
+        self._messages.run(
             raw,
-            "add_attempt",
-            [(seq, *rows.attempt_values(f)) for seq, c in changes for f in c.failed_attempts],
-        )
-        self._many(
-            raw, "change_run", [rows.run_values(seq, c) for seq, c in changes if _tells_of_run(c)]
-        )
-        self._many(
-            raw,
-            "add_message",
             [
                 rows.message_values(unit.change, message, unit.change.finished_at or unit.at)
                 for _, unit in units
                 for message in unit.change.outbox
             ],
         )
-
-    def _many(self, raw: Raw, name: str, values: Sequence[tuple[Any, ...]]) -> None:
-        if values:
-            raw.executemany(self._sql[name], values)
 
     def _state_writes(self, raw: Raw, flow: str, writes: Mapping[str, bytes | None]) -> None:
         for key, value in writes.items():
@@ -136,13 +131,15 @@ class Applier:
             else:
                 raw.execute(self._sql["put_state"], (flow, key, value))
 
-    def _settle_claim(self, raw: Raw, event: str) -> None:
-        """The move of the event's file is due once the last of its runs has ended."""
-        if raw.execute(self._sql["has_claim"], (event,)).fetchone() is None:
+    def _settle_claims(self, raw: Raw, events: Sequence[str]) -> None:
+        """The move of an event's file is due once the last of its runs has ended."""
+        if not events:
             return
-        left, failed = raw.execute(self._sql["unfinished_of_event"], (event,)).fetchone()
-        if left == 0:
-            raw.execute(self._sql["claim_due"], (event, int(failed > 0)))
+        (found,) = raw.execute(self._sql["open_claims"], (_json(events).decode(),)).fetchone()
+        for event in msgspec.json.decode(found):
+            left, failed = raw.execute(self._sql["unfinished_of_event"], (event,)).fetchone()
+            if left == 0:
+                raw.execute(self._sql["claim_due"], (event, int(failed > 0)))
 
     def _outbox_result(self, raw: Raw, unit: OutboxResult) -> Outcome:
         values = (unit.id, unit.state, unit.attempts, unit.due_at, unit.error, unit.at)
@@ -210,3 +207,14 @@ def _each(apply: Callable[[Raw, Any], Outcome]) -> Callable[[Raw, Any], Sequence
 
 def _tells_of_run(change: RunChange) -> bool:
     return bool(change.state or change.started_at or change.result or change.error)
+
+
+def _apart(values: Sequence[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """`values` in order, cut before each whose row is in the part already."""
+    part: dict[int, tuple[Any, ...]] = {}
+    for value in values:
+        if value[0] in part:
+            yield list(part.values())
+            part = {}
+        part[value[0]] = value
+    yield list(part.values())

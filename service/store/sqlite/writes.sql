@@ -2,7 +2,7 @@
 
 -- name: add_identity
 -- Claims (source, id); changes nothing when it is known.
-INSERT INTO identities (source, id, event, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?4)
+INSERT INTO identities (source, id, event, first_at, last_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (source, id) DO NOTHING;
 
 -- name: newest_identity
@@ -45,19 +45,25 @@ INSERT INTO dead_records (source, id, reason, payload, headers, at) VALUES (?, ?
 ON CONFLICT (source, id) DO NOTHING;
 
 -- name: fence
--- The run a change is for, if its epoch is the current one and it has not ended.
-SELECT seq, event FROM runs
-WHERE id = ? AND epoch = ? AND state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded');
+-- Given [[run, epoch], ...]: [place, seq, event] of each whose epoch is the run's current one
+-- and whose run has not ended. One row of JSON, so that it is one step.
+SELECT json_group_array(json_array(asked.key, runs.seq, runs.event))
+FROM json_each(?) AS asked
+JOIN runs
+  ON runs.id = json_extract(asked.value, '$[0]') AND runs.epoch = json_extract(asked.value, '$[1]')
+WHERE runs.state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded');
 
 -- name: change_run
--- Null leaves a column as it is.
+-- Null leaves a column as it is. The columns of `told`: seq, state, started_at, finished_at,
+-- result, error.
 UPDATE runs SET
-  state = coalesce(?2, state),
-  started_at = coalesce(started_at, ?3),
-  finished_at = coalesce(?4, finished_at),
-  result = coalesce(?5, result),
-  error = coalesce(?6, error)
-WHERE seq = ?1;
+  state = coalesce(told.column2, state),
+  started_at = coalesce(started_at, told.column3),
+  finished_at = coalesce(told.column4, finished_at),
+  result = coalesce(told.column5, result),
+  error = coalesce(told.column6, error)
+FROM (VALUES (?, ?, ?, ?, ?, ?)) AS told
+WHERE runs.seq = told.column1;
 
 -- name: put_task
 INSERT INTO tasks (
@@ -88,8 +94,10 @@ DELETE FROM flow_state WHERE flow = ? AND key = ?;
 -- name: runs_of_event
 SELECT id FROM runs WHERE event = ? ORDER BY seq;
 
--- name: has_claim
-SELECT 1 FROM claims WHERE event = ? AND state = 'open';
+-- name: open_claims
+-- Those of the given events (a JSON array) that have an open claim, as a JSON array.
+SELECT json_group_array(claims.event) FROM claims
+WHERE claims.state = 'open' AND claims.event IN (SELECT value FROM json_each(?));
 
 -- name: unfinished_of_event
 -- How many runs of an event have not ended, and how many have failed.
