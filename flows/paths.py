@@ -26,8 +26,8 @@ class Item:
             return field
         try:
             return value[key]
-        except (LookupError, TypeError) as error:
-            raise _miss(value, f"[{key!r}]") from error
+        except (LookupError, TypeError):
+            raise _miss(value, f"[{key!r}]") from None
 
     def __str__(self) -> str:
         return f"[{self.key!r}]"
@@ -42,8 +42,8 @@ class Field:
     def take(self, value: Any, scope: Scope) -> Any:
         try:
             return value[self.name] if is_mapping(value) else getattr(value, self.name)
-        except (LookupError, AttributeError) as error:
-            raise _miss(value, f".{self.name}") from error
+        except (LookupError, AttributeError):
+            raise _miss(value, f".{self.name}") from None
 
     def __str__(self) -> str:
         return f".{self.name}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from shutil import which
 
 import msgspec
 
@@ -49,10 +51,15 @@ def _hints(loaded: LoadedSettings, sources: Sequence[Source], url: str) -> Itera
         elif source.kind == "webhook":
             yield (
                 f"curl -X POST {url}/hooks/{source.name} -H 'content-type: application/json' "
-                "-d '{...}'"
+                '-d \'{"hello": "world"}\''
             )
     yield f"open {url} in a browser"
-    yield "triphammer runs"
+    yield f"{_command()} runs"
+
+
+def _command() -> str:
+    """What to type for the `triphammer` command: its path, where it is not on PATH."""
+    return "triphammer" if which("triphammer") else sys.argv[0]
 
 
 def _notes(loaded: LoadedSettings, sources: Sequence[Source]) -> Iterator[str]:

@@ -24,7 +24,7 @@ class PlannedNode:
         self.node = node
         self.name = node.name
         self.behind = behind
-        self.executor = _executor(node)
+        self.executor = executor_of(node)
         self.hints = node.spec.hints
         self.returned = self.hints.get("return", Any)
         self.positional, self.rest = _positional(node.spec.fn)
@@ -51,9 +51,11 @@ def _behind(graph: Graph) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(names) for name, names in behind.items()}
 
 
-def _executor(node: Node) -> str:
-    """As asked for, else by the kind of the function. What only writes into the outbox is
-    quick and runs on the flow loop."""
+def executor_of(node: Node) -> str:
+    """The executor of a node: as asked for, else by the kind of the function.
+
+    What only writes into the outbox is quick and runs on the flow loop.
+    """
     if node.options.executor is not None:
         return node.options.executor
     return "async" if node.spec.is_async or node.spec.kind != "task" else "thread"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from triphammer.config.errors import TriphammerError
 from triphammer.flows.context import TaskContext
 from triphammer.flows.errors import AttemptTimeout, ValueMisfit
 from triphammer.flows.executors.contract import Attempt, AttemptResult
@@ -89,7 +90,7 @@ def describe(error: BaseException, mask: Callable[[str], str]) -> ErrorInfo:
     # Seam to user code: a broken __str__ must not hide that the task failed.
     except Exception as broken:  # noqa: BLE001
         message = f"its message cannot be shown: {type(broken).__name__}"
-    frames = _from_user_code(error.__traceback__)
+    frames = _from_user_code(error)
     try:
         trace = "".join(traceback.format_exception(type(error), error, frames))
     except Exception as broken:  # noqa: BLE001 - the same seam: __str__ once more
@@ -107,9 +108,14 @@ def _unnamed(error: BaseException) -> str:
     return f"a {type(error).__qualname__} without a message"
 
 
-def _from_user_code(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames of executor and engine on top of the user's."""
-    inner = trace
+def _from_user_code(error: BaseException) -> TracebackType | None:
+    """The traceback without the frames of executor and engine on top of the user's.
+
+    None for our own words about the user's values: our frames would only hide them.
+    """
+    trace = inner = error.__traceback__
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_FLOWS):
         inner = inner.tb_next
+    if inner is None and isinstance(error, (TriphammerError, LookupError)):
+        return None
     return trace if inner is None else inner

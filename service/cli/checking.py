@@ -35,4 +35,4 @@ def _print(findings: Findings) -> None:
     for name in findings.missing_secrets:
         typer.echo(f"warning: secret {name} has no value (TRIPHAMMER_SECRETS__{name})")
     good = ", ".join(findings.flows) or "none"
-    typer.echo(f"{len(findings.flows)} flows are good: {good}; {len(findings.errors)} errors")
+    typer.echo(f"good flows: {good}; errors: {len(findings.errors)}")

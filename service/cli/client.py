@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 
+from triphammer.service.cli.connecting import DEFAULT_URL
 from triphammer.service.errors import ServiceError
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 """As the API names them: the store's own list would bring the whole store along."""
+LOGS_LATER = 0.3
+"""Seconds after the end of a run by which all its lines are stored."""
 
 
 class DaemonError(ServiceError):
@@ -23,6 +27,8 @@ class DaemonClient:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        if not self._url.startswith(("http://", "https://")):
+            raise DaemonError(f"--url {url!r} is no URL of a daemon, such as {DEFAULT_URL}")
         self._http = httpx.Client(base_url=self._url, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> DaemonClient:
@@ -47,6 +53,18 @@ class DaemonClient:
             lines = answer.iter_lines()
             next(lines, "")
             yield lines
+
+    def follow(self, run: str) -> Iterator[bool]:
+        """Yields when a run may have logged more: False while it goes on, True at its end."""
+        with self.stream("/api/v1/stream", run=run) as lines:
+            ended = False
+            while not ended:
+                ended = self.get(f"/api/v1/runs/{run}")["state"] in ENDED
+                if ended:  # the last lines are stored a moment after the end
+                    time.sleep(LOGS_LATER)
+                yield ended
+                if not ended and not any(line.startswith("data:") for line in lines):
+                    return
 
     def wait_for_end(self, run: str) -> Any:
         """The run once it has ended: told by the live stream, not asked again and again."""

@@ -36,6 +36,11 @@ def print_json(value: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def json_line(value: Any) -> str:
+    """`value` as JSON on one line."""
+    return msgspec.json.encode(value).decode()
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
     """A table, or the sentence `empty` where there is no row."""
     listed = list(rows)

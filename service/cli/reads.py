@@ -8,7 +8,7 @@ import typer
 
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import print_fields, print_json, print_table
+from triphammer.service.cli.output import json_line, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
     from triphammer.service.cli.client import DaemonClient
@@ -61,7 +61,8 @@ def runs(
         (r["id"], r["flow"], r["state"], _moment(r["created_at"]), _error(r))
         for r in answer["items"]
     ]
-    print_table(("RUN", "FLOW", "STATE", "CREATED", "ERROR"), rows, "No runs yet.")
+    columns = ("RUN", "FLOW", "STATE", "CREATED", "ERROR")
+    print_table(columns, rows, "No run matches." if flow or state else "No runs yet.")
 
 
 def events(
@@ -81,7 +82,8 @@ def events(
         (e["key"], e["type"], e["source"], e["subject"], _moment(e["received_at"]))
         for e in answer["items"]
     ]
-    print_table(("EVENT", "TYPE", "SOURCE", "SUBJECT", "RECEIVED"), rows, "No events yet.")
+    columns = ("EVENT", "TYPE", "SOURCE", "SUBJECT", "RECEIVED")
+    print_table(columns, rows, "No event matches." if type or source else "No events yet.")
 
 
 def show(
@@ -102,25 +104,42 @@ def logs(
     run: Annotated[str, typer.Argument(help="A run; the id may be shortened.")],
     task: Annotated[str | None, typer.Option(help="Only lines of this task.")] = None,
     attempt: Annotated[int | None, typer.Option(help="Only lines of this attempt.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")
+    ] = False,
     url: Url = URL,
     json: AsJson = False,
 ) -> None:
     """Print what the tasks of a run logged and printed."""
-    lines: list[Any] = []
+    after = 0
     with connect(url) as daemon:
-        after: int | None = 0
-        while after is not None:
-            page = daemon.get(f"/api/v1/runs/{run}/logs", task=task, attempt=attempt, after=after)
-            lines += page["items"]
-            after = page["next"]
-    if json:
-        print_json({"items": lines})
-        return
-    for line in lines:
-        place = f"{line['task']}#{line['attempt']}"
-        typer.echo(f"{line['at']} {line['level']:<7} {place} {line['text']}")
-    if not lines:
+        id = daemon.get(f"/api/v1/runs/{run}")["id"]
+        for _ in daemon.follow(id) if follow else (True,):
+            lines = _lines(daemon, id, task, attempt, after)
+            after = lines[-1]["seq"] if lines else after
+            if json and not follow:
+                print_json({"items": lines})
+                return
+            for line in lines:
+                typer.echo(json_line(line) if json else _line(line))
+    if not after and not json:
         typer.echo("Nothing was logged.")
+
+
+def _lines(
+    daemon: DaemonClient, run: str, task: str | None, attempt: int | None, after: int | None
+) -> list[Any]:
+    lines: list[Any] = []
+    while after is not None:
+        page = daemon.get(f"/api/v1/runs/{run}/logs", task=task, attempt=attempt, after=after)
+        lines += page["items"]
+        after = page["next"]
+    return lines
+
+
+def _line(line: Any) -> str:
+    place = f"{line['task']}#{line['attempt']}"
+    return f"{line['at']} {line['level']:<7} {place} {line['text']}"
 
 
 def _find(daemon: DaemonClient, what: str) -> tuple[str, Any]:
@@ -155,13 +174,33 @@ def _show_event(event: Any) -> None:
 
 
 def _show_flow(flow: Any) -> None:
-    shown = ("name", "version", "file", "line", "paused", "mode", "max_runs", "on", "next_fire")
-    print_fields({name: flow[name] for name in shown} | {"params": flow["params"] or None})
+    print_fields({name: flow[name] for name in ("name", "version", "mode", "max_runs")})
+    print_fields(
+        {
+            "where": f"{flow['file']}:{flow['line']}",
+            "state": "paused" if flow["paused"] else "live",
+            "on": ", ".join(flow["on"]) or "started by hand",
+            "params": flow["params"] or None,
+            "runs": ", ".join(f"{n} {state}" for state, n in flow["runs"].items()) or "none yet",
+            "next fire": _moment(flow["next_fire"]) or None,
+        }
+    )
     typer.echo()
     rows = [
-        (n["name"], n["task"], n["upstream"] or None, n["where"]) for n in flow["graph"]["nodes"]
+        (
+            n["name"],
+            n["task"],
+            ", ".join(n["upstream"]),
+            n["executor"],
+            n["retries"],
+            "none" if n["timeout"] is None else f"{n['timeout']:g} s",
+            n["trigger_rule"],
+            n["where"],
+        )
+        for n in flow["graph"]["nodes"]
     ]
-    print_table(("TASK", "CALLS", "AFTER", "WHERE"), rows, "The graph has no task.")
+    columns = ("TASK", "CALLS", "AFTER", "RUNS IN", "RETRIES", "TIMEOUT", "RULE", "WHERE")
+    print_table(columns, rows, "The graph has no task.")
 
 
 def _error(item: Any) -> str:

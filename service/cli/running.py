@@ -66,6 +66,9 @@ def run_here(
     else:
         _print(ran, result)
     if ran.row.state != "succeeded":
+        if event is None and not json:
+            hint = "--event '{\"data\": {...}}' gives one, as its sources would"
+            typer.echo(f"it ran without an event; {hint}", err=True)
         raise typer.Exit(1)
 
 

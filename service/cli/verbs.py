@@ -17,7 +17,7 @@ from triphammer.service.cli.options import (
     parse_params,
     reports_errors,
 )
-from triphammer.service.cli.output import print_json
+from triphammer.service.cli.output import fail, print_json
 
 RunId = Annotated[str, typer.Argument(help="A run; the id may be shortened.")]
 FlowName = Annotated[str, typer.Argument(help="A flow.")]
@@ -47,7 +47,8 @@ def start(
             run = daemon.wait_for_end(run["id"])
     _print(run, json, f"{run['id']} {run['state']}")
     if wait and run["state"] != "succeeded":
-        raise typer.Exit(1)
+        why = "" if run["error"] is None else f"{run['error']['type']}: {run['error']['message']}; "
+        raise fail(f"{why}`triphammer show {run['id']}` and `triphammer logs` tell more")
 
 
 def emit(

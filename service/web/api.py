@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,11 +75,14 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         return await reading.flow(name)
 
 
+RunState = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded"]
+
+
 def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
     @router.get("/runs", tags=["runs"])
     async def list_runs(
         flow: str | None = None,
-        state: str | None = None,
+        state: RunState | None = None,
         event: str | None = None,
         since: Moment = None,
         until: Moment = None,

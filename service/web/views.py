@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from triphammer.flows.codec import decode_json_safe
+from triphammer.flows.engine.plan import executor_of
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 from triphammer.sensors.codec import event_json
@@ -168,6 +169,10 @@ def graph(definition: FlowDef) -> Json:
             "mapped": node.mapped,
             "upstream": list(node.upstream),
             "where": node.where,
+            "executor": executor_of(node),
+            "retries": node.options.retries,
+            "timeout": node.options.timeout,
+            "trigger_rule": node.options.trigger_rule,
         }
         for node in definition.graph.nodes.values()
     ]

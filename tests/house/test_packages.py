@@ -93,7 +93,7 @@ def test_the_wheel_serves_beside_folders_of_the_same_names(
     for room in ("config", "service", "sensors"):
         (demo / room).mkdir()
         (demo / room / "__init__.py").write_text("raise RuntimeError('a user module')\n")
-    assert "1 flows are good: hello" in run("check", cwd=demo)
+    assert "good flows: hello; errors: 0" in run("check", cwd=demo)
     (demo / "inbox" / "a.txt").write_text("two words")
     event = '{"data": {"path": "inbox/a.txt"}}'
     assert "hello succeeded" in run("run", "hello", "--event", event, cwd=demo)
