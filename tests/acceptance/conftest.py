@@ -26,9 +26,10 @@ def make_daemon(tmp_path: Path) -> Iterator[Serve]:
         *,
         name: str = "project",
         env: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
         flags: Sequence[str] = ("--port", "0"),
     ) -> DaemonProcess:
-        daemon = DaemonProcess(project(tmp_path / name, flows, settings), env=env)
+        daemon = DaemonProcess(project(tmp_path / name, flows, settings), env=env, through=through)
         started.append(daemon)
         return daemon.start(*flags)
 

@@ -27,8 +27,15 @@ class NotUp(AssertionError):
 class DaemonProcess:
     """`triphammer serve` in a project folder. Every wait ends with the test's own time limit."""
 
-    def __init__(self, project: Path, *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
+    ) -> None:
         self.project = project
+        self._through = through
         self.env = {**os.environ, **(env or {})}
         self.url = ""
         self._flags: Sequence[str] = ("--port", "0")
@@ -53,7 +60,7 @@ class DaemonProcess:
         flags = self._flags = given or self._flags
         self._lines = SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "triphammer", "serve", *flags],
+            [*self._through, sys.executable, "-m", "triphammer", "serve", *flags],
             cwd=self.project,
             env=self.env,
             stdout=subprocess.PIPE,
