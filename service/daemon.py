@@ -37,7 +37,7 @@ from triphammer.service.claims import ClaimWorker
 from triphammer.service.errors import StoreError
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
-from triphammer.service.hub import News
+from triphammer.service.hub import Hub, News
 from triphammer.service.loading import Loaded, load
 from triphammer.service.operations import Operations
 from triphammer.service.outbox.worker import OutboxWorker
@@ -117,7 +117,8 @@ class _Session:
         self._log = log
         self._clock = SystemClock()
         self._random = Random()
-        self._health = Health(self._clock.now)
+        self._health = Health(self._clock.now, self._part_changed)
+        self._hub: Hub | None = None
         self._failed = anyio.Event()
         self._notified: dict[str, Callable[[], None]] = {}
         self.store_error: Exception | None = None
@@ -139,6 +140,10 @@ class _Session:
         self._health.report("store", str(error), essential=True)
         self._failed.set()
 
+    def _part_changed(self, name: str) -> None:
+        if self._hub is not None:
+            self._hub.publish([News("part", name)])
+
     def _published(self, run: str) -> None:
         self._core.hub.publish([News("task", run)])
 
@@ -156,6 +161,7 @@ class _Session:
             threads = ThreadExecutor(now, threads=settings.limits.threads, ended=ended)
             self._flow_loop = flow_loop
             self._core = self._build_core(opened, {"async": flow_loop, "thread": threads})
+            self._hub = self._core.hub
             self._health.report("store", None, essential=True)
             self._health.report("flow loop", None)
             async with anyio.create_task_group() as group:

@@ -22,10 +22,14 @@ class Health:
 
     A part that is not `essential` (one sensor among several) is shown in `/readyz` but does
     not make the daemon unready: one sensor's fault must not take the others out of service.
+    `changed` is called with the name of a part that reports something new.
     """
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(
+        self, now: Callable[[], int], changed: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._now = now
+        self._changed = changed
         self._parts: dict[str, PartHealth] = {}
 
     def report(self, name: str, reason: str | None, *, essential: bool = False) -> None:
@@ -35,6 +39,7 @@ class Health:
             return
         failures = 0 if old is None else old.failures
         self._parts[name] = PartHealth(name, reason, self._now(), failures, essential)
+        self._changed(name)
 
     def failed(self, name: str, reason: str) -> None:
         """Say that the part ended with an error and will be started again."""
@@ -42,6 +47,7 @@ class Health:
         failures = 1 if old is None else old.failures + 1
         essential = old is not None and old.essential
         self._parts[name] = PartHealth(name, reason, self._now(), failures, essential)
+        self._changed(name)
 
     def forget(self, name: str) -> None:
         """Drop a part that was taken out of service."""

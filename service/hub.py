@@ -13,9 +13,9 @@ QUEUE = 1000
 
 
 class News(msgspec.Struct, frozen=True):
-    """Something changed: `kind` is "event", "run", "task", "flow", "sensor" or "resync".
+    """Something changed: `kind` is "event", "run", "task", "flow", "part" or "resync".
 
-    `id` names the object (an event's key, a run's id, a flow's name), `flow` the flow it
+    `id` names the object (an event's key, a run's id, a flow's or part's name), `flow` the flow it
     belongs to. A listener that fell behind gets "resync": read everything again.
     """
 

@@ -28,7 +28,7 @@
   const stream = new EventSource("/api/v1/stream" + (scope ? "?run=" + scope : ""));
   stream.onopen = () => { live.textContent = "live"; live.classList.add("on"); refresh(); };
   stream.onerror = () => { live.textContent = "not live"; live.classList.remove("on"); };
-  for (const kind of ["event", "run", "task", "flow", "sensor", "resync", "message"]) {
+  for (const kind of ["event", "run", "task", "flow", "part", "resync", "message"]) {
     stream.addEventListener(kind, refresh);
   }
 })();
