@@ -11,6 +11,7 @@ from triphammer.config.clock import SystemClock
 from triphammer.config.ids import new_id
 from triphammer.sensors.codec import new_event
 from triphammer.sensors.event import Event
+from triphammer.sensors.files.identity import identity_of
 from triphammer.sensors.headers import Headers
 from triphammer.sensors.timers.source import TYPE as TIMER
 from triphammer.sensors.timers.source import event_source as timer_source
@@ -48,6 +49,7 @@ def file_event(
             "size": stat.st_size,
             "mtime": rfc3339(utc(stat.st_mtime_ns // 1000)),
         },
+        extensions={"identity": identity_of(stat)},
         now=SystemClock().now(),
     )
 

@@ -40,10 +40,11 @@ async def check_project(
 
 def secret_names(flow: FlowDef) -> Iterator[str]:
     """The secrets that a flow names in its graph and in the verifiers of its webhooks."""
-    for node in flow.graph.nodes.values():
-        for found in expressions([node.args, dict(node.kwargs)]):
-            if isinstance(found, SecretRef):
-                yield found.name
+    nodes = flow.graph.nodes.values()
+    written = [[n.args, dict(n.kwargs), n.options.when] for n in nodes]
+    for found in expressions([*written, flow.graph.result, dict(flow.fill)]):
+        if isinstance(found, SecretRef):
+            yield found.name
     for source in flow.on:
         yield from _verifier_secrets(source.options.get("verify"))
 

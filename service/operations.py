@@ -16,6 +16,7 @@ from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.sensors.webhook.sensor import WebhookSensor
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.errors import StateForbids, UnknownRun
@@ -58,7 +59,18 @@ class Operations:
         self._hub = hub
 
     async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
-        """Take posted events in, as one transaction. Raises `Overloaded` under back-pressure."""
+        """Take posted events in, as one transaction.
+
+        Raises `Overloaded` under back-pressure, `Rejected` (400) for an event that claims to
+        come from a run: flows would not hear it, or hear what no run has done.
+        """
+        for event in events:
+            if event.source == RUNS or LINEAGE in event.extensions:
+                raise Rejected(
+                    400,
+                    f"source {RUNS!r} and attribute {LINEAGE!r} are triphammer's own: "
+                    f"give event {event.id!r} a source of yours",
+                )
         emission = Emission(events=events)
         return await self._dispatcher.emit("events:api", emission, wait=False)
 

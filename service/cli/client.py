@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from triphammer.service.cli.connecting import DEFAULT_URL
 from triphammer.service.errors import ServiceError
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
@@ -28,7 +27,7 @@ class DaemonClient:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         if not self._url.startswith(("http://", "https://")):
-            raise DaemonError(f"--url {url!r} is no URL of a daemon, such as {DEFAULT_URL}")
+            raise DaemonError(f"--url {url!r} is no URL: it begins with http:// or https://")
         self._http = httpx.Client(base_url=self._url, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> DaemonClient:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from triphammer.service.cli.client import DaemonClient
 
-DEFAULT_URL = "http://127.0.0.1:8420"
-
 
 def connect(url: str) -> DaemonClient:
     """A client of the daemon at `url`, to be used as a context manager."""

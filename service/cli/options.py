@@ -11,7 +11,6 @@ import msgspec
 import typer
 
 from triphammer.config.errors import TriphammerError
-from triphammer.service.cli.connecting import DEFAULT_URL
 from triphammer.service.cli.output import fail
 
 Url = Annotated[
@@ -25,7 +24,7 @@ Params = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", help="A settings file other than triphammer.toml.")
 ]
-URL = DEFAULT_URL
+URL = "http://127.0.0.1:8420"
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:

@@ -17,8 +17,10 @@ from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.catalog import Catalog, Entry
 from triphammer.service.store.contract import Decided, Disposition, NewRun
 
+RUNS = "triphammer/runs"
+"""The source of events that runs bring about."""
 LINEAGE = "triphammerlineage"
-"""Extension attribute of `triphammer.run.finished`: the flows that led to it, by comma."""
+"""Extension attribute of those events: the flows that led to them, by comma."""
 
 
 def decide(event: Event, catalog: Catalog, now: int, *, claim: Claim | None = None) -> Decided:

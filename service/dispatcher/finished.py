@@ -10,11 +10,10 @@ import msgspec
 from triphammer.flows.journal import RunChange
 from triphammer.sensors.codec import new_event
 from triphammer.sensors.event import Event
-from triphammer.service.dispatcher.decide import LINEAGE
+from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 
 FINISHED = "triphammer.run.finished"
 REQUESTED = "triphammer.run.requested"
-RUNS = "triphammer/runs"
 
 
 class RunAbout(msgspec.Struct, frozen=True):

@@ -9,9 +9,9 @@ from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.journal import Posted, RunChange, StartRequest
 from triphammer.service.dispatcher.active import ActiveRuns
-from triphammer.service.dispatcher.decide import decide, requested_run
+from triphammer.service.dispatcher.decide import RUNS, decide, requested_run
 from triphammer.service.dispatcher.dispatcher import Dispatcher
-from triphammer.service.dispatcher.finished import FINISHED, RUNS, finished_event, requested_event
+from triphammer.service.dispatcher.finished import FINISHED, finished_event, requested_event
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.hub import Hub, News
 from triphammer.service.store.contract import (

@@ -167,3 +167,15 @@ def test_no_daemon_is_said_in_one_line(tmp_path: Path) -> None:
     done = cli(folder, "runs", "--url", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "no daemon at http://127.0.0.1:9" in done.stderr
+
+
+def test_an_event_that_claims_to_come_from_a_run_is_refused(make_daemon: Serve) -> None:
+    daemon = make_daemon({"good": GOOD})
+    headers = {"content-type": "application/cloudevents+json"}
+    event = {"specversion": "1.0", "id": "1", "source": "triphammer/runs", "type": "t"}
+    answer = daemon.post("/api/v1/events", json=event, headers=headers)
+    assert (answer.status_code, "'triphammer/runs'" in answer.json()["detail"]) == (400, True)
+    forged = {**event, "source": "shop", "triphammerlineage": "good"}
+    answer = daemon.post("/api/v1/events", json=forged, headers=headers)
+    assert (answer.status_code, "'triphammerlineage'" in answer.json()["detail"]) == (400, True)
+    assert daemon.get("/api/v1/events")["items"] == []

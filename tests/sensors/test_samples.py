@@ -8,6 +8,7 @@ import pytest
 
 from triphammer.config.patterns import compile_pattern
 from triphammer.sensors.event import Event
+from triphammer.sensors.files.identity import identity_at
 from triphammer.sensors.kafka.source import topic
 from triphammer.sensors.samples import file_event, record_event, timer_event, webhook_event
 from triphammer.sensors.timers import cron
@@ -48,3 +49,8 @@ def test_samples_say_what_they_are() -> None:
     assert tick.data["start"] == "2026-01-01T00:00:00Z"
     assert tick.time == due
     assert timer_event("f", due, start=due).data["start"] == tick.data["due"]
+
+
+def test_a_file_is_known_by_its_identity_as_the_sensor_knows_it(tmp_path: Path) -> None:
+    event = file_event(tmp_path / "a.csv", b"1")
+    assert event.extensions["identity"] == identity_at(tmp_path / "a.csv")
