@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import typer
@@ -36,8 +36,23 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except TriphammerError as error:
             raise fail(str(error)) from None
+        except ExceptionGroup as group:
+            alone = _alone(group)
+            if not isinstance(alone, TriphammerError):
+                raise
+            raise fail(str(alone)) from None
 
     return wrapped
+
+
+def _alone(error: Exception) -> Exception:
+    """The one error that task groups have wrapped, or the group of several."""
+    while isinstance(error, ExceptionGroup):
+        wrapped = cast("ExceptionGroup[Exception]", error).exceptions
+        if len(wrapped) > 1:
+            break
+        error = wrapped[0]
+    return error
 
 
 def parse_params(given: Sequence[str] | None) -> Mapping[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import sqlite3
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import NotUp, cli, project
+from tests.acceptance.process import DaemonProcess, NotUp, cli, project
 from tests.support import as_owner_only
 
 GOOD = """
@@ -117,8 +119,18 @@ def test_refused_requests(make_daemon: Serve) -> None:
     assert daemon.get("/api/v1/events")["items"] == []
 
 
+@contextmanager
+def refused(match: str) -> Generator[None]:
+    """The daemon does not start, and says why in one line."""
+    with pytest.raises(NotUp, match=match) as caught:
+        yield
+    *_, last = str(caught.value).splitlines()
+    assert last.startswith("error: ")
+    assert "Traceback" not in str(caught.value)
+
+
 def test_settings_that_are_wrong_stop_the_start(make_daemon: Serve) -> None:
-    with pytest.raises(NotUp, match=r"triphammer\.toml:2.*did you mean limits.active_runs"):
+    with refused(r"triphammer\.toml:2.*did you mean limits.active_runs"):
         make_daemon({"good": GOOD}, "[limits]\nactiv_runs = 3\n")
 
 
@@ -127,7 +139,7 @@ def test_a_port_in_use_is_named(make_daemon: Serve) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(NotUp, match=f"cannot listen on 127.0.0.1:{port}"):
+        with refused(f"cannot listen on 127.0.0.1:{port}"):
             make_daemon({"good": GOOD}, flags=("--port", str(port)))
 
 
@@ -137,8 +149,32 @@ def test_a_database_of_a_newer_version_is_refused(make_daemon: Serve) -> None:
     with sqlite3.connect(daemon.project / ".triphammer" / "triphammer.db") as database:
         database.execute("PRAGMA user_version = 999")
     database.close()
-    with pytest.raises(NotUp, match="schema version 999"):
+    with refused("schema version 999"):
         daemon.start()
+
+
+def test_two_daemons_never_share_a_data_folder(make_daemon: Serve) -> None:
+    daemon = make_daemon({"good": GOOD})
+    second = DaemonProcess(daemon.project)
+    with refused(rf"used by another daemon \(process {daemon.pid}\).*--data"):
+        second.start()
+    second.kill()
+    assert daemon.get("/livez") == {"status": "ok"}
+
+
+def test_a_broker_that_is_not_there_is_named_and_the_rest_works(make_daemon: Serve) -> None:
+    topic = WATCHING.replace('files("inbox", "*.txt")', 'topic("orders")')
+    topic = topic.replace("import Event, files", "import Event, topic").replace(
+        "def watching", "def reading"
+    )
+    settings = '[kafka]\nbootstrap = "127.0.0.1:1"\n'
+    daemon = make_daemon({"topic": topic, "good": GOOD}, settings)
+    reason = "cannot reach the Kafka broker 127.0.0.1:1"
+    daemon.wait_until(
+        lambda: daemon.get("/readyz")["parts"]["sensor kafka:kafka"]["reason"] == reason
+    )
+    daemon.post("/api/v1/flows/good/runs", json={"params": {}})
+    daemon.wait_for_runs("good")
 
 
 def test_an_unreadable_inbox_is_reported_and_the_rest_goes_on(make_daemon: Serve) -> None:
