@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -47,12 +47,8 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 def _alone(error: Exception) -> Exception:
     """The one error that task groups have wrapped, or the group of several."""
-    while isinstance(error, ExceptionGroup):
-        wrapped = cast("ExceptionGroup[Exception]", error).exceptions
-        if len(wrapped) > 1:
-            break
-        error = wrapped[0]
-    return error
+    wrapped: tuple[Exception, ...] = getattr(error, "exceptions", ())
+    return _alone(wrapped[0]) if len(wrapped) == 1 else error
 
 
 def parse_params(given: Sequence[str] | None) -> Mapping[str, Any]:
