@@ -140,6 +140,12 @@ class _Session:
         self._health.report("store", str(error), essential=True)
         self._failed.set()
 
+    def _outbox_trouble(self, target: str, reason: str | None) -> None:
+        if reason is None:
+            self._health.forget(f"outbox to {target}")
+        else:
+            self._health.report(f"outbox to {target}", reason)
+
     def _part_changed(self, name: str) -> None:
         if self._hub is not None:
             self._hub.publish([News("part", name)])
@@ -212,6 +218,7 @@ class _Session:
             random=self._random,
             log=self._log,
             settled=core.engine.delivered,
+            trouble=self._outbox_trouble,
         )
         claims = ClaimWorker(store=opened.store, log=self._log)
         self._notified = {"outbox": outbox.notify, "claims": claims.notify}

@@ -51,7 +51,8 @@ class Health:
 
     def forget(self, name: str) -> None:
         """Drop a part that was taken out of service."""
-        self._parts.pop(name, None)
+        if self._parts.pop(name, None) is not None:
+            self._changed(name)
 
     def parts(self) -> Mapping[str, PartHealth]:
         """All parts as they stand, by name."""

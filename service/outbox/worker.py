@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import anyio
@@ -20,6 +20,7 @@ from triphammer.service.outbox.schedule import Schedule, judge
 from triphammer.service.store.contract import OutboxResult, OutboxRow, Store
 
 Settled = Callable[[str, str, str, str | None], None]
+Trouble = Callable[[str, str | None], None]
 
 WINDOW = 1000
 """How many due rows are looked at together."""
@@ -39,6 +40,8 @@ class OutboxWorker:
     The store hands out only the first pending message of each (target, key), so order needs
     no care here. `counts` counts attempts by their end: delivered, failed, dead. `settled` is
     told of each message that is delivered or dead, once that is stored: run, task, id, error.
+    `trouble` is told of a target whose last attempt failed, with the reason, and with None when
+    that is over.
     """
 
     def __init__(
@@ -50,8 +53,10 @@ class OutboxWorker:
         clock: Clock,
         random: Random,
         log: logging.Logger,
+        trouble: Trouble,
         settled: Settled | None = None,
     ) -> None:
+        self._trouble = trouble
         self._settled = settled
         self._store = store
         self._settings = settings
@@ -64,16 +69,12 @@ class OutboxWorker:
         self._wake = anyio.Event()
         self._landed = anyio.Event()
         self._closing = False
-        self._troubles: dict[str, str] = {}
+        self._troubled: dict[str, None] = {}
         self.counts: Counter[str] = Counter()
 
     def notify(self) -> None:
         """Messages were committed: look for them now."""
         self._wake.set()
-
-    def troubles(self) -> Mapping[str, str]:
-        """The last error of each target that has failed since it last accepted a message."""
-        return dict(self._troubles)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Deliver until cancelled; what is cut off is delivered again after the next start."""
@@ -185,14 +186,10 @@ class OutboxWorker:
             self._settled(row.run, row.message.task, row.message.id, error)
 
     def _note(self, row: OutboxRow, result: OutboxResult) -> None:
-        target = lane_name(row.message)
-        self._troubles.pop(target, None)
+        self._tell(lane_name(row.message), result.error)
         self.counts["failed" if result.state == "pending" else result.state] += 1
         if result.error is None:
             return
-        self._troubles[target] = result.error
-        while len(self._troubles) > TROUBLES:
-            del self._troubles[next(iter(self._troubles))]
         level = logging.ERROR if result.state == "dead" else logging.WARNING
         what = "is a dead letter" if result.state == "dead" else "was not delivered"
         self._log.log(
@@ -204,6 +201,19 @@ class OutboxWorker:
             result.attempts,
             result.error,
         )
+
+    def _tell(self, target: str, error: str | None) -> None:
+        """Tell of a target in trouble, and when that is over; of so many at a time at most."""
+        known = target in self._troubled
+        self._troubled.pop(target, None)
+        if error is not None:
+            self._troubled[target] = None
+        if known or error is not None:
+            self._trouble(target, error)
+        while len(self._troubled) > TROUBLES:
+            oldest = next(iter(self._troubled))
+            del self._troubled[oldest]
+            self._trouble(oldest, None)
 
     async def _commit(self, result: OutboxResult) -> bool:
         """Store the result; wait for the store rather than deliver once more. False when the

@@ -33,10 +33,15 @@ def test_a_message_outlives_the_errors_of_its_target(make_daemon: Serve) -> None
         (waiting,) = daemon.get(f"/api/v1/runs/{run['id']}")["messages"]
         assert (waiting["state"], waiting["attempts"] > 0) == ("pending", True)
         assert "answered 500" in waiting["error"]
+        ready = daemon.get("/readyz")
+        named = f"outbox to {target.url.removesuffix('/in')}"
+        assert ready["parts"][named]["reason"] == "127.0.0.1 answered 500"
+        assert ready["status"] == "ok"
         target.opened = True
         while (message := daemon.get(f"/api/v1/runs/{run['id']}")["messages"][0])["state"] != (
             "delivered"
         ):
             assert message["state"] == "pending"
+        assert named not in daemon.get("/readyz")["parts"]
         assert target.accepted == [waiting["id"]]
         assert set(target.tries) == {waiting["id"]}

@@ -146,7 +146,17 @@ def make_worker(
     *,
     settings: Settings | None = None,
     secrets: Mapping[str, str] | None = None,
+    troubles: dict[str, str] | None = None,
 ) -> OutboxWorker:
+    """A worker over `ledger`; `troubles` is kept as it tells of them."""
+    kept = {} if troubles is None else troubles
+
+    def trouble(target: str, reason: str | None) -> None:
+        if reason is None:
+            del kept[target]
+        else:
+            kept[target] = reason
+
     return OutboxWorker(
         store=cast(Store, cast(Any, ledger)),
         settings=settings or Settings(outbox=outbox_settings()),
@@ -154,6 +164,7 @@ def make_worker(
         clock=clock,
         random=Random(1),
         log=logging.getLogger("test.outbox"),
+        trouble=trouble,
     )
 
 

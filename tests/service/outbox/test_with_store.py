@@ -48,6 +48,7 @@ async def test_messages_of_a_run_are_delivered_in_order(
             clock=clock,
             random=Random(0),
             log=logging.getLogger("test.outbox"),
+            trouble=lambda _target, _reason: None,
         )
         await group.start(worker.run)
         await begun(store, run)

@@ -50,20 +50,21 @@ async def test_what_is_due_is_delivered_and_stored(receiver: Receiver) -> None:
 
 async def test_a_failure_is_tried_again_under_the_same_id(receiver: Receiver) -> None:
     ledger, clock = Ledger(), ManualClock()
-    worker = make_worker(ledger, clock)
+    troubles: dict[str, str] = {}
+    worker = make_worker(ledger, clock, troubles=troubles)
     receiver.answers.extend([Answer(500), Answer(500)])
     ledger.add(webhook("msg_1", receiver.url))
     async with running(worker):
         for attempt in (1, 2):
             row = await ledger.attempted("msg_1", attempt)
             assert row.error == "127.0.0.1 answered 500"
-            assert worker.troubles() == {receiver.url: "127.0.0.1 answered 500"}
+            assert troubles == {receiver.url: "127.0.0.1 answered 500"}
             clock.step(10)
             worker.notify()
         row = await ledger.settled("msg_1")
     assert (row.state, row.attempts) == ("delivered", 3)
     assert [d.id for d in receiver.deliveries] == ["msg_1"] * 3
-    assert worker.troubles() == {}
+    assert troubles == {}
     assert worker.counts == {"failed": 2, "delivered": 1}
 
 
@@ -203,24 +204,26 @@ async def test_only_the_latest_troubles_are_kept(
 ) -> None:
     monkeypatch.setattr(worker_module, "TROUBLES", 3)
     ledger, clock = Ledger(), ManualClock()
-    worker = make_worker(ledger, clock)
+    troubles: dict[str, str] = {}
+    worker = make_worker(ledger, clock, troubles=troubles)
     ledger.add(*(webhook(f"msg_{n}", f"http://host{n}.invalid:1/", key="k") for n in range(5)))
     async with running(worker):
         for number in range(5):
             await ledger.attempted(f"msg_{number}")
-    assert len(worker.troubles()) == 3
+    assert len(troubles) == 3
 
 
 async def test_kafka_without_a_broker_stays_pending_and_says_why(receiver: Receiver) -> None:
     ledger, clock = Ledger(), ManualClock()
-    worker = make_worker(ledger, clock)
+    troubles: dict[str, str] = {}
+    worker = make_worker(ledger, clock, troubles=troubles)
     message = OutMessage(id="msg_k", kind="kafka", target="orders", body=b"{}")
     ledger.add(message, webhook("msg_1", receiver.url))
     async with running(worker):
         row = await ledger.attempted("msg_k")
         await ledger.settled("msg_1")
     assert row.error == "no Kafka broker configured ([kafka] bootstrap)"
-    assert worker.troubles() == {"kafka kafka": row.error}
+    assert troubles == {"kafka kafka": row.error}
 
 
 async def test_an_unknown_kind_is_dead() -> None:
