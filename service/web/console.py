@@ -135,6 +135,10 @@ class Console:
         return HTMLResponse(text, status_code=status, headers=HEADERS)
 
 
+NARROWEST = 0.5
+"""Percent of the picture that the bar of a very short task takes."""
+
+
 def bars(run: Json) -> list[Json]:
     """Each begun task's share of the run's time, in percent from the run's first start."""
     begun = [task for task in run["tasks"] if task["started_at"]]
@@ -147,12 +151,17 @@ def bars(run: Json) -> list[Json]:
         {
             "name": task["name"],
             "state": task["state"],
-            "left": round(100 * (start - first) / span, 2),
-            "width": round(max(100 * (end - start) / span, 0.5), 2),
+            **_bar((start - first) / span, (end - start) / span),
             "seconds": end - start,
         }
         for task, start, end in zip(begun, starts, ends, strict=True)
     ]
+
+
+def _bar(start: float, length: float) -> dict[str, float]:
+    """A bar that can be seen however short it is, and ends within the picture."""
+    width = max(100 * length, NARROWEST)
+    return {"left": round(min(100 * start, 100 - width), 2), "width": round(width, 2)}
 
 
 def _seconds(text: str) -> float:
