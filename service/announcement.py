@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from shlex import quote
 from shutil import which
+from typing import Any
 
 import msgspec
 
 from triphammer.config.loading import LoadedSettings
+from triphammer.config.patterns import compile_pattern
 from triphammer.config.source import Source
 from triphammer.service.loading import Loaded
 
@@ -51,7 +56,7 @@ def _hints(loaded: LoadedSettings, sources: Sequence[Source], url: str) -> Itera
         elif source.kind == "webhook":
             yield (
                 f"curl -X POST {url}/hooks/{source.name} -H 'content-type: application/json' "
-                '-d \'{"hello": "world"}\''
+                f"-d {quote(json.dumps(_sample(source)))}"
             )
     yield f"open {url} in a browser"
     yield f"{_command()} runs"
@@ -59,7 +64,22 @@ def _hints(loaded: LoadedSettings, sources: Sequence[Source], url: str) -> Itera
 
 def _command() -> str:
     """What to type for the `triphammer` command: its path, where it is not on PATH."""
-    return "triphammer" if which("triphammer") else sys.argv[0]
+    return "triphammer" if which("triphammer") else str(Path(sys.argv[0]).absolute())
+
+
+def _sample(source: Source) -> dict[str, Any]:
+    """A body that the source's pattern lets through, as far as exact values and prefixes go."""
+    sample: dict[str, Any] = {}
+    clauses = () if source.pattern is None else compile_pattern(source.pattern).clauses
+    for clause in clauses:
+        root, *way = clause.path
+        values = (*clause.exact, *clause.prefixes)
+        if root == "data" and way and values:
+            place = sample
+            for name in way[:-1]:
+                place = place.setdefault(name, {})
+            place[way[-1]] = values[0]
+    return sample or {"hello": "world"}
 
 
 def _notes(loaded: LoadedSettings, sources: Sequence[Source]) -> Iterator[str]:
