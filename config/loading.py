@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 
@@ -23,6 +23,8 @@ from triphammer.config.misfits import misfits_text
 from triphammer.config.settings import Settings
 
 FILE = "triphammer.toml"
+TLS_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+"""Keys of connections that name files: libraries would look below the working directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def load_settings(
         merge(merged, layer.values)
         places |= layer.places
         origins |= {key: layer.places[key] for key in layer.leaves() if key in layer.places}
+    _place_files(merged, root)
     return LoadedSettings(_validated(merged, places), root, origins, _secrets(environ))
 
 
@@ -76,6 +79,19 @@ def _file(start: Path, config: Path | None) -> Path | None:
         if (folder / FILE).is_file():
             return folder / FILE
     return None
+
+
+def _place_files(merged: Mapping[str, Any], root: Path) -> None:
+    """Make the relative file names of connections absolute, below the project root."""
+    for table in (_table(merged.get("kafka")), *_table(merged.get("connections")).values()):
+        keys = _table(table)
+        given = {name: keys[name] for name in TLS_FILES if isinstance(keys.get(name), str)}
+        keys.update((name, str(root / text)) for name, text in given.items())
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """`value` if it is a table; what is none is the validation's to refuse."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _validated(merged: Mapping[str, Any], places: Mapping[Key, str]) -> Settings:

@@ -168,3 +168,26 @@ def test_any_text_loads_or_is_refused(tmp_path_factory: pytest.TempPathFactory, 
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with suppress(SettingsError):
         load_settings(file.parent, config=file, environ={})
+
+
+def test_files_of_connections_are_below_the_root(tmp_path: Path) -> None:
+    (tmp_path / "triphammer.toml").write_text(
+        '[kafka]\nssl_cafile = "tls/ca.pem"\nssl_keyfile = "/etc/key.pem"\n'
+        '[connections.second]\nssl_certfile = "tls/cert.pem"\nbootstrap = "b:1"\n'
+    )
+    below = tmp_path / "deep"
+    below.mkdir()
+    settings = load_settings(below, environ={}).settings
+    assert settings.kafka.ssl_cafile == tmp_path / "tls" / "ca.pem"
+    assert settings.kafka.ssl_keyfile == Path("/etc/key.pem")
+    assert settings.connections["second"] == {
+        "ssl_certfile": str(tmp_path / "tls" / "cert.pem"),
+        "bootstrap": "b:1",
+    }
+
+
+@pytest.mark.parametrize("text", ["kafka = 3", "connections = 3", "[connections]\nx = 3"])
+def test_a_connection_that_is_no_table_is_a_clear_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "triphammer.toml").write_text(text + "\n")
+    with pytest.raises(SettingsError, match=r"triphammer\.toml"):
+        load_settings(tmp_path, environ={})
