@@ -29,10 +29,21 @@ Assigned = Callable[[Sequence[Partition]], None]
 
 
 class GroupConsumer:
-    """One member of a consumer group. `start` and `stop` as the library; all on one loop."""
+    """One member of a consumer group. `start` and `stop` as the library; all on one loop.
+
+    With `member`, a name that is always the same, it is a static member (KIP-345): started
+    again after a crash it has its partitions back at once, without a rebalance, but when it
+    stops nobody else gets them before its session has timed out.
+    """
 
     def __init__(
-        self, connection: KafkaConnection, *, group: str, topics: Iterable[str], tuning: Tuning
+        self,
+        connection: KafkaConnection,
+        *,
+        group: str,
+        topics: Iterable[str],
+        tuning: Tuning,
+        member: str | None = None,
     ) -> None:
         self._topics = tuple(topics)
         self._tuning = tuning
@@ -41,6 +52,7 @@ class GroupConsumer:
             **connection.options,
             client_id="triphammer",
             group_id=group,
+            group_instance_id=member,
             enable_auto_commit=False,
             # With a reset policy the library goes on elsewhere with no more than a log line.
             auto_offset_reset="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -109,7 +110,11 @@ class KafkaSensor:
         group = self._group(connection)
         async with open_cluster(connection, self._tuning.request_timeout_ms) as cluster:
             consumer = GroupConsumer(
-                connection, group=group, topics=self._options.topics, tuning=self._tuning
+                connection,
+                group=group,
+                topics=self._options.topics,
+                tuning=self._tuning,
+                member=self._member(connection),
             )
             session = Session(
                 context=self._context,
@@ -129,8 +134,17 @@ class KafkaSensor:
                     await consumer.stop()
 
     def _group(self, connection: KafkaConnection) -> str:
-        chosen = self._options.group or connection.group
-        return chosen or f"triphammer-{self._context.folder_id}"
+        return self._chosen_group(connection) or f"triphammer-{self._context.folder_id}"
+
+    def _chosen_group(self, connection: KafkaConnection) -> str | None:
+        return self._options.group or connection.group
+
+    def _member(self, connection: KafkaConnection) -> str | None:
+        """A group of the folder's own has nobody who could take over: its member is static."""
+        if self._chosen_group(connection):
+            return None
+        which = hashlib.sha256(self._context.spec.id.encode()).hexdigest()[:16]
+        return f"triphammer-{self._context.folder_id}-{which}"
 
 
 async def _join(consumer: GroupConsumer, session: Session, group: str) -> None:

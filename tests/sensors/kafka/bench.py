@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 
+from tests.kafka.cluster import new_name
 from tests.sensors.harness import Recorder, call
 from triphammer.config.clock import SystemClock
 from triphammer.config.secrets import Secrets
@@ -52,10 +53,11 @@ class Tally:
 class Daemon(Recorder):
     """One installation: its store, and the gate that back-pressure closes."""
 
-    def __init__(self, folder_id: str = "folder", tally: Tally | None = None) -> None:
+    def __init__(self, folder_id: str | None = None, tally: Tally | None = None) -> None:
         super().__init__()
         self.tally = tally or Tally()
-        self.folder_id = folder_id
+        # Each has a group of its own, as each data folder has.
+        self.folder_id = folder_id or new_name("folder")
         self.dead: list[DeadRecord] = []
         self.waiting = anyio.Event()
         self.gate: anyio.Event | None = None

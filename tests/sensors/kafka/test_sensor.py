@@ -101,8 +101,8 @@ async def test_a_restart_goes_on_exactly(kafka: Broker, cluster: ClusterClient) 
             await daemon.wait_for(end)
     assert daemon.offsets() == list(range(26))
     assert daemon.emitted_in_all() == 26
-    committed = await cluster.committed("triphammer-folder")
-    assert committed[name, 0] == (26, "triphammer folder")
+    committed = await cluster.committed(f"triphammer-{daemon.folder_id}")
+    assert committed[name, 0] == (26, f"triphammer {daemon.folder_id}")
 
 
 async def test_several_topics_share_one_sensor(kafka: Broker, cluster: ClusterClient) -> None:
@@ -123,12 +123,27 @@ async def test_a_lost_broker_commit_repeats_nothing(kafka: Broker, cluster: Clus
     await cluster.produce(name, numbers(0, 10))
     async with reading(daemon, topic(name, group=group), kafka.bootstrap):
         await daemon.wait_for(10)
-    await cluster.reset_group(group, name, 4, mark="triphammer folder")
+    await cluster.reset_group(group, name, 4, mark=f"triphammer {daemon.folder_id}")
     await cluster.produce(name, numbers(10, 12))
     async with reading(daemon, topic(name, group=group), kafka.bootstrap):
         await daemon.wait_for(12)
     assert daemon.emitted_in_all() == 12
     assert daemon.findings() == []
+
+
+async def test_a_group_of_the_folders_own_goes_on_without_a_rebalance(
+    kafka: Broker, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("orders")
+    # Were it to wait for the session of the one before, the test would reach its time limit.
+    patient = replace(QUICK, session_timeout_ms=240_000, rebalance_timeout_ms=240_000)
+    await cluster.create_topic(name)
+    for end in (5, 9, 12):
+        await cluster.produce(name, numbers(len(daemon.events), end))
+        async with reading(daemon, topic(name), kafka.bootstrap, patient):
+            await daemon.wait_for(end)
+    assert daemon.offsets() == list(range(12))
+    assert len(await cluster.members(f"triphammer-{daemon.folder_id}")) == 1
 
 
 async def test_what_another_member_has_taken_is_left_out(
@@ -162,7 +177,7 @@ async def test_what_retention_took_is_reported(kafka: Broker, cluster: ClusterCl
     assert gap.data == {
         "topic": name,
         "partition": 0,
-        "group": "triphammer-folder",
+        "group": f"triphammer-{daemon.folder_id}",
         "first": 10,
         "last": 14,
         "missing": 5,
