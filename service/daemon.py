@@ -1,7 +1,7 @@
 """The daemon: every part at the table, started in order and stopped in the reverse.
 
 Store, dispatcher, web, sensors; the stop closes intake first, drains, and closes the store
-last. After a commit of unknown outcome everything but the listening socket is built anew.
+last. After a commit of unknown outcome everything but the web server is built anew.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from random import Random
 import anyio
 from anyio.abc import TaskGroup
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from triphammer.config.clock import SystemClock
+from triphammer.config.errors import TriphammerError
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import Secrets
 from triphammer.config.source import SensorSpec
@@ -30,11 +32,10 @@ from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.executors.watchdog import LockWatch, share_interpreter
 from triphammer.sensors.contract import SensorContext
-from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.announcement import Announcement, announcement
-from triphammer.service.backoff import restart_delay
+from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.claims import ClaimWorker
-from triphammer.service.errors import StoreError
+from triphammer.service.disk import DiskWatch
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
@@ -43,15 +44,19 @@ from triphammer.service.operations import Operations
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.store.opening import Opened, open_folder
+from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
+from triphammer.service.web.front import Front
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.server import WebServer, listen
 
 Announce = Callable[[Announcement], None]
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between two tries to open the store again: a look costs little, and clients are waiting."""
 
 
 class Reloads:
@@ -80,25 +85,89 @@ async def serve_until(
     log: logging.Logger,
 ) -> None:
     """Run the daemon until `stop`. Raises `CannotServe`, `FolderLocked`, `SchemaTooNew`."""
-    settings = loaded.settings
+    server = loaded.settings.server
     share_interpreter()
-    with listen(settings.server.host, settings.server.port) as listener:
-        failures = 0
+    health = Health(SystemClock().now)
+    health.report("store", "it is not open yet", essential=True)
+    front = Front(health)
+    with listen(server.host, server.port) as listener:
+        web = WebServer(front, listener.dup(), tls=_tls(loaded))
+        port: int = listener.getsockname()[1]
+        async with anyio.create_task_group() as group:
+            await group.start(web.run)
+            sessions = _Sessions(loaded, secrets, front, health, port, log)
+            await sessions.run_until(stop, reloads, announce)
+            await web.stop()
+
+
+class _Sessions:
+    """One session after the other: each ends with the stop or with a failure of the store."""
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        secrets: Secrets,
+        front: Front,
+        health: Health,
+        port: int,
+        log: logging.Logger,
+    ) -> None:
+        self._loaded = loaded
+        self._secrets = secrets
+        self._front = front
+        self._health = health
+        self._port = port
+        self._log = log
+        self._failures = 0
+        self._flows: Loaded | None = None
+
+    async def run_until(self, stop: anyio.Event, reloads: Reloads, announce: Announce) -> None:
+        """Run sessions until `stop`. Raises what keeps the first of them from beginning, unless
+        it is of a kind that passes."""
+        began = False
         while not stop.is_set():
-            session = _Session(loaded, secrets, listener, log)
+            session = self._session()
+            since = anyio.current_time()
             try:
+                if self._failures:
+                    await self._probe()
                 await session.run(stop, reloads, announce)
-            except (StoreError, StoreUnavailable) as error:
-                if not failures:  # it never served: whoever started it must see why
+            # A failing store surfaces in whatever part used it first, wrapped by its groups.
+            except (TriphammerError, OSError, BaseExceptionGroup) as error:
+                trouble = store_trouble(error)
+                if trouble is None and session.store_error is not None:
+                    self._log.error("another error of the failed store's session", exc_info=error)
+                trouble = trouble or session.store_error
+                if trouble is None or not (began or session.began or passes(trouble)):
                     raise
-                session.store_error = error
+                session.store_error = trouble
             if session.store_error is None:
                 return
-            failures += 1
-            delay = restart_delay(failures, Random())
-            log.error("the store failed: %s; opened again in %.1f s", session.store_error, delay)
-            with anyio.move_on_after(delay):
-                await stop.wait()
+            began = began or session.began
+            self._flows = session.flows
+            if anyio.current_time() - since > CALM_SECONDS:
+                self._failures = 0
+            await self._pause(session.store_error, stop)
+
+    def _session(self) -> _Session:
+        session = _Session(
+            self._loaded, self._secrets, self._front, self._health, self._port, self._log
+        )
+        session.flows = self._flows
+        return session
+
+    async def _probe(self) -> None:
+        folder = self._loaded.root / self._loaded.settings.store.data
+        await anyio.to_thread.run_sync(probe_room, folder)
+
+    async def _pause(self, error: Exception, stop: anyio.Event) -> None:
+        self._failures += 1
+        self._health.failed("store", str(error))
+        self._health.forget_all_but("store")
+        delay = min(restart_delay(self._failures, Random()), LONGEST_PAUSE_SECONDS)
+        self._log.error("the store failed: %s; it is opened again in %.1f s", error, delay)
+        with anyio.move_on_after(delay):
+            await stop.wait()
 
 
 class _Session:
@@ -108,25 +177,36 @@ class _Session:
         self,
         loaded: LoadedSettings,
         secrets: Secrets,
-        listener: socket.socket,
+        front: Front,
+        health: Health,
+        port: int,
         log: logging.Logger,
     ) -> None:
         self._loaded = loaded
         self._secrets = secrets
-        self._listener = listener
+        self._front = front
+        self._port = port
         self._log = log
         self._clock = SystemClock()
         self._random = Random()
-        self._health = Health(self._clock.now, self._part_changed)
+        self._folder = loaded.root / loaded.settings.store.data
+        self._health = health
+        health.tell(self._part_changed)
         self._hub: Hub | None = None
         self._failed = anyio.Event()
         self._notified: dict[str, Callable[[], None]] = {}
         self.store_error: Exception | None = None
+        self.began = False
+        """It has served."""
+        self.flows: Loaded | None = None
+        """Those in service. The next session goes on with them: whatever keeps the store from
+        being opened may keep flow files from being read."""
 
     async def run(self, stop: anyio.Event, reloads: Reloads, announce: Announce) -> None:
-        folder = self._loaded.root / self._loaded.settings.store.data
         async with (
-            open_folder(folder, failed=self._store_failed, published=self._published) as opened,
+            open_folder(
+                self._folder, failed=self._store_failed, published=self._published
+            ) as opened,
             anyio.create_task_group() as stores,
         ):
             await stores.start(opened.run)
@@ -168,10 +248,10 @@ class _Session:
             self._flow_loop = flow_loop
             self._core = self._build_core(opened, {"async": flow_loop, "thread": threads})
             self._hub = self._core.hub
-            self._health.report("store", None, essential=True)
             self._health.report("flow loop", None)
             async with anyio.create_task_group() as group:
                 await group.start(capture.run)
+                await group.start(DiskWatch(self._folder, self._health).run)
                 if sys.__stderr__ is not None:
                     await group.start(LockWatch(sys.__stderr__).run)
                 await group.start(flow_loop.run)
@@ -182,7 +262,6 @@ class _Session:
     def _build_core(
         self, opened: Opened, executors: Mapping[str, FlowLoop | ThreadExecutor]
     ) -> Core:
-        data = self._loaded.root / self._loaded.settings.store.data
         edges = Edges(
             store=opened.store,
             artifacts=opened.artifacts,
@@ -191,7 +270,7 @@ class _Session:
             secrets=self._secrets,
             random=self._random,
             root=self._loaded.root,
-            workdir=data / "work",
+            workdir=self._folder / "work",
             owner=f"{socket.gethostname()}:{os.getpid()}",
             notify=self._notify,
             on_store_error=self._store_failed,
@@ -230,7 +309,7 @@ class _Session:
             random=self._random,
             log=self._log,
         )
-        flows = await load(self._loaded, last={})
+        flows = self.flows = self.flows or await load(self._loaded, last={})
         await core.put_into_service(flows.flows)
         await group.start(core.engine.run)
         taken_up = await core.recover()
@@ -239,20 +318,20 @@ class _Session:
         await group.start(core.starter.run)
         await group.start(outbox.run)
         await group.start(claims.run)
-        web = WebServer(self._web_app(opened), self._listener.dup(), tls=self._tls())
-        await group.start(web.run)
         await group.start(self._supervisor.run)
         core.dispatcher.open()
         self._report_flows(flows)
         await self._supervisor.apply(flows.specs)
-        announce(
-            announcement(
-                self._loaded, flows, self._listener.getsockname()[1], version("triphammer")
-            )
-        )
-        group.start_soon(self._obey_reloads, reloads, name="reloads")
-        await self._until(stop)
-        await self._stop(web, outbox)
+        async with self._front.serving(self._web_app(opened)):
+            try:
+                self._health.report("store", None, essential=True)
+                announce(announcement(self._loaded, flows, self._port, version("triphammer")))
+                self.began = True
+                group.start_soon(self._obey_reloads, reloads, name="reloads")
+                await self._until(stop)
+                await self._stop(outbox)
+            finally:  # a live stream would hold up the front
+                core.hub.close()
 
     async def _until(self, stop: anyio.Event) -> None:
         """Return when the daemon is to stop or the store has failed."""
@@ -265,8 +344,8 @@ class _Session:
             waiting.start_soon(one, stop)
             waiting.start_soon(one, self._failed)
 
-    async def _stop(self, web: WebServer, outbox: OutboxWorker) -> None:
-        """Intake first, then what is under way, then the doors; the store is closed last."""
+    async def _stop(self, outbox: OutboxWorker) -> None:
+        """Intake first, then what is under way; doors and store are closed after it."""
         grace = self._loaded.settings.server.drain.total_seconds()
         self._health.report("daemon", "stopping", essential=True)
         self._core.dispatcher.close("the daemon is stopping")
@@ -278,15 +357,13 @@ class _Session:
                     "left: task %s of run %s; it begins again at the next start", task, run
                 )
             await outbox.drain(min(grace, 5.0))
-        self._core.hub.close()
-        await web.stop()
 
     # --- flows --------------------------------------------------------------------------------
 
     async def _obey_reloads(self, reloads: Reloads) -> None:
         while True:
             await reloads.wait()
-            flows = await load(self._loaded, last=self._core.library.live)
+            flows = self.flows = await load(self._loaded, last=self._core.library.live)
             await self._core.put_into_service(flows.flows)
             await self._supervisor.apply(flows.specs)
             self._report_flows(flows)
@@ -334,14 +411,7 @@ class _Session:
             log=self._log.getChild(spec.kind),
         )
 
-    def _tls(self) -> tuple[str, str] | None:
-        server = self._loaded.settings.server
-        if server.tls_cert is None or server.tls_key is None:
-            return None
-        root = self._loaded.root
-        return str(root / server.tls_cert), str(root / server.tls_key)
-
-    def _web_app(self, opened: Opened) -> object:
+    def _web_app(self, opened: Opened) -> ASGIApp:
         core = self._core
         operations = Operations(
             store=opened.store,
@@ -368,9 +438,16 @@ class _Session:
             operations=operations,
             reading=reading,
             console=Console(reading, self._health),
-            probes=Probes(self._health, gauges),
+            probes=Probes(self._health, gauges.read),
             hub=core.hub,
             version=version("triphammer"),
         )
         doors = Doors(app, operations, self._clock, self._loaded.settings.limits.body)
         return ServerErrorMiddleware(doors, on_defect)
+
+
+def _tls(loaded: LoadedSettings) -> tuple[str, str] | None:
+    server = loaded.settings.server
+    if server.tls_cert is None or server.tls_key is None:
+        return None
+    return str(loaded.root / server.tls_cert), str(loaded.root / server.tls_key)

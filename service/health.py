@@ -58,6 +58,15 @@ class Health:
         """All parts as they stand, by name."""
         return dict(self._parts)
 
+    def tell(self, changed: Callable[[str], None]) -> None:
+        """Say who is told of news from now on."""
+        self._changed = changed
+
+    def forget_all_but(self, kept: str) -> None:
+        """Drop every part except `kept`: the others ended with their session."""
+        for name in self._parts.keys() - {kept}:
+            self.forget(name)
+
     @property
     def ready(self) -> bool:
         """Whether every essential part works."""

@@ -76,6 +76,8 @@ class Operations:
 
     async def receive(self, path: str, request: HookRequest) -> Accepted | Challenge:
         """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400)."""
+        # Without its sensor a path of ours would be unknown: senders give up on a 404.
+        self._dispatcher.check_open()
         sensor = self._supervisor.sensors.get(f"webhook:{path}")
         if not isinstance(sensor, WebhookSensor):
             raise Rejected(404, f"no flow listens to the webhook {path!r}")

@@ -62,6 +62,11 @@ class Dispatcher:
         self._closed = reason
         self._opened = anyio.Event()
 
+    def check_open(self) -> None:
+        """Raises `StoreUnavailable` while no event is taken."""
+        if self._closed is not None:
+            raise StoreUnavailable(self._closed)
+
     @property
     def congested(self) -> bool:
         """Whether `emit` would wait now."""
@@ -135,8 +140,7 @@ class Dispatcher:
                 await self._starter.wait_below(self._queued_limit)
 
     def _refuse(self) -> None:
-        if self._closed is not None:
-            raise StoreUnavailable(self._closed)
+        self.check_open()
         raise Overloaded(f"{self._starter.queued} runs are queued; try again later")
 
     async def _decide(self, emission: Emission, now: int) -> tuple[Decided, ...]:

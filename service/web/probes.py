@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.metrics import Metric, render
 from triphammer.service.web import views
 
 
 class Probes:
-    """What watches the daemon from outside asks here."""
+    """What watches the daemon from outside asks here. `figures` reads those of its parts."""
 
-    def __init__(self, health: Health, gauges: Gauges) -> None:
+    def __init__(self, health: Health, figures: Callable[[], Awaitable[Sequence[Metric]]]) -> None:
         self._health = health
-        self._gauges = gauges
+        self._figures = figures
 
     def routes(self) -> list[Route]:
         """The routes to mount."""
@@ -51,7 +50,7 @@ class Probes:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text format 0.0.4."""
-        metrics = [*await self._gauges.read(), *self._health_metrics()]
+        metrics = [*await self._figures(), *self._health_metrics()]
         return PlainTextResponse(render(metrics), media_type="text/plain; version=0.0.4")
 
     def _health_metrics(self) -> Iterator[Metric]:
