@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from shutil import which
@@ -15,6 +15,7 @@ import msgspec
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.patterns import compile_pattern
 from triphammer.config.source import Source
+from triphammer.service.health import PartHealth
 from triphammer.service.loading import Loaded
 
 LOOPBACK = ("127.", "localhost", "::1")
@@ -89,3 +90,10 @@ def _notes(loaded: LoadedSettings, sources: Sequence[Source]) -> Iterator[str]:
     open_hooks = [s.name for s in sources if s.kind == "webhook" and not s.options.get("verify")]
     if open_hooks and not loaded.settings.server.host.startswith(LOOPBACK):
         yield f"anybody can post to {', '.join(sorted(set(open_hooks)))}: give them a verify="
+
+
+def status_line(url: str, flows: int, parts: Iterable[PartHealth]) -> str:
+    """What `systemctl status` shows of a daemon that serves: what does not work comes first."""
+    broken = [f"{part.name}: {part.reason}" for part in parts if part.reason is not None]
+    serving = f"serving {flows} flows at {url}"
+    return f"{'; '.join(broken)} - {serving}" if broken else serving

@@ -32,7 +32,7 @@ from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.executors.watchdog import LockWatch, share_interpreter
 from triphammer.sensors.contract import SensorContext
-from triphammer.service.announcement import Announcement, announcement
+from triphammer.service.announcement import Announcement, announcement, status_line
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.claims import ClaimWorker
 from triphammer.service.disk import DiskWatch
@@ -46,6 +46,7 @@ from triphammer.service.parts import Core, Edges
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
+from triphammer.service.systemd import Systemd
 from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
@@ -57,6 +58,12 @@ from triphammer.service.web.server import WebServer, listen
 Announce = Callable[[Announcement], None]
 LONGEST_PAUSE_SECONDS = 5.0
 """Between two tries to open the store again: a look costs little, and clients are waiting."""
+OPENING_SECONDS = 60.0
+"""What opening the store again may take; systemd is asked to wait so long before the first."""
+OUTBOX_SECONDS = 5.0
+"""How long deliveries under way may take at the stop, after the tasks."""
+STOP_SECONDS = 20.0
+"""What the stop may take besides the grace time: deliveries, open requests, the store."""
 
 
 class Reloads:
@@ -82,6 +89,7 @@ async def serve_until(
     stop: anyio.Event,
     reloads: Reloads,
     announce: Announce,
+    systemd: Systemd,
     log: logging.Logger,
 ) -> None:
     """Run the daemon until `stop`. Raises `CannotServe`, `FolderLocked`, `SchemaTooNew`."""
@@ -95,7 +103,7 @@ async def serve_until(
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)
-            sessions = _Sessions(loaded, secrets, front, health, port, log)
+            sessions = _Sessions(loaded, secrets, front, health, port, systemd, log)
             await sessions.run_until(stop, reloads, announce)
             await web.stop()
 
@@ -110,6 +118,7 @@ class _Sessions:
         front: Front,
         health: Health,
         port: int,
+        systemd: Systemd,
         log: logging.Logger,
     ) -> None:
         self._loaded = loaded
@@ -117,6 +126,7 @@ class _Sessions:
         self._front = front
         self._health = health
         self._port = port
+        self._systemd = systemd
         self._log = log
         self._failures = 0
         self._flows: Loaded | None = None
@@ -141,6 +151,7 @@ class _Sessions:
                 if trouble is None or not (began or session.began or passes(trouble)):
                     raise
                 session.store_error = trouble
+            self._systemd.watch(None)
             if session.store_error is None:
                 return
             began = began or session.began
@@ -151,7 +162,13 @@ class _Sessions:
 
     def _session(self) -> _Session:
         session = _Session(
-            self._loaded, self._secrets, self._front, self._health, self._port, self._log
+            self._loaded,
+            self._secrets,
+            self._front,
+            self._health,
+            self._port,
+            self._systemd,
+            self._log,
         )
         session.flows = self._flows
         return session
@@ -165,7 +182,9 @@ class _Sessions:
         self._health.failed("store", str(error))
         self._health.forget_all_but("store")
         delay = min(restart_delay(self._failures, Random()), LONGEST_PAUSE_SECONDS)
-        self._log.error("the store failed: %s; it is opened again in %.1f s", error, delay)
+        text = f"the store failed: {error}; it is opened again in {delay:.1f} s"
+        self._log.error("%s", text)
+        self._systemd.waiting(text, delay + OPENING_SECONDS)
         with anyio.move_on_after(delay):
             await stop.wait()
 
@@ -180,12 +199,14 @@ class _Session:
         front: Front,
         health: Health,
         port: int,
+        systemd: Systemd,
         log: logging.Logger,
     ) -> None:
         self._loaded = loaded
         self._secrets = secrets
         self._front = front
         self._port = port
+        self._systemd = systemd
         self._log = log
         self._clock = SystemClock()
         self._random = Random()
@@ -193,6 +214,7 @@ class _Session:
         self._health = health
         health.tell(self._part_changed)
         self._hub: Hub | None = None
+        self._news: Announcement | None = None
         self._failed = anyio.Event()
         self._notified: dict[str, Callable[[], None]] = {}
         self.store_error: Exception | None = None
@@ -210,9 +232,14 @@ class _Session:
             anyio.create_task_group() as stores,
         ):
             await stores.start(opened.run)
+            self._systemd.watch(opened.store.answer)
             try:
                 await self._serve(opened, stop, reloads, announce)
             finally:
+                # From here on nothing answers until the store is closed: a close that hangs
+                # must not be fed.
+                self._systemd.watch(anyio.sleep_forever)
+                self._news = None
                 opened.close()
 
     def _store_failed(self, error: Exception) -> None:
@@ -229,6 +256,11 @@ class _Session:
     def _part_changed(self, name: str) -> None:
         if self._hub is not None:
             self._hub.publish([News("part", name)])
+        if self._news is not None:
+            self._systemd.status(self._status(self._news))
+
+    def _status(self, news: Announcement) -> str:
+        return status_line(news.url, len(self._core.library.live), self._health.parts().values())
 
     def _published(self, run: str) -> None:
         self._core.hub.publish([News("task", run)])
@@ -325,7 +357,10 @@ class _Session:
         async with self._front.serving(self._web_app(opened)):
             try:
                 self._health.report("store", None, essential=True)
-                announce(announcement(self._loaded, flows, self._port, version("triphammer")))
+                news = announcement(self._loaded, flows, self._port, version("triphammer"))
+                self._news = news
+                announce(news)
+                self._systemd.ready(self._status(news))
                 self.began = True
                 group.start_soon(self._obey_reloads, reloads, name="reloads")
                 await self._until(stop)
@@ -346,29 +381,42 @@ class _Session:
 
     async def _stop(self, outbox: OutboxWorker) -> None:
         """Intake first, then what is under way; doors and store are closed after it."""
-        grace = self._loaded.settings.server.drain.total_seconds()
+        self._news = None
         self._health.report("daemon", "stopping", essential=True)
         self._core.dispatcher.close("the daemon is stopping")
-        await self._supervisor.stop()
         if self.store_error is None:
-            left = await self._core.engine.drain(grace)
-            for run, task, _ in left:
-                self._log.warning(
-                    "left: task %s of run %s; it begins again at the next start", task, run
-                )
-            await outbox.drain(min(grace, 5.0))
+            await self._drain(outbox)
+        else:
+            await self._supervisor.stop()
+
+    async def _drain(self, outbox: OutboxWorker) -> None:
+        """End what is under way within the grace time, and say what is left, a line each."""
+        grace, log = self._loaded.settings.server.drain.total_seconds(), self._log
+        log.info("stopping: up to %g s for what is under way; a second signal ends at once", grace)
+        self._systemd.stopping(grace + STOP_SECONDS)
+        await self._supervisor.stop()
+        for run, task, _ in await self._core.engine.drain(grace):
+            log.warning("left: task %s of run %s; it begins again at the next start", task, run)
+        undelivered = await outbox.drain(min(grace, OUTBOX_SECONDS))
+        if undelivered:
+            log.warning("left: %d deliveries under way; sent again after the start", undelivered)
+        if queued := self._core.starter.queued:
+            log.warning("left: %d queued runs; they begin after the next start", queued)
 
     # --- flows --------------------------------------------------------------------------------
 
     async def _obey_reloads(self, reloads: Reloads) -> None:
         while True:
             await reloads.wait()
+            self._systemd.reloading()
             flows = self.flows = await load(self._loaded, last=self._core.library.live)
             await self._core.put_into_service(flows.flows)
             await self._supervisor.apply(flows.specs)
             self._report_flows(flows)
             self._core.hub.publish([News("flow", name, name, "live") for name in flows.flows])
             self._log.info("reloaded: %d flows, %d errors", len(flows.flows), len(flows.errors))
+            if self._news is not None:
+                self._systemd.ready(self._status(self._news))
 
     def _report_flows(self, flows: Loaded) -> None:
         for error in flows.errors:

@@ -10,7 +10,7 @@ from triphammer.config.ids import new_id
 from triphammer.flows.engine.engine import Engine
 from triphammer.flows.journal import Journal, Posted, RunChange
 from triphammer.sensors.contract import Accepted, Emission
-from triphammer.sensors.errors import Rejected
+from triphammer.sensors.errors import Rejected, StoreUnavailable
 from triphammer.sensors.event import Event
 from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.sensors.webhook.sensor import WebhookSensor
@@ -75,13 +75,22 @@ class Operations:
         return await self._dispatcher.emit("events:api", emission, wait=False)
 
     async def receive(self, path: str, request: HookRequest) -> Accepted | Challenge:
-        """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400)."""
-        # Without its sensor a path of ours would be unknown: senders give up on a 404.
+        """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400).
+
+        Raises `StoreUnavailable` while nothing is taken, or the webhook's sensor is not there
+        (a reload has changed it): senders give up on a 404.
+        """
         self._dispatcher.check_open()
         sensor = self._supervisor.sensors.get(f"webhook:{path}")
-        if not isinstance(sensor, WebhookSensor):
-            raise Rejected(404, f"no flow listens to the webhook {path!r}")
-        return await sensor.receive(request)
+        if isinstance(sensor, WebhookSensor):
+            return await sensor.receive(request)
+        if self._is_wanted(path):
+            raise StoreUnavailable(f"the webhook {path!r} is not open just now; send again")
+        raise Rejected(404, f"no flow listens to the webhook {path!r}")
+
+    def _is_wanted(self, path: str) -> bool:
+        sources = (source for flow in self._library.live.values() for source in flow.on)
+        return any(source.kind == "webhook" and source.name == path for source in sources)
 
     async def start(
         self,

@@ -18,6 +18,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.service.announcement import Announcement
 from triphammer.service.daemon import Reloads, serve_until
 from triphammer.service.signals import obey_signals
+from triphammer.service.systemd import of_this_process
 
 COLLECTIONS = (20_000, 20, 50)
 """Thresholds of the garbage collector: the usual ones took a tenth of all processor time under
@@ -41,16 +42,19 @@ def serve_here(config: Path | None, flags: Mapping[str, Any]) -> None:
 
 async def serve_until_signal(loaded: LoadedSettings, secrets: Secrets) -> None:
     """The daemon, stopped and reloaded by signals."""
-    stop, reloads = anyio.Event(), Reloads()
+    stop, reloads, log = anyio.Event(), Reloads(), logging.getLogger("triphammer")
+    systemd = of_this_process(log)
     async with anyio.create_task_group() as group:
         await group.start(obey_signals, stop, reloads.ask)
+        group.start_soon(systemd.feed, name="watchdog")
         await serve_until(
             loaded,
             secrets,
             stop=stop,
             reloads=reloads,
             announce=announce,
-            log=logging.getLogger("triphammer"),
+            systemd=systemd,
+            log=log,
         )
         group.cancel_scope.cancel()
 

@@ -98,6 +98,10 @@ class DaemonProcess:
     def stop(self) -> int:
         """End it in order; its exit code."""
         self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended; its exit code."""
         assert self._process is not None
         code = self._process.wait()
         if self._reader is not None:  # its last line must not be taken for the next start's

@@ -582,3 +582,13 @@ async def _accepted(store: SqliteStore, unit: Accept) -> tuple[Accepted, ...]:
 
 async def _due(store: SqliteStore, now: int = NOW, limit: int = 10) -> list[str]:
     return [row.message.id for row in await store.outbox_due(now, limit)]
+
+
+async def test_the_writer_answers_after_all_that_was_posted_before(store: SqliteStore) -> None:
+    order: list[str] = []
+    store.post([SetPaused(flow="f", paused=True, at=NOW)], lambda _: order.append("committed"))
+    await store.answer()
+    assert order == ["committed"]
+    await store.answer()
+    store.close()
+    await store.answer()

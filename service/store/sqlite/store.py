@@ -53,6 +53,9 @@ class SqliteStore:
     def post(self, units: Sequence[Unit], done: Callable[[Sequence[Outcome]], None]) -> None:
         self._writer.post(units, done)
 
+    async def answer(self) -> None:
+        await self._writer.answer()
+
     async def positions(self, sensor: str) -> Mapping[str, str]:
         found = await self._readers.rows(self._sql["positions"], sensor)
         return {row["key"]: row["value"] for row in found}

@@ -83,6 +83,12 @@ class Writer:
             raise outcomes[0]
         return outcomes
 
+    async def answer(self) -> None:
+        """Return when the writer's thread has had its turn, or the writer has given up."""
+        ready = anyio.Event()
+        self.post((), lambda _: ready.set())
+        await ready.wait()
+
     def post(self, units: Sequence[Unit], done: Done) -> None:
         """Queue `units`; `done` gets their outcomes after the commit."""
         if self._error is not None:
@@ -162,6 +168,8 @@ def _group(
 ) -> list[list[Outcome]]:
     """One transaction. Raises `sqlite3.Error` when it is not known to have committed."""
     units = [unit for batch in batches for unit in batch]
+    if not units:  # somebody only asks whether this thread answers
+        return [[] for _ in batches]
     raw.execute("BEGIN IMMEDIATE")
     try:
         outcomes = [o for stretch in stretches(units) for o in _stretch(applier, raw, stretch)]

@@ -189,3 +189,29 @@ async def _refused(writer: Writer) -> None:
 class _Started(TaskStatus[None]):
     def started(self, value: None = None) -> None:
         """Nobody waits for it."""
+
+
+async def test_the_answer_comes_from_the_thread_that_writes() -> None:
+    gate, failed = Gate(), list[Exception]()
+    writer = Writer(gate, failed.append)
+    answered: list[str] = []
+
+    async def ask(name: str) -> None:
+        await writer.answer()
+        answered.append(name)
+
+    async with anyio.create_task_group() as group:
+        await group.start(writer.run)
+        group.start_soon(ask, "once it lets go")
+        await gate.entered.wait()
+        await anyio.wait_all_tasks_blocked()
+        assert not answered
+        gate.open.set()
+        await anyio.wait_all_tasks_blocked()
+        gate.broken = sqlite3.OperationalError("disk I/O error")
+        writer.post([unit()], lambda _: None)
+        await ask("when it has given up")
+        group.cancel_scope.cancel()
+    assert answered == ["once it lets go", "when it has given up"]
+    assert failed == [gate.broken]
+    gate.raw.close()
