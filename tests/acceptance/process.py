@@ -35,7 +35,7 @@ class DaemonProcess:
         through: Sequence[str] = (),
     ) -> None:
         self.project = project
-        self._through = through
+        self.through = through
         self.env = {**os.environ, **(env or {})}
         self.url = ""
         self._flags: Sequence[str] = ("--port", "0")
@@ -60,7 +60,7 @@ class DaemonProcess:
         flags = self._flags = given or self._flags
         self._lines = SimpleQueue()
         self._process = subprocess.Popen(
-            [*self._through, sys.executable, "-m", "triphammer", "serve", *flags],
+            [*self.through, sys.executable, "-m", "triphammer", "serve", *flags],
             cwd=self.project,
             env=self.env,
             stdout=subprocess.PIPE,
@@ -120,6 +120,9 @@ class DaemonProcess:
 
     def get(self, path: str, **params: Any) -> Any:
         return httpx.get(self.url + path, params=params, trust_env=False).json()
+
+    def text(self, path: str) -> str:
+        return httpx.get(self.url + path, trust_env=False).text
 
     def post(self, path: str, **options: Any) -> httpx.Response:
         return httpx.post(self.url + path, trust_env=False, timeout=30, **options)

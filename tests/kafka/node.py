@@ -63,11 +63,11 @@ class KafkaNode:
         self._classpath = str(kafka_jars() / "*")
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
-        self.port = _free_port()
+        self.port = free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._config = folder / "server.properties"
         self._config.write_text(
-            CONFIG.format(port=self.port, controller=_free_port(), folder=folder)
+            CONFIG.format(port=self.port, controller=free_port(), folder=folder)
         )
         self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config))
 
@@ -142,7 +142,7 @@ class KafkaNode:
             raise RuntimeError(f"{arguments[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     while True:
         port = random.choice(PORTS)
         with socket.socket() as probe:

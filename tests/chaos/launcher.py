@@ -1,0 +1,57 @@
+"""Starts the daemon with one named point at which it kills itself: `launcher POINT:N -- ...`.
+
+The product has no switch for tests: the points are set from outside, by wrapping the function
+at whose n-th call the process is to die. `planted` ones are faults instead: they break a
+promise on purpose, and the regime must notice.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Hook = Callable[[], None]
+
+
+def die() -> None:
+    """End as a crash does: no handler, no flush, no last word."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def countdown(calls: int) -> Hook:
+    """A hook that dies when it is called for the given time."""
+    left = calls
+
+    def hook() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            die()
+
+    return hook
+
+
+def main() -> None:
+    """Set what the first argument names, then run the command line with the others."""
+    point, _, rest = sys.argv[1].partition(":")
+    if point:
+        from tests.chaos.points import POINTS
+
+        POINTS[point](countdown(int(rest)))
+    # Behind the marker: the interpreter, -m and triphammer, as the daemon is started without us.
+    sys.argv = ["triphammer", *sys.argv[sys.argv.index("--") + 4 :]]
+    from triphammer.__main__ import main as run
+
+    run()
+
+
+def patch(owner: Any, name: str, around: Callable[[Any], Any]) -> None:
+    """Put `around(original)` in the place of `owner.name`."""
+    setattr(owner, name, around(getattr(owner, name)))
+
+
+if __name__ == "__main__":
+    main()
