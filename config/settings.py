@@ -107,6 +107,8 @@ class Retention(Section):
 
     payload: Duration = timedelta(days=30)
     identities: Duration = timedelta(days=90)
+    failed: Duration | None = None
+    events: int | None = Field(default=None, ge=1)
 
 
 class LogSettings(Section):

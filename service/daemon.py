@@ -43,6 +43,7 @@ from triphammer.service.loading import Loaded, load
 from triphammer.service.operations import Operations
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
+from triphammer.service.retention import Sweeper
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
@@ -332,6 +333,15 @@ class _Session:
             trouble=self._outbox_trouble,
         )
         claims = ClaimWorker(store=opened.store, log=self._log)
+        self._sweeper = Sweeper(
+            store=opened.store,
+            logs=opened.logs,
+            artifacts=opened.artifacts,
+            workdir=core.edges.workdir,
+            settings=settings.retention,
+            clock=self._clock,
+            log=self._log,
+        )
         self._notified = {"outbox": outbox.notify, "claims": claims.notify}
         self._folder_id = await opened.store.folder_id()
         self._supervisor = Supervisor(
@@ -350,6 +360,7 @@ class _Session:
         await group.start(core.starter.run)
         await group.start(outbox.run)
         await group.start(claims.run)
+        await group.start(self._sweeper.run)
         await group.start(self._supervisor.run)
         core.dispatcher.open()
         self._report_flows(flows)
@@ -473,6 +484,7 @@ class _Session:
             supervisor=self._supervisor,
             clock=self._clock,
             hub=core.hub,
+            sweeper=self._sweeper,
         )
         reading = Reading(
             store=opened.store,

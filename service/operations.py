@@ -22,6 +22,7 @@ from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.errors import StateForbids, UnknownRun
 from triphammer.service.hub import Hub, News
 from triphammer.service.library import Library
+from triphammer.service.retention import Sweeper, Swept
 from triphammer.service.store.contract import ENDED, RunRow, SetPaused, Store
 from triphammer.service.supervisor import Supervisor
 
@@ -29,7 +30,7 @@ API = "triphammer/api"
 
 
 class Operations:
-    """The verbs: emit, receive, start, cancel, pause, resume. Reads go to the store."""
+    """The verbs: emit, receive, start, cancel, pause, resume, prune. Reads go to the store."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Operations:
         supervisor: Supervisor,
         clock: Clock,
         hub: Hub,
+        sweeper: Sweeper,
     ) -> None:
         self._store = store
         self._library = library
@@ -57,6 +59,7 @@ class Operations:
         self._supervisor = supervisor
         self._clock = clock
         self._hub = hub
+        self._sweeper = sweeper
 
     async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
         """Take posted events in, as one transaction.
@@ -136,6 +139,10 @@ class Operations:
     async def resume(self, flow: str) -> None:
         """Begin runs of `flow` again, the waiting ones first."""
         await self._set_paused(flow, False)
+
+    async def prune(self, *, dry: bool) -> Swept:
+        """Remove at once what `[retention]` no longer keeps; with `dry` only count it."""
+        return await self._sweeper.sweep(dry=dry)
 
     async def _set_paused(self, flow: str, paused: bool) -> None:
         self._library.flow(flow)

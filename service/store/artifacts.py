@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Lock
@@ -11,24 +13,42 @@ from threading import Lock
 from triphammer.service.errors import StoreError
 from triphammer.service.store.durable import sync_folder
 
+FRESH_SECONDS = 3600.0
+"""How long after its `put` an artifact is not removed: the row that names it is on its way."""
+UNFINISHED = "new-"
+
 
 class FileArtifacts:
-    """Artifacts below a folder, as `ab/cdef...`; callable from any thread."""
+    """Artifacts below a folder, as `ab/cdef...`; callable from any thread.
 
-    def __init__(self, folder: Path) -> None:
+    `ticks` are seconds that no step of the wall clock moves.
+    """
+
+    def __init__(self, folder: Path, ticks: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
+        self._ticks = ticks
         self._lock = Lock()
         self._made: set[str] = set()
+        self._fresh: dict[str, float] = {}
+        self._doubtful: set[str] = set()
 
     def put(self, content: bytes) -> str:
         """Keep `content`; its SHA-256 in hex. File and folders are fsynced before it returns."""
         digest = hashlib.sha256(content).hexdigest()
         target = self._path(digest)
+        with self._lock:  # from here on `remove` leaves it alone, whether or not it is there
+            self._fresh[digest] = self._ticks()
         self._make_folder(target.parent)
-        if not target.exists():
+        if not target.exists() or target.parent.name in self._doubtful:
             _write_durably(target, content)
         # Also for a file that was there: whoever wrote it may not have come this far.
-        sync_folder(target.parent)
+        try:
+            sync_folder(target.parent)
+        except OSError:
+            # The kernel forgets what it could not write: a second fsync would prove nothing
+            # of the names that are there, only of those that are written anew.
+            self._doubtful.add(target.parent.name)
+            raise
         return digest
 
     def _make_folder(self, folder: Path) -> None:
@@ -47,6 +67,40 @@ class FileArtifacts:
         if hashlib.sha256(content).hexdigest() != digest:
             raise StoreError(f"artifact {digest} is damaged: its content has another hash")
         return content
+
+    def stored(self) -> Iterator[str]:
+        """The hashes of all that is here; files that a crash left unfinished are removed."""
+        self._fresh_now()
+        for folder in sorted(item for item in self._folder.iterdir() if item.is_dir()):
+            for file in sorted(folder.iterdir()):
+                if file.name.startswith(UNFINISHED):
+                    self._remove_unfinished(file)
+                else:
+                    yield folder.name + file.name
+
+    def _remove_unfinished(self, file: Path) -> None:
+        digests = [digest for digest in self._fresh_now() if digest[:2] == file.parent.name]
+        if not digests:  # else it may be one that is being written
+            file.unlink(missing_ok=True)
+
+    def _fresh_now(self) -> list[str]:
+        oldest = self._ticks() - FRESH_SECONDS
+        with self._lock:
+            self._fresh = {d: at for d, at in self._fresh.items() if at > oldest}
+            return list(self._fresh)
+
+    def remove(self, digest: str) -> int:
+        """Remove an artifact that no row names; the bytes that it took, 0 if it stays.
+
+        One that was put a while ago stays: its row may not be committed yet.
+        """
+        file = self._path(digest)
+        with self._lock:
+            if self._ticks() - self._fresh.get(digest, -FRESH_SECONDS) < FRESH_SECONDS:
+                return 0
+            size = file.stat().st_size
+            file.unlink()
+        return size
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest[2:]
@@ -71,9 +125,17 @@ class MemoryArtifacts:
         except KeyError:
             raise StoreError(f"artifact {digest} is not here") from None
 
+    def stored(self) -> Iterator[str]:
+        """The hashes of all that is here."""
+        yield from self._contents
+
+    def remove(self, digest: str) -> int:
+        """Remove an artifact that no row names; the bytes that it took."""
+        return len(self._contents.pop(digest))
+
 
 def _write_durably(target: Path, content: bytes) -> None:
-    with NamedTemporaryFile(dir=target.parent, prefix="new-", delete=False) as file:
+    with NamedTemporaryFile(dir=target.parent, prefix=UNFINISHED, delete=False) as file:
         written = Path(file.name)
         try:
             file.write(content)

@@ -140,10 +140,56 @@ class ClaimRun(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
 
 
+class PruneEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Remove the events of one window that came before `before`, with their dispositions,
+    runs, tasks, attempts and delivered messages. Outcome: `Pruned`.
+
+    Only events whose work is done go: every run ended before `before`, failed ones (dead
+    letters) before `failed_before`; no message is pending or dead, no file is to be moved. With
+    `keep` the window is by number instead of by age: all but the newest so many. `after` is
+    where the last window ended. `dry` only counts.
+    """
+
+    before: int
+    failed_before: int = 0
+    keep: int | None = None
+    after: tuple[int, int] = (0, 0)
+    limit: int = 100
+    dry: bool = False
+
+
+class PruneIdentities(msgspec.Struct, frozen=True, kw_only=True):
+    """Forget the identities of one window that were last seen before `before` and whose event
+    is gone. Outcome: `Pruned`."""
+
+    before: int
+    after: tuple[int, int] = (0, 0)
+    limit: int = 1000
+    dry: bool = False
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What one window lost: `rows` events or identities, and `runs` by id. `after` is where
+    to go on, None at the end."""
+
+    rows: int
+    runs: tuple[str, ...] = ()
+    after: tuple[int, int] | None = None
+
+
 Unit = (
-    Accept | Progress | OutboxResult | ClaimMoved | SaveVersion | SaveCatalog | SetPaused | ClaimRun
+    Accept
+    | Progress
+    | OutboxResult
+    | ClaimMoved
+    | SaveVersion
+    | SaveCatalog
+    | SetPaused
+    | ClaimRun
+    | PruneEvents
+    | PruneIdentities
 )
-Outcome = tuple[Accepted, ...] | Stale | bool | int | None | Exception
+Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
 
 
@@ -301,6 +347,14 @@ class Store(Protocol):
     async def version(self, flow: str, version: str) -> VersionRow | None: ...
     async def catalog(self, id: str) -> bytes | None: ...
     async def dead_records(self, limit: int = 100) -> Sequence[DeadRecord]: ...
+    async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those of `ids` that are stored."""
+        ...
+
+    async def artifacts_named(self, digests: Sequence[str]) -> Sequence[str]:
+        """Those of `digests` that some row names."""
+        ...
+
     async def folder_id(self) -> str:
         """The stable id of the data folder, made with the schema."""
         ...

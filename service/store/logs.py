@@ -7,6 +7,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -21,8 +22,11 @@ from triphammer.service.store.sqlite.statements import statements
 QUEUE = 50_000
 """Lines that may wait for the file; more are dropped and counted."""
 BATCH = 5_000
+WINDOW = 5_000
+"""Lines looked at or removed in one go: the connection is the one that writes."""
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 _Line = tuple[str, str, int, int, str, str]
 
 
@@ -35,6 +39,13 @@ class StoredLine(msgspec.Struct, frozen=True):
     at: int
     level: str
     text: str
+
+
+class OldRuns(msgspec.Struct, frozen=True):
+    """Runs that have old lines; `after` is where the next window begins, None at the end."""
+
+    runs: Sequence[str]
+    after: int | None
 
 
 class LogStore:
@@ -127,17 +138,39 @@ class LogStore:
             names, values = "of_task", [run, after, task]
             if attempt is not None:
                 names, values = "of_attempt", [run, after, task, attempt]
-        fetch = partial(_fetch, self._sql[names], [*values, limit])
-        try:
-            found = await self._connection.run(fetch)
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"the captured lines cannot be read: {error}") from error
+        found = await self._run(partial(_fetch, self._sql[names], [*values, limit]))
         return [StoredLine(*row) for row in found]
 
+    async def forget(self, runs: Sequence[str]) -> int:
+        """Remove the lines of runs, a window at a time; how many. Raises `StoreUnavailable`."""
+        asked, removed, last = msgspec.json.encode(list(runs)).decode(), 0, WINDOW
+        while last == WINDOW:
+            last = await self._run(partial(_change, self._sql["forget"], (asked, WINDOW)))
+            removed += last
+        return removed
 
-def _fetch(
-    sql: str, values: Sequence[object], raw: sqlite3.Connection
-) -> list[tuple[int, str, int, int, str, str]]:
+    async def old_runs(self, before: int, after: int) -> OldRuns:
+        """The runs of one window of lines, as far as the lines came before `before`.
+
+        Raises `StoreUnavailable`.
+        """
+        values = (after, before, WINDOW)
+        ((last, runs),) = await self._run(partial(_fetch, self._sql["old_runs"], values))
+        found = msgspec.json.decode(runs, type=list[str])
+        return OldRuns(found, last if found else None)
+
+    async def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await self._connection.run(function)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the captured lines cannot be used: {error}") from error
+
+
+def _change(sql: str, values: Sequence[object], raw: sqlite3.Connection) -> int:
+    return raw.execute(sql, values).rowcount
+
+
+def _fetch(sql: str, values: Sequence[object], raw: sqlite3.Connection) -> list[Any]:
     return raw.execute(sql, values).fetchall()
 
 

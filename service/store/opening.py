@@ -12,7 +12,6 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from triphammer.flows.journal import Artifacts
 from triphammer.service.errors import StoreError
 from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
 from triphammer.service.store.durable import make_folder
@@ -39,7 +38,7 @@ class Opened(msgspec.Struct, frozen=True):
 
     store: SqliteStore
     logs: LogStore
-    artifacts: Artifacts
+    artifacts: FileArtifacts | MemoryArtifacts
 
     def close(self) -> None:
         """Let `run` end once all that has queued is written."""
@@ -109,7 +108,7 @@ async def _opened(
     writer: Connection,
     readers: Sequence[Connection],
     logs: Connection,
-    artifacts: Artifacts,
+    artifacts: FileArtifacts | MemoryArtifacts,
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
 ) -> Opened:

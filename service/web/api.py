@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,6 +35,7 @@ def api(operations: Operations, reading: Reading) -> APIRouter:
     _flow_routes(router, operations, reading)
     _run_routes(router, operations, reading)
     _event_routes(router, reading)
+    _store_routes(router, operations)
     return router
 
 
@@ -127,6 +129,13 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         """End a run that is queued or under way; 409 when it has ended."""
         await operations.cancel(await reading.full_id(id, UnknownRun))
         return await reading.run(id)
+
+
+def _store_routes(router: APIRouter, operations: Operations) -> None:
+    @router.post("/prune", tags=["store"])
+    async def prune(dry_run: bool = False) -> views.Json:
+        """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it."""
+        return msgspec.structs.asdict(await operations.prune(dry=dry_run))
 
 
 def _event_routes(router: APIRouter, reading: Reading) -> None:

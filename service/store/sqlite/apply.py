@@ -19,6 +19,8 @@ from triphammer.service.store.contract import (
     OutboxResult,
     Outcome,
     Progress,
+    PruneEvents,
+    PruneIdentities,
     SaveCatalog,
     SaveVersion,
     SetPaused,
@@ -28,6 +30,7 @@ from triphammer.service.store.contract import (
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
 from triphammer.service.store.sqlite.bulk import Bulk
+from triphammer.service.store.sqlite.pruning import Pruning
 from triphammer.service.store.sqlite.statements import statements
 
 Raw = sqlite3.Connection
@@ -45,6 +48,7 @@ class Applier:
         self._runs = Bulk(self._sql["change_run"])
         self._messages = Bulk(self._sql["add_message"])
         self._acceptance = Acceptance()
+        pruning = Pruning()
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,
@@ -54,6 +58,8 @@ class Applier:
             SaveCatalog: _each(self._save_catalog),
             SetPaused: _each(self._set_paused),
             ClaimRun: _each(self._claim_run),
+            PruneEvents: _each(pruning.events),
+            PruneIdentities: _each(pruning.identities),
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

@@ -102,3 +102,17 @@ SELECT body FROM catalogs WHERE id = ?;
 
 -- name: dead_records
 SELECT id, source, reason, payload, headers FROM dead_records ORDER BY seq DESC LIMIT ?;
+
+-- name: known_runs
+-- Of the given ids, a JSON array.
+SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: artifacts_named
+-- Of the given hashes, a JSON array: those that a result names; see schema 0002.
+SELECT value FROM json_each(?) AS asked
+WHERE EXISTS (SELECT 1 FROM tasks
+    WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440'
+      AND substr(result, 23, 64) = CAST(asked.value AS BLOB))
+  OR EXISTS (SELECT 1 FROM runs
+    WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440'
+      AND substr(result, 23, 64) = CAST(asked.value AS BLOB));

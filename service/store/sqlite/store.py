@@ -167,6 +167,14 @@ class SqliteStore:
         decode = msgspec.json.Decoder(dict[str, str]).decode
         return [DeadRecord(r[0], r[1], r[2], r[3], decode(r[4])) for r in found]
 
+    async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
+        found = await self._readers.rows(self._sql["known_runs"], _json_text(ids))
+        return [row[0] for row in found]
+
+    async def artifacts_named(self, digests: Sequence[str]) -> Sequence[str]:
+        found = await self._readers.rows(self._sql["artifacts_named"], _json_text(digests))
+        return [row[0] for row in found]
+
     async def folder_id(self) -> str:
         found = await self._readers.rows(self._sql["meta"], "folder")
         return str(found[0]["value"])
@@ -177,3 +185,7 @@ def _nested(found: Sequence[Sequence[object]]) -> dict[str, dict[str, int]]:
     for outer, inner, count in found:
         counts[str(outer)][str(inner)] = int(str(count))
     return dict(counts)
+
+
+def _json_text(names: Sequence[str]) -> str:
+    return msgspec.json.encode(list(names)).decode()

@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from triphammer.flows.journal import Artifacts
 from triphammer.service.errors import StoreError
-from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
+from triphammer.service.store.artifacts import (
+    FRESH_SECONDS,
+    UNFINISHED,
+    FileArtifacts,
+    MemoryArtifacts,
+)
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -71,3 +77,89 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert files(tmp_path) == before
     monkeypatch.undo()
     assert artifacts.get(artifacts.put(b"second")) == b"second"
+
+
+def test_after_a_failed_fsync_of_the_folder_the_file_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = FileArtifacts(tmp_path)
+    digest = artifacts.put(b"content")
+    file = tmp_path / digest[:2] / digest[2:]
+    first = file.stat().st_ino
+
+    def broken(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("triphammer.service.store.artifacts.sync_folder", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        artifacts.put(b"content")
+    assert file.stat().st_ino == first
+    monkeypatch.undo()
+    artifacts.put(b"content")
+    assert file.stat().st_ino != first
+
+
+class Ticks:
+    """Seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_only_what_was_not_put_lately_is_removed(tmp_path: Path) -> None:
+    ticks = Ticks()
+    artifacts = FileArtifacts(tmp_path, ticks)
+    digest = artifacts.put(b"content")
+    assert artifacts.remove(digest) == 0
+    ticks.now += FRESH_SECONDS - 1
+    artifacts.put(b"content")
+    ticks.now += FRESH_SECONDS - 1
+    assert artifacts.remove(digest) == 0
+    ticks.now += 1
+    assert list(artifacts.stored()) == [digest]
+    assert artifacts.remove(digest) == len(b"content")
+    assert files(tmp_path) == []
+    assert artifacts.get(artifacts.put(b"content")) == b"content"
+
+
+def test_what_a_start_finds_may_be_removed(tmp_path: Path) -> None:
+    digest = FileArtifacts(tmp_path).put(b"content")
+    assert FileArtifacts(tmp_path).remove(digest) > 0
+
+
+def test_what_a_crash_left_unfinished_is_removed(tmp_path: Path) -> None:
+    digest = FileArtifacts(tmp_path).put(b"content")
+    left = tmp_path / digest[:2] / f"{UNFINISHED}abc"
+    left.write_bytes(b"con")
+    ticks = Ticks()
+    artifacts = FileArtifacts(tmp_path, ticks)
+    artifacts.put(b"content")
+    assert list(artifacts.stored()) == [digest]
+    assert left.exists()  # it might be one that is being written
+    ticks.now += FRESH_SECONDS
+    assert list(artifacts.stored()) == [digest]
+    assert not left.exists()
+
+
+def test_removing_and_putting_the_same_content_at_once(tmp_path: Path) -> None:
+    """Whatever was put and not removed since is there: a put is never undone by a removal."""
+    ticks = Ticks()
+    artifacts = FileArtifacts(tmp_path, ticks)
+    digest = artifacts.put(b"content")
+
+    def remove() -> None:
+        if any(True for _ in artifacts.stored()):
+            with suppress(FileNotFoundError):
+                artifacts.remove(digest)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(100):
+            ticks.now += FRESH_SECONDS
+            removing = [pool.submit(remove) for _ in range(2)]
+            assert pool.submit(artifacts.put, b"content").result() == digest
+            for one in removing:
+                one.result()
+            assert artifacts.get(digest) == b"content"

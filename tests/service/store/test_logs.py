@@ -9,7 +9,7 @@ import pytest
 
 from triphammer.flows.journal import LogLine
 from triphammer.sensors.errors import StoreUnavailable
-from triphammer.service.store.logs import BATCH, QUEUE, LogStore
+from triphammer.service.store.logs import BATCH, QUEUE, WINDOW, LogStore, OldRuns
 from triphammer.service.store.sqlite.connection import Connection, file_log, memory
 
 pytestmark = pytest.mark.anyio
@@ -115,7 +115,7 @@ async def test_a_failing_file_costs_lines_but_stops_nothing(
             broken.sink("r", "a", 1, lines("one", "two"))
             await anyio.wait_all_tasks_blocked()
             assert broken.dropped == 2
-            with pytest.raises(StoreUnavailable, match="cannot be read"):
+            with pytest.raises(StoreUnavailable, match="cannot be used"):
                 await broken.lines("r")
             await broken.prepare()
             broken.sink("r", "a", 1, lines("three"))
@@ -133,3 +133,30 @@ async def test_lines_outlive_the_process(tmp_path: Path) -> None:
         logs = LogStore(connection, lambda _: None)
         await logs.prepare()
         assert await _texts(logs, "r") == ["kept"]
+
+
+async def test_the_lines_of_runs_that_are_gone_are_forgotten() -> None:
+    def fill(logs: LogStore) -> None:
+        logs.sink("a", "t", 1, [LogLine(1, "INFO", "x")] * (2 * WINDOW + 1))
+        logs.sink("b", "t", 1, lines("stays"))
+        logs.sink("c", "t", 1, lines("goes"))
+
+    async with memory() as connection:
+        logs = await _written(connection, fill)
+        assert await logs.forget(["a", "c", "none"]) == 2 * WINDOW + 2
+        assert await logs.forget([]) == 0
+        assert await _texts(logs, "a") == []
+        assert await _texts(logs, "b") == ["stays"]
+
+
+async def test_which_runs_have_old_lines() -> None:
+    def fill(logs: LogStore) -> None:
+        for run, at in (("a", 1), ("a", 2), ("b", 5), ("c", 3), ("d", 9)):
+            logs.sink(run, "t", 1, [LogLine(at, "INFO", "x")])
+
+    async with memory() as connection:
+        logs = await _written(connection, fill)
+        old = await logs.old_runs(5, 0)
+        assert (sorted(old.runs), old.after) == (["a", "c"], 5)
+        assert await logs.old_runs(5, 5) == OldRuns([], None)
+        assert await logs.old_runs(1, 0) == OldRuns([], None)
