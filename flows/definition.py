@@ -57,6 +57,7 @@ def define(
         mode=flow.mode,
         max_runs=flow.max_runs or runs_per_flow,
         timezone=flow.timezone,
+        order_by=flow.order_by,
         file=file,
         line=flow.place.line,
         sources=sources,

@@ -45,6 +45,7 @@ class Flow(Generic[P, R]):
         max_runs: int | None,
         params: Fill,
         timezone: str | None,
+        order_by: str | None = None,
     ) -> None:
         self._fn = fn
         self._params = params
@@ -53,6 +54,7 @@ class Flow(Generic[P, R]):
         self.mode: Mode = mode or default_mode(on)
         self.max_runs = max_runs
         self.timezone = timezone
+        self.order_by = order_by
         self.place = place_of(fn)
         self.module = fn.__module__
         self.__doc__ = fn.__doc__
@@ -183,6 +185,7 @@ def flow(
     max_runs: int | None = None,
     params: Fill | None = None,
     timezone: str | None = None,
+    order_by: str | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 
@@ -196,6 +199,7 @@ def flow(
     max_runs: int | None = None,
     params: Fill | None = None,
     timezone: str | None = None,
+    order_by: str | None = None,
 ) -> Any:
     """Make a flow of a function whose body calls tasks.
 
@@ -203,11 +207,15 @@ def flow(
     `mode` "single" runs one run at a time (the default for flows on timers only), "parallel"
     up to `max_runs`. `params` fills parameters from the event: `{"env": event.data["env"]}`
     with `from triphammer import event`, or a function of the event. `timezone` (IANA) is that
-    of the flow's timers. Raises `GraphError` at the user's line.
+    of the flow's timers. `order_by` is a path into the event ("subject", "data.customer"):
+    runs of one value there go one after the other in the order of their events, and those
+    behind a failed one wait until it is redriven or skipped; events without a value there
+    wait for nobody. Raises `GraphError` at the user's line.
     """
     place = user_place()
     sources = _sources(on, place)
     _check_settings(mode, max_runs, timezone, place)
+    _check_order(order_by, place)
 
     def decorate(fn: Callable[..., Any]) -> Flow[..., Any]:
         _check_body(fn, place)
@@ -219,6 +227,7 @@ def flow(
             max_runs=max_runs,
             params={} if params is None else params,
             timezone=timezone,
+            order_by=order_by,
         )
 
     return decorate if fn is None else decorate(fn)
@@ -249,6 +258,18 @@ def _check_settings(mode: Any, max_runs: Any, timezone: Any, place: Place) -> No
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
             _wrong(f"timezone={timezone!r}: no such time zone; write 'Europe/Berlin'", place)
+
+
+def _check_order(order_by: Any, place: Place) -> None:
+    if order_by is None:
+        return
+    parts = order_by.split(".") if isinstance(order_by, str) else [""]
+    if not all(parts):
+        _wrong(
+            f"order_by={order_by!r}: must be a path into the event, such as 'subject' or "
+            "'data.customer'",
+            place,
+        )
 
 
 def _check_body(fn: Any, place: Place) -> None:

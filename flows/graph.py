@@ -115,4 +115,5 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     sources: Mapping[str, str]
     event_type: Any = None
+    order_by: str | None = None
     doc: str = ""

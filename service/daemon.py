@@ -27,7 +27,7 @@ from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import Secrets
 from triphammer.config.source import SensorSpec
 from triphammer.flows.capture import Capture, capturing
-from triphammer.flows.executors.contract import Stalled
+from triphammer.flows.executors.contract import Executor, Stalled
 from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.executors.watchdog import LockWatch, share_interpreter
@@ -36,6 +36,7 @@ from triphammer.service.announcement import Announcement, announcement, status_l
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.claims import ClaimWorker
 from triphammer.service.disk import DiskWatch
+from triphammer.service.dispatcher.underway import Underway, open_underway
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
@@ -279,7 +280,11 @@ class _Session:
             flow_loop = FlowLoop(now, ended=ended, stall=self._stalled)
             threads = ThreadExecutor(now, threads=settings.limits.threads, ended=ended)
             self._flow_loop = flow_loop
-            self._core = self._build_core(opened, {"async": flow_loop, "thread": threads})
+            underway = stack.enter_context(
+                open_underway(self._folder / "underway", settings.limits.active_runs)
+            )
+            executors: Mapping[str, Executor] = {"async": flow_loop, "thread": threads}
+            self._core = self._build_core(opened, executors, underway)
             self._hub = self._core.hub
             self._health.report("flow loop", None)
             async with anyio.create_task_group() as group:
@@ -293,7 +298,7 @@ class _Session:
                 group.cancel_scope.cancel()
 
     def _build_core(
-        self, opened: Opened, executors: Mapping[str, FlowLoop | ThreadExecutor]
+        self, opened: Opened, executors: Mapping[str, Executor], underway: Underway
     ) -> Core:
         edges = Edges(
             store=opened.store,
@@ -307,6 +312,7 @@ class _Session:
             owner=f"{socket.gethostname()}:{os.getpid()}",
             notify=self._notify,
             on_store_error=self._store_failed,
+            underway=underway,
         )
         return Core(edges, self._loaded.settings, self._log)
 

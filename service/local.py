@@ -38,6 +38,7 @@ from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import LogSink
 from triphammer.sensors.contract import Emission, SensorContext
 from triphammer.sensors.event import Event
+from triphammer.service.dispatcher.underway import nowhere
 from triphammer.service.health import Health
 from triphammer.service.hub import News
 from triphammer.service.parts import Core, Edges
@@ -114,6 +115,7 @@ async def with_local(
                 owner="local",
                 notify=_ignore,
                 on_store_error=_raise,
+                underway=nowhere(),
                 deliveries=False,
             )
             core = Core(edges, settings, logging.getLogger("triphammer"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from triphammer.config.clock import Clock
@@ -125,12 +126,12 @@ class Operations:
         change = RunChange(
             run=row.id, flow=row.flow, epoch=row.epoch, state="cancelled", finished_at=now
         )
-        self._journal.post([change], self._withdrawn)
+        self._journal.post([change], partial(self._withdrawn, row))
 
-    def _withdrawn(self, posted: Sequence[Posted]) -> None:
+    def _withdrawn(self, row: RunRow, posted: Sequence[Posted]) -> None:
         for item in posted:
             if not item.stale and item.error is None:
-                self._starter.withdrawn(item.change.flow)
+                self._starter.withdrawn(row)
 
     async def pause(self, flow: str) -> None:
         """Begin no more runs of `flow`; events are taken, their runs wait in the store."""

@@ -28,6 +28,7 @@ from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.dispatcher.journal import RunJournal
 from triphammer.service.dispatcher.starter import Starter
+from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.hub import Hub
 from triphammer.service.library import Library
 from triphammer.service.store.contract import SaveCatalog, SaveVersion, Store
@@ -47,6 +48,7 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     notify: Callable[[str], None]
     on_store_error: Callable[[Exception], None]
+    underway: Underway
     deliveries: bool = True
     """Messages are delivered: tasks with `wait="delivered"` wait for that."""
 
@@ -69,6 +71,7 @@ class Core:
             active=self.active,
             clock=edges.clock,
             owner=edges.owner,
+            underway=edges.underway,
             log=log,
         )
         self.dispatcher = Dispatcher(
@@ -103,7 +106,7 @@ class Core:
         self.starter.bind(self.engine, self.journal)
 
     def _ended(self, end: RunEnd) -> None:
-        self.starter.freed(end.run, end.flow)
+        self.starter.freed(end.run, end.flow, end.state)
 
     async def put_into_service(self, flows: Mapping[str, FlowDef]) -> None:
         """Store the versions and the catalog of `flows`, then make them the live set."""

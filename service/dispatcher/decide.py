@@ -15,6 +15,7 @@ from triphammer.flows.typed_event import check_event
 from triphammer.sensors.contract import Claim
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.catalog import Catalog, Entry
+from triphammer.service.dispatcher.ordering import order_key
 from triphammer.service.store.contract import Decided, Disposition, NewRun
 
 RUNS = "triphammer/runs"
@@ -122,5 +123,6 @@ def _run(
         params=msgspec.json.encode(values),
         created_at=now,
         lineage=lineage,
+        order_key=None if flow.order_by is None else order_key(flow.order_by, event),
     )
     return Disposition(subscription, flow.name, "ran", None, run.id), run

@@ -21,12 +21,17 @@ from triphammer.flows.typed_event import typed_event
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.ordering import Ordering
 from triphammer.service.dispatcher.superseded import why_superseded
+from triphammer.service.dispatcher.suspects import QUARANTINE, SUSPECT, Suspects
+from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.library import Library
-from triphammer.service.store.contract import ClaimRun, NewRun, RunRow, Store
+from triphammer.service.store.contract import ClaimRun, Crashed, NewRun, RunRow, Store
 
 MESSAGES = 1_000_000
 """More than the messages of any run."""
+GONE = ("succeeded", "cancelled", "superseded")
+"""States of a run that holds its key no more."""
 READ = 100
 """How many queued runs are read from the store at a time."""
 
@@ -47,6 +52,7 @@ class Starter:
         active: ActiveRuns,
         clock: Clock,
         owner: str,
+        underway: Underway,
         log: logging.Logger,
     ) -> None:
         self._store = store
@@ -55,7 +61,11 @@ class Starter:
         self._active = active
         self._clock = clock
         self._owner = owner
+        self._underway = underway
         self._log = log
+        self._ordering = Ordering()
+        self._keys: dict[str, str] = {}
+        self._suspects = Suspects(self._take_up)
         self._engine: Engine | None = None
         self._journal: Journal | None = None
         self._queued: Counter[str] = Counter()
@@ -84,6 +94,9 @@ class Starter:
 
     def offer(self, run: NewRun, event: Event) -> None:
         """Begin a brand-new run, or leave it queued in the store."""
+        if run.order_key is not None and not self._ordering.join(run.flow, run.order_key):
+            self._queued[run.flow] += 1
+            return
         if not self._admission.try_take(run.id, run.flow):
             self._queued[run.flow] += 1
             self._touch(run.flow)
@@ -95,17 +108,41 @@ class Starter:
             self._touch(run.flow)
             return
         self._active.add_new(run, event)
+        if run.order_key is not None:
+            self._keys[run.id] = run.order_key
         params = msgspec.json.decode(run.params)
         self._begin(flow, run.id, 0, event, params, run.created_at)
 
-    def freed(self, run: str, flow: str) -> None:
-        """A run has ended: its place is free."""
+    def freed(self, run: str, flow: str, state: str) -> None:
+        """A run has ended: its place is free, and its key too unless it is a dead letter."""
         self._admission.release(run)
+        self._underway.end(run)
+        self._suspects.end(run)
+        key = self._keys.pop(run, None)
+        if key is not None and state in GONE:
+            self._leave(flow, key)
         self._touch(flow)
 
-    def withdrawn(self, flow: str) -> None:
+    def withdrawn(self, run: RunRow) -> None:
         """A queued run was cancelled before it began."""
-        self._shrink(flow)
+        self._shrink(run.flow)
+        self.skipped(run)
+
+    def redriven(self, flow: str) -> None:
+        """A run took the place of a dead letter: it is queued, and holds what that one held."""
+        self._queued[flow] += 1
+        self._admission.fall_behind([flow])
+        self._touch(flow)
+
+    def skipped(self, run: RunRow) -> None:
+        """A run that had begun nothing, or had failed, holds its key no more."""
+        if run.order_key is not None:
+            self._leave(run.flow, run.order_key)
+
+    def _leave(self, flow: str, key: str) -> None:
+        if self._ordering.leave(flow, key):
+            self._admission.fall_behind([flow])
+            self._touch(flow)
 
     def touch_all(self) -> None:
         """Limits or pauses have changed: look at every flow that has runs queued."""
@@ -117,6 +154,9 @@ class Starter:
 
         The number of runs taken up. Called before the first event is taken.
         """
+        if self._underway.left:
+            await self._store.commit([Crashed(self._underway.left)])
+        self._ordering.load(await self._store.held_keys())
         rows = await self._store.unfinished()
         epochs = await self._store.commit([ClaimRun(run=r.id, owner=self._owner) for r in rows])
         for row, epoch in zip(rows, epochs, strict=True):
@@ -132,15 +172,19 @@ class Starter:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Read queued runs from the store whenever a place may be free for them."""
-        task_status.started()
-        while True:
-            await self._wake.wait()
-            self._wake = anyio.Event()
-            for flow in self._admission.to_read():
-                await self._read(flow)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._suspects.run, name="suspects")
+            task_status.started()
+            while True:
+                await self._wake.wait()
+                self._wake = anyio.Event()
+                for flow in self._admission.to_read():
+                    await self._read(flow)
 
     async def _read(self, flow: str) -> None:
         """Begin queued runs of `flow` in order until its places or its queue are used up."""
+        if self._ordering.orders(flow):
+            await self._read_heads(flow)
         after = 0
         while free := self._admission.free(flow):
             self._touched.discard(flow)
@@ -160,8 +204,33 @@ class Starter:
             elif rows and len(waiting) < free:
                 after = rows[-1].seq
 
+    async def _read_heads(self, flow: str) -> None:
+        """Begin the first run of each key that waits for nobody."""
+        while free := self._admission.free(flow):
+            # Runs that began but whose `running` row is not committed yet still read queued.
+            limit = READ + self._admission.active_of(flow)
+            rows = await self._store.queued_heads(flow, limit)
+            waiting = [row for row in rows if not self._admission.has(row.id)]
+            for row in waiting[:free]:
+                self._admission.take(row.id, flow)
+                self._shrink(flow)
+                await self._begin_row(row)
+            if len(rows) < limit:
+                return
+
     async def _begin_row(self, row: RunRow) -> None:
         self._active.add_row(row)
+        if row.order_key is not None:
+            self._keys[row.id] = row.order_key
+        if row.crashes >= QUARANTINE:
+            reason = f"the daemon crashed {row.crashes} times while this run was under way"
+            self._end(row.id, row.flow, row.epoch, "failed", reason, kind="Quarantined")
+        elif row.crashes >= SUSPECT:
+            self._suspects.add(row)
+        else:
+            await self._take_up(row)
+
+    async def _take_up(self, row: RunRow) -> None:
         try:
             flow = await self._library.version(row.flow, row.version)
             stored = await self._store.event(row.event)
@@ -194,6 +263,7 @@ class Starter:
         sent: tuple[Sent, ...] = (),
     ) -> None:
         engine, _ = self._bound()
+        self._underway.begin(run)
         reason = None if tasks else why_superseded(event)
         if reason is not None:
             self._end(run, flow.name, epoch, "superseded", reason)
@@ -216,7 +286,16 @@ class Starter:
         )
         engine.start([start])
 
-    def _end(self, run: str, flow: str, epoch: int, state: str, reason: str) -> None:
+    def _end(
+        self,
+        run: str,
+        flow: str,
+        epoch: int,
+        state: str,
+        reason: str,
+        *,
+        kind: str = "NotStarted",
+    ) -> None:
         """End a run that cannot begin, for a reason that its row shows."""
         _, journal = self._bound()
         change = RunChange(
@@ -225,14 +304,14 @@ class Starter:
             epoch=epoch,
             state=state,
             finished_at=self._clock.now(),
-            error=ErrorInfo("NotStarted", reason),
+            error=ErrorInfo(kind, reason),
         )
         self._log.warning("run %s of %s ends %s: %s", run, flow, state, reason)
         journal.post([change], self._ended)
 
     def _ended(self, posted: Sequence[Posted]) -> None:
         for item in posted:
-            self.freed(item.change.run, item.change.flow)
+            self.freed(item.change.run, item.change.flow, item.change.state or "")
 
     def _bound(self) -> tuple[Engine, Journal]:
         if self._engine is None or self._journal is None:

@@ -35,7 +35,10 @@ class Disposition(msgspec.Struct, frozen=True):
 
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run to create, `queued`. `lineage`: flows that caused it, oldest first, itself last."""
+    """A run to create, `queued`. `lineage`: flows that caused it, oldest first, itself last.
+
+    Runs of one flow and `order_key` go one after the other; None: beside all others.
+    """
 
     id: str
     flow: str
@@ -44,6 +47,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     params: bytes
     created_at: int
     lineage: tuple[str, ...] = ()
+    order_key: str | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +181,43 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[int, int] | None = None
 
 
+class Crashed(msgspec.Struct, frozen=True):
+    """The daemon crashed while these runs were under way. Outcome: how many are still open."""
+
+    runs: tuple[str, ...]
+
+
+class RedriveRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Let `new` run in the place of a dead letter, on the same event.
+
+    Outcome: False when `run` is no dead letter (any more), and nothing is stored.
+    """
+
+    run: str
+    new: NewRun
+
+
+class RedriveEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Let `new` run for an event that could not start its flow. Outcome as `RedriveRun`."""
+
+    event: str
+    subscription: str
+    new: NewRun
+
+
+class SkipRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing more is done about a dead letter. Outcome: False when it is none."""
+
+    run: str
+
+
+class SkipEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing more is done about an event that could not start its flow. Outcome as above."""
+
+    event: str
+    subscription: str
+
+
 Unit = (
     Accept
     | Progress
@@ -188,6 +229,11 @@ Unit = (
     | ClaimRun
     | PruneEvents
     | PruneIdentities
+    | Crashed
+    | RedriveRun
+    | RedriveEvent
+    | SkipRun
+    | SkipEvent
 )
 Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
@@ -214,6 +260,23 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: int | None = None
     result: Encoded | None = None
     error: ErrorInfo | None = None
+    order_key: str | None = None
+    holds: bool = False
+    settled: str | None = None
+    redrive_of: str | None = None
+    crashes: int = 0
+
+
+class DeadEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that could not start a flow: its data misfit, or a predicate raised."""
+
+    seq: int
+    event: str
+    subscription: str
+    flow: str
+    outcome: str
+    detail: str | None
+    at: int
 
 
 class FailedAttempt(msgspec.Struct, frozen=True):
@@ -325,7 +388,23 @@ class Store(Protocol):
     async def queued(
         self, *, flow: str | None = None, after: int = 0, limit: int = 100
     ) -> Sequence[RunRow]:
-        """Queued runs in order of `seq`, oldest first."""
+        """Queued runs in order of `seq`, oldest first; of a flow those that hold no key."""
+        ...
+
+    async def queued_heads(self, flow: str, limit: int) -> Sequence[RunRow]:
+        """Of each order key of `flow` the first run that holds it, where that is queued."""
+        ...
+
+    async def held_keys(self) -> Sequence[tuple[str, str, int]]:
+        """Flow, order key and how many runs hold it."""
+        ...
+
+    async def dead_runs(self, page: Page) -> Sequence[RunRow]:
+        """Failed runs that were neither redriven nor skipped, newest first."""
+        ...
+
+    async def dead_events(self, page: Page) -> Sequence[DeadEvent]:
+        """Events that could not start a flow, and were neither redriven nor skipped."""
         ...
 
     async def queued_counts(self) -> Mapping[str, int]: ...

@@ -25,7 +25,7 @@ from tests.contracts.store_cases import (
     ran,
     running,
 )
-from tests.contracts.test_stores import KINDS
+from tests.contracts.store_fixtures import KINDS
 from triphammer.flows.journal import Encoded
 from triphammer.sensors.contract import DeadRecord
 from triphammer.sensors.event import Event

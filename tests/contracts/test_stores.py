@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -24,10 +23,9 @@ from tests.contracts.store_cases import (
     causing,
     changed,
     one,
-    opening,
     ran,
-    running,
 )
+from tests.contracts.store_fixtures import anyio_backend, kind, store
 from triphammer.flows.journal import Encoded
 from triphammer.sensors.contract import Accepted, DeadRecord
 from triphammer.sensors.headers import Headers
@@ -49,25 +47,8 @@ from triphammer.service.store.contract import (
 )
 from triphammer.service.store.sqlite.store import SqliteStore
 
-KINDS = [("file", "asyncio"), ("memory", "asyncio"), ("memory", "trio")]
+__all__ = ["anyio_backend", "kind", "store"]
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=KINDS, ids="-".join)
-def kind(request: pytest.FixtureRequest) -> tuple[str, str]:
-    found: tuple[str, str] = request.param
-    return found
-
-
-@pytest.fixture
-def anyio_backend(kind: tuple[str, str]) -> str:
-    return kind[1]
-
-
-@pytest.fixture
-async def store(kind: tuple[str, str], tmp_path: Path) -> AsyncGenerator[SqliteStore]:
-    async with running(opening(kind[0], tmp_path / "data")) as opened:
-        yield opened.store
 
 
 # --- events ---------------------------------------------------------------------------------

@@ -16,20 +16,26 @@ from triphammer.service.store.contract import (
     Accept,
     ClaimMoved,
     ClaimRun,
+    Crashed,
     OutboxResult,
     Outcome,
     Progress,
     PruneEvents,
     PruneIdentities,
+    RedriveEvent,
+    RedriveRun,
     SaveCatalog,
     SaveVersion,
     SetPaused,
+    SkipEvent,
+    SkipRun,
     Stale,
     Unit,
 )
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
 from triphammer.service.store.sqlite.bulk import Bulk
+from triphammer.service.store.sqlite.dead import DeadLetters
 from triphammer.service.store.sqlite.pruning import Pruning
 from triphammer.service.store.sqlite.statements import statements
 
@@ -49,6 +55,7 @@ class Applier:
         self._messages = Bulk(self._sql["add_message"])
         self._acceptance = Acceptance()
         pruning = Pruning()
+        dead = DeadLetters()
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,
@@ -60,6 +67,11 @@ class Applier:
             ClaimRun: _each(self._claim_run),
             PruneEvents: _each(pruning.events),
             PruneIdentities: _each(pruning.identities),
+            Crashed: _each(dead.crashed),
+            RedriveRun: _each(dead.redrive_run),
+            RedriveEvent: _each(dead.redrive_event),
+            SkipRun: _each(dead.skip_run),
+            SkipEvent: _each(dead.skip_event),
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

@@ -18,16 +18,22 @@ SELECT seq, first_at FROM identities WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
 -- name: prunable_events
 -- Of the given events (a JSON array of keys) those whose work is done: all runs ended before
--- ?2, none of them a dead letter younger than ?3, no message pending or dead, no file to move.
+-- ?2, none of them a dead letter younger than ?3 or holding its key, no message pending or
+-- dead, no file to move.
 -- The newest event and run stay: their numbers must not be given again.
 SELECT e.seq, e.key FROM json_each(?1) AS asked JOIN events e ON e.key = asked.value
 WHERE e.seq < (SELECT max(seq) FROM events)
   AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.event = e.key)
+  AND (e.received_at < ?3 OR NOT EXISTS (
+    SELECT 1 FROM dispositions d
+    WHERE d.event = e.key AND d.outcome IN ('dead-lettered', 'error')))
   AND NOT EXISTS (
     SELECT 1 FROM runs r WHERE r.event = e.key AND (
       r.state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
       OR coalesce(r.finished_at, r.created_at) >= ?2
-      OR (r.state = 'failed' AND coalesce(r.finished_at, r.created_at) >= ?3)
+      OR (r.state = 'failed' AND r.settled IS NULL
+        AND coalesce(r.finished_at, r.created_at) >= ?3)
+      OR r.holds = 1
       OR r.seq = (SELECT max(seq) FROM runs)
       OR EXISTS (SELECT 1 FROM outbox o WHERE o.run = r.id AND o.state <> 'delivered')));
 

@@ -50,7 +50,28 @@ SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
 SELECT * FROM runs WHERE state = 'queued' AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: queued_of_flow
-SELECT * FROM runs WHERE state = 'queued' AND flow = ? AND seq > ? ORDER BY seq LIMIT ?;
+-- Those that hold no key: they wait for nobody but a place.
+SELECT * FROM runs WHERE state = 'queued' AND holds = 0 AND flow = ? AND seq > ?
+ORDER BY seq LIMIT ?;
+
+-- name: queued_heads
+-- Of each key of a flow the first run that holds it, where that one is queued. The keys are
+-- walked by the index: the many that wait behind a failed run are not looked at.
+WITH RECURSIVE keys (key) AS (
+  SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1
+  UNION ALL
+  SELECT (SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1 AND order_key > key)
+  FROM keys WHERE key IS NOT NULL
+)
+SELECT runs.* FROM keys JOIN runs ON runs.seq = (
+  SELECT seq FROM runs WHERE flow = ?1 AND holds = 1 AND order_key = key
+  ORDER BY coalesce(place, seq) LIMIT 1
+)
+WHERE runs.state = 'queued' ORDER BY coalesce(runs.place, runs.seq) LIMIT ?2;
+
+-- name: held_keys
+-- Which keys are held, and by how many runs each.
+SELECT flow, order_key, count(*) FROM runs WHERE holds = 1 GROUP BY flow, order_key;
 
 -- name: queued_counts
 SELECT flow, count(*) FROM runs WHERE state = 'queued' GROUP BY flow;
@@ -99,6 +120,27 @@ SELECT flow, version, file, sources, at FROM versions WHERE flow = ? AND version
 
 -- name: catalog
 SELECT body FROM catalogs WHERE id = ?;
+
+-- name: dead_dispositions
+-- Events that could not start a flow, newest first; before a number, of a flow, in a time.
+SELECT d.seq, d.event, d.subscription, d.flow, d.outcome, d.detail, e.received_at AS at
+FROM dispositions d JOIN events e ON e.key = d.event
+WHERE d.outcome IN ('dead-lettered', 'error')
+  AND d.seq < coalesce(?2, 9223372036854775807)
+  AND (?3 IS NULL OR d.flow = ?3)
+  AND e.received_at >= coalesce(?4, 0)
+  AND e.received_at < coalesce(?5, 9223372036854775807)
+ORDER BY d.seq DESC LIMIT ?1;
+
+-- name: dead_runs
+-- Failed runs that nobody has dealt with, newest first; before a number, of a flow, in a time.
+SELECT * FROM runs
+WHERE state = 'failed' AND settled IS NULL
+  AND seq < coalesce(?2, 9223372036854775807)
+  AND (?3 IS NULL OR flow = ?3)
+  AND created_at >= coalesce(?4, 0)
+  AND created_at < coalesce(?5, 9223372036854775807)
+ORDER BY seq DESC LIMIT ?1;
 
 -- name: dead_records
 SELECT id, source, reason, payload, headers FROM dead_records ORDER BY seq DESC LIMIT ?;

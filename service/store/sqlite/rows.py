@@ -15,7 +15,14 @@ from triphammer.sensors.contract import Claim
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
 from triphammer.sensors.times import EPOCH
-from triphammer.service.store.contract import EventRow, FailedAttempt, NewRun, OutboxRow, RunRow
+from triphammer.service.store.contract import (
+    DeadEvent,
+    EventRow,
+    FailedAttempt,
+    NewRun,
+    OutboxRow,
+    RunRow,
+)
 
 Row = Sequence[Any]
 _MICROSECOND = timedelta(microseconds=1)
@@ -111,6 +118,24 @@ def run_row(row: sqlite3.Row) -> RunRow:
         finished_at=row["finished_at"],
         result=None if row["result"] is None else _encoded(row["result"]),
         error=None if row["error"] is None else _error(row["error"]),
+        order_key=row["order_key"],
+        holds=bool(row["holds"]),
+        settled=row["settled"],
+        redrive_of=row["redrive_of"],
+        crashes=row["crashes"],
+    )
+
+
+def dead_event(row: sqlite3.Row) -> DeadEvent:
+    """A row of `dead_dispositions`."""
+    return DeadEvent(
+        seq=row["seq"],
+        event=row["event"],
+        subscription=row["subscription"],
+        flow=row["flow"],
+        outcome=row["outcome"],
+        detail=row["detail"],
+        at=row["at"],
     )
 
 
@@ -125,6 +150,8 @@ def new_run_values(run: NewRun, event: str) -> tuple[Any, ...]:
         run.params,
         names_text(run.lineage),
         run.created_at,
+        run.order_key,
+        run.order_key is not None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from anyio.abc import TaskStatus
@@ -11,6 +12,7 @@ from anyio.abc import TaskStatus
 from triphammer.flows.journal import TaskRow
 from triphammer.sensors.contract import DeadRecord
 from triphammer.service.store.contract import (
+    DeadEvent,
     Disposition,
     DueClaim,
     EventRow,
@@ -114,6 +116,22 @@ class SqliteStore:
             found = await self._readers.rows(self._sql["queued_of_flow"], flow, after, limit)
         return [rows.run_row(row) for row in found]
 
+    async def queued_heads(self, flow: str, limit: int) -> Sequence[RunRow]:
+        found = await self._readers.rows(self._sql["queued_heads"], flow, limit)
+        return [rows.run_row(row) for row in found]
+
+    async def held_keys(self) -> Sequence[tuple[str, str, int]]:
+        found = await self._readers.rows(self._sql["held_keys"])
+        return [(row[0], row[1], row[2]) for row in found]
+
+    async def dead_runs(self, page: Page) -> Sequence[RunRow]:
+        found = await self._readers.rows(self._sql["dead_runs"], *_span(page))
+        return [rows.run_row(row) for row in found]
+
+    async def dead_events(self, page: Page) -> Sequence[DeadEvent]:
+        found = await self._readers.rows(self._sql["dead_dispositions"], *_span(page))
+        return [rows.dead_event(row) for row in found]
+
     async def queued_counts(self) -> Mapping[str, int]:
         return dict(map(tuple, await self._readers.rows(self._sql["queued_counts"])))
 
@@ -178,6 +196,10 @@ class SqliteStore:
     async def folder_id(self) -> str:
         found = await self._readers.rows(self._sql["meta"], "folder")
         return str(found[0]["value"])
+
+
+def _span(page: Page) -> tuple[Any, ...]:
+    return page.limit, page.before, page.flow, page.since, page.until
 
 
 def _nested(found: Sequence[Sequence[object]]) -> dict[str, dict[str, int]]:

@@ -27,8 +27,9 @@ INSERT INTO dispositions (event, subscription, flow, outcome, detail, run)
 VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: add_run
-INSERT INTO runs (id, flow, version, subscription, state, event, params, lineage, created_at)
-VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?);
+INSERT INTO runs (
+  id, flow, version, subscription, state, event, params, lineage, created_at, order_key, holds
+) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?);
 
 -- name: add_claim
 INSERT INTO claims (event, claim, state) VALUES (?, ?, 'open');
@@ -61,7 +62,8 @@ UPDATE runs SET
   started_at = coalesce(started_at, told.column3),
   finished_at = coalesce(told.column4, finished_at),
   result = coalesce(told.column5, result),
-  error = coalesce(told.column6, error)
+  error = coalesce(told.column6, error),
+  holds = holds AND coalesce(told.column2, '') NOT IN ('succeeded', 'cancelled', 'superseded')
 FROM (VALUES (?, ?, ?, ?, ?, ?)) AS told
 WHERE runs.seq = told.column1;
 
@@ -139,6 +141,31 @@ DELETE FROM paused WHERE flow = ?;
 UPDATE runs SET epoch = epoch + 1, owner = ?2
 WHERE id = ?1 AND state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
 RETURNING epoch;
+
+-- name: crashed
+-- The daemon crashed while these runs (a JSON array of ids) were under way.
+UPDATE runs SET crashes = crashes + 1
+WHERE id IN (SELECT value FROM json_each(?))
+  AND state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded');
+
+-- name: settle_run
+-- A dead letter is one no more: ?2 is redriven or skipped.
+UPDATE runs SET settled = ?2, holds = 0
+WHERE id = ?1 AND state = 'failed' AND settled IS NULL
+RETURNING event, order_key, coalesce(place, seq);
+
+-- name: in_the_place
+-- The run ?1 goes in the place of ?2, before all that wait for the same key.
+UPDATE runs SET redrive_of = ?2, order_key = ?3, holds = ?3 IS NOT NULL, place = ?4
+WHERE id = ?1;
+
+-- name: settle_disposition
+-- An event that could not start its flow (?1 event, ?2 subscription) is dealt with.
+UPDATE dispositions SET outcome = ?3, detail = ?4, run = ?5
+WHERE event = ?1 AND subscription = ?2 AND outcome IN ('dead-lettered', 'error');
+
+-- name: redriven_disposition
+UPDATE dispositions SET run = ?3, detail = ?4 WHERE event = ?1 AND run = ?2;
 
 -- name: put_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;

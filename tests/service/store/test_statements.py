@@ -75,8 +75,9 @@ def test_names_are_unique() -> None:
 def test_reads_find_their_rows_by_an_index(raw: sqlite3.Connection, name: str) -> None:
     sql = statements("reads.sql")[name]
     scans = full_scans(plan(raw, sql, [1] * placeholders(sql)))
-    # Whatever is newest comes first in the table itself; `find` unites three lists.
-    assert not scans or name in {*SMALL, "outbox", "find"}
+    # Whatever is newest comes first in the table itself; `find` unites three lists, and
+    # `queued_heads` scans the keys that it has just walked.
+    assert not scans or name in {*SMALL, "outbox", "find", "queued_heads"}
 
 
 @pytest.mark.parametrize("name", ["queued", "queued_of_flow", "claims_due", "outbox_of_run"])
