@@ -20,6 +20,7 @@ from triphammer.service.store.contract import Decided, Disposition, NewRun
 
 RUNS = "triphammer/runs"
 """The source of events that runs bring about."""
+NO_PARAMS: Mapping[str, Any] = {}
 LINEAGE = "triphammerlineage"
 """Extension attribute of those events: the flows that led to them, by comma."""
 
@@ -50,6 +51,23 @@ def requested_run(
     """The run that a `triphammer.run.requested` event asks for. Raises on params that misfit."""
     values = fill_params(flow, event, params)
     return _run(flow, event, values, (*lineage, flow.name), now, "manual")
+
+
+def again(
+    flow: FlowDef,
+    event: Event,
+    *,
+    subscription: str,
+    now: int,
+    params: Mapping[str, Any] = NO_PARAMS,
+    lineage: tuple[str, ...] = (),
+) -> NewRun:
+    """A run of `flow` on an event of the past. It takes the place in the order of the run that
+    failed, so that it has no key of its own. Raises on data or params that misfit."""
+    check_event(flow, event)
+    values = fill_params(flow, event, params)
+    _, run = _run(flow, event, values, lineage or (flow.name,), now, subscription)
+    return msgspec.structs.replace(run, order_key=None)
 
 
 def _verdicts(event: Event, entries: Sequence[Entry]) -> dict[str, str | None]:
