@@ -101,11 +101,11 @@ class Cron:
     zone: ZoneInfo
 
     def next_after(self, time: int) -> int | None:
-        return next(self._after(time), None)
+        return next(self.ticks_after(time), None)
 
     def newest(self, after: int, until: int) -> Overdue | None:
         found: Overdue | None = None
-        for count, due in enumerate(self._after(after), start=1):
+        for count, due in enumerate(self.ticks_after(after), start=1):
             if due > until:
                 return found
             if count > COUNTED:
@@ -145,7 +145,8 @@ class Cron:
         found = self.next_after(time)
         return None if found is None or found >= due else found
 
-    def _after(self, time: int) -> Iterator[int]:
+    def ticks_after(self, time: int) -> Iterator[int]:
+        """All ticks later than `time`, in order."""
         minute, hour, *others = self.expression.split()
         if len(others) > 3 or minute.startswith("*") or hour.startswith("*"):
             return self._in_real_time(time)

@@ -30,7 +30,9 @@ BATCH = 100
 """Ticks that are made up for in one transaction."""
 
 LOOK_SECONDS = 5.0
-"""How often `every` looks whether the clock was set back while it waits."""
+"""How often it is looked whether the clock was set, or the machine suspended, meanwhile."""
+LEAP = 1_000_000
+"""By how many microseconds the wall clock must run ahead of the loop's to have leapt."""
 
 
 class TimerSensor:
@@ -43,6 +45,7 @@ class TimerSensor:
         self._options = context.spec.options
         self.flow: str = self._options["flow"]
         self._schedule = schedule_of(self._options["schedule"], context.settings.flows.timezone)
+        self._makes_up: bool = self._options["missed"] != "none"
         self._merged = 0
         self.next_due: int | None = None
 
@@ -71,10 +74,9 @@ class TimerSensor:
             due = self.next_due = self._schedule.next_after(last)
             if due is None:
                 await anyio.sleep_forever()
-            elif await self._wait(due, last):
-                last = await self._fire(due, last)
-            else:
-                last = self._context.clock.now()
+                continue
+            elsewhere = await self._wait(due, last)
+            last = await self._fire(due, last) if elsewhere is None else elsewhere
 
     async def _begin(self) -> int:
         """The tick to go on from."""
@@ -84,13 +86,15 @@ class TimerSensor:
             return await self._anchor(now)
         last = int(stored)
         if isinstance(self._schedule, Every) and last > now:
-            return now
-        if self._options["missed"] != "none":
-            return last
-        overdue = self._schedule.newest(last, now)
+            return await self._emit([], now)
+        return last if self._makes_up else self._skip(last, now)
+
+    def _skip(self, last: int, until: int) -> int:
+        """Leave the ticks up to `until` out, and only count them; the tick to go on from."""
+        overdue = self._schedule.newest(last, until)
         if overdue is None:
             return last
-        self._merged = overdue.number
+        self._merged += overdue.number
         return overdue.due
 
     async def _anchor(self, now: int) -> int:
@@ -101,19 +105,29 @@ class TimerSensor:
         await self._emit([], begin)
         return begin
 
-    async def _wait(self, due: int, last: int) -> bool:
-        """Wait until `due` and its delay; False when the clock was set back behind `last`.
+    async def _wait(self, due: int, last: int) -> int | None:
+        """Wait until `due` and its delay. Else the moment to go on from, because the clock leapt.
 
-        Only `every` begins anew then; `cron` and `at` stay quiet until the clock catches up.
+        Set back behind `last`: `every` begins anew from now; `cron` and `at` stay quiet until
+        the clock catches up. Forward, by a step or a suspend: what it leapt over is as missed as
+        what fell into a stop, so `missed="none"` leaves it out. What came due after the leap was
+        not missed, however late it is noticed.
         """
         clock, until = self._context.clock, due + self._delay(due)
         anew = isinstance(self._schedule, Every)
+        looks = anew or not self._makes_up
         while (now := clock.now()) < until:
             if anew and now < last:
-                return False
-            with anyio.move_on_after(LOOK_SECONDS if anew else math.inf):
+                return await self._emit([], now)
+            began = anyio.current_time()
+            with anyio.move_on_after(LOOK_SECONDS if looks else math.inf):
                 await clock.wait_until(until)
-        return True
+            awake = clock.now() - round((anyio.current_time() - began) * 1e6)
+            if not self._makes_up and awake - now > LEAP:
+                left = self._skip(last, awake)
+                if left != last:
+                    return left
+        return None
 
     async def _fire(self, due: int, last: int) -> int:
         """Emit what is due; the last tick that was emitted.
