@@ -6,6 +6,8 @@ ended. It never happens by itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from triphammer.config.clock import Clock
@@ -93,7 +95,8 @@ class Redrive:
 
     def _again(self, old: RunRow, stored: EventRow) -> NewRun:
         live = self._library.flow(old.flow)
-        given = msgspec.json.decode(old.params) if old.subscription == "manual" else {}
+        manual = old.subscription == "manual"
+        given: dict[str, Any] = msgspec.json.decode(old.params) if manual else {}
         return again(
             live,
             stored.event,

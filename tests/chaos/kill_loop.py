@@ -9,6 +9,7 @@ to the machine. Exit code 1 when a promise was broken.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 from collections import Counter
@@ -246,6 +247,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
     parser.add_argument("--port", type=int, default=18_420)
     given = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder, open_broker(Path(folder)) as broker:
         report = anyio.run(
             lambda: run_loop(
