@@ -45,6 +45,7 @@ from triphammer.service.operations import Operations
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.retention import Sweeper
+from triphammer.service.store.layout import WORK
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
@@ -308,7 +309,7 @@ class _Session:
             secrets=self._secrets,
             random=self._random,
             root=self._loaded.root,
-            workdir=self._folder / "work",
+            workdir=self._folder / WORK,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             notify=self._notify,
             on_store_error=self._store_failed,

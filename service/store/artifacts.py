@@ -68,15 +68,23 @@ class FileArtifacts:
             raise StoreError(f"artifact {digest} is damaged: its content has another hash")
         return content
 
+    def listed(self) -> Iterator[str]:
+        """The hashes of all that is here."""
+        yield from (file.parent.name + file.name for file in self._files() if _is_whole(file))
+
     def stored(self) -> Iterator[str]:
-        """The hashes of all that is here; files that a crash left unfinished are removed."""
+        """The same, and files that a crash left unfinished are removed."""
         self._fresh_now()
-        for folder in sorted(item for item in self._folder.iterdir() if item.is_dir()):
-            for file in sorted(folder.iterdir()):
-                if file.name.startswith(UNFINISHED):
-                    self._remove_unfinished(file)
-                else:
-                    yield folder.name + file.name
+        for file in self._files():
+            if _is_whole(file):
+                yield file.parent.name + file.name
+            else:
+                self._remove_unfinished(file)
+
+    def _files(self) -> Iterator[Path]:
+        if self._folder.is_dir():
+            for folder in sorted(item for item in self._folder.iterdir() if item.is_dir()):
+                yield from sorted(folder.iterdir())
 
     def _remove_unfinished(self, file: Path) -> None:
         digests = [digest for digest in self._fresh_now() if digest[:2] == file.parent.name]
@@ -132,6 +140,10 @@ class MemoryArtifacts:
     def remove(self, digest: str) -> int:
         """Remove an artifact that no row names; the bytes that it took."""
         return len(self._contents.pop(digest))
+
+
+def _is_whole(file: Path) -> bool:
+    return not file.name.startswith(UNFINISHED)
 
 
 def _write_durably(target: Path, content: bytes) -> None:

@@ -158,7 +158,7 @@ class PruneEvents(msgspec.Struct, frozen=True, kw_only=True):
     failed_before: int = 0
     keep: int | None = None
     after: tuple[int, int] = (0, 0)
-    limit: int = 100
+    limit: int = 50
     dry: bool = False
 
 

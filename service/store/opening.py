@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from anyio.abc import TaskStatus
 from triphammer.service.errors import StoreError
 from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
 from triphammer.service.store.durable import make_folder
+from triphammer.service.store.layout import ARTIFACTS, DATABASE, LOGS
 from triphammer.service.store.lock import folder_lock
 from triphammer.service.store.logs import LogStore
 from triphammer.service.store.sqlite.connection import (
@@ -29,8 +31,11 @@ from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.store import SqliteStore
 from triphammer.service.store.sqlite.writer import Writer
 
+__all__ = ["ARTIFACTS", "DATABASE", "LOGS", "Opened", "open_folder", "open_memory"]
+
 READERS = 3
-DATABASE, LOGS, ARTIFACTS = "triphammer.db", "logs.db", "artifacts"
+
+_log = logging.getLogger("triphammer.store")
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -84,7 +89,9 @@ async def _open_files(
     stack.enter_context(folder_lock(folder))
     database = (folder / DATABASE).absolute()
     writer = await stack.enter_async_context(file_writer(database))
-    await writer.run(partial(migrate, name=str(database)))
+    before, after = await writer.run(partial(migrate, name=str(database)))
+    if 0 < before < after:
+        _log.info("the database was brought from schema %d to %d", before, after)
     readers = [await stack.enter_async_context(file_reader(database)) for _ in range(READERS)]
     logs = await stack.enter_async_context(file_log(folder / LOGS))
     return await _opened(
