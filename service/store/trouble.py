@@ -74,7 +74,7 @@ def store_trouble(error: BaseException) -> Exception | None:
     if isinstance(error, (StoreError, StoreUnavailable)):
         return error
     if isinstance(error, OSError):
-        return error if error.errno in _PASSING else None
+        return error if error.errno in (*_PASSING, errno.EROFS) else None
     inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     found = [store_trouble(one) for one in inner]
     return found[0] if found and all(found) else None
