@@ -35,6 +35,7 @@ from triphammer.sensors.contract import SensorContext
 from triphammer.service.announcement import Announcement, announcement, status_line
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.claims import ClaimWorker
+from triphammer.service.deadletters import DeadLetters, DeadMessages
 from triphammer.service.disk import DiskWatch
 from triphammer.service.dispatcher.underway import Underway, open_underway
 from triphammer.service.gauges import Gauges
@@ -504,6 +505,10 @@ class _Session:
         app = build_app(
             operations=operations,
             reading=reading,
+            deadletters=DeadLetters(
+                [DeadMessages(opened.store, self._clock, partial(self._notify, "outbox"))],
+                self._clock,
+            ),
             console=Console(reading, self._health),
             probes=Probes(self._health, gauges.read),
             hub=core.hub,

@@ -8,6 +8,7 @@ ServiceError               root of the family
 │   ├── UnknownFlow        no live flow of this name
 │   ├── UnknownRun         no run of this id
 │   ├── UnknownEvent       no event of this key
+│   ├── UnknownDeadLetter  no dead letter of this id
 │   └── VersionGone        a flow version that can no longer be loaded
 ├── StateForbids           the object's state does not allow this
 └── CannotServe            the daemon cannot start: port in use, no flows folder, ...
@@ -63,6 +64,14 @@ class UnknownEvent(NotFound):
 
     def __init__(self, event: str) -> None:
         super().__init__(f"there is no event {event!r}; `triphammer events` lists them")
+
+
+class UnknownDeadLetter(NotFound):
+    """Nothing dead has one of these ids."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        named = ", ".join(ids)
+        super().__init__(f"no dead letter {named}; `triphammer deadletters` lists them")
 
 
 class VersionGone(NotFound):

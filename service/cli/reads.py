@@ -34,7 +34,7 @@ def flows(url: Url = URL, json: AsJson = False) -> None:
             flow["name"],
             "paused" if flow["paused"] else "live",
             ", ".join(flow["on"]) or "started by hand",
-            _moment(flow["next_fire"]),
+            moment(flow["next_fire"]),
             flow["runs"].get("succeeded", 0),
             flow["runs"].get("failed", 0),
         )
@@ -58,7 +58,7 @@ def runs(
         print_json(answer)
         return
     rows = [
-        (r["id"], r["flow"], r["state"], _moment(r["created_at"]), _error(r))
+        (r["id"], r["flow"], r["state"], moment(r["created_at"]), _error(r))
         for r in answer["items"]
     ]
     columns = ("RUN", "FLOW", "STATE", "CREATED", "ERROR")
@@ -79,7 +79,7 @@ def events(
         print_json(answer)
         return
     rows = [
-        (e["key"], e["type"], e["source"], e["subject"], _moment(e["received_at"]))
+        (e["key"], e["type"], e["source"], e["subject"], moment(e["received_at"]))
         for e in answer["items"]
     ]
     columns = ("EVENT", "TYPE", "SOURCE", "SUBJECT", "RECEIVED")
@@ -182,7 +182,7 @@ def _show_flow(flow: Any) -> None:
             "on": ", ".join(flow["on"]) or "started by hand",
             "params": flow["params"] or None,
             "runs": ", ".join(f"{n} {state}" for state, n in flow["runs"].items()) or "none yet",
-            "next fire": _moment(flow["next_fire"]) or None,
+            "next fire": moment(flow["next_fire"]) or None,
         }
     )
     typer.echo()
@@ -208,5 +208,6 @@ def _error(item: Any) -> str:
     return "" if error is None else f"{error['type']}: {error['message']}"
 
 
-def _moment(text: str | None) -> str:
+def moment(text: str | None) -> str:
+    """A time of the API to the second, without its zone (UTC)."""
     return "" if text is None else f"{text[:10]} {text[11:19]}"

@@ -103,6 +103,46 @@ class OutboxResult(msgspec.Struct, frozen=True, kw_only=True):
     at: int = 0
 
 
+class RedriveMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Give a dead message a new life: pending at once, in its old place of its key's line.
+
+    Its endpoint is enabled again. Outcome: whether it was dead.
+    """
+
+    id: str
+    at: int
+
+
+class SkipMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Never send a dead message: what waits behind it goes on. Outcome: whether it was dead."""
+
+    id: str
+
+
+class DisableEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Send nothing more to `target`. Outcome: whether it was enabled."""
+
+    target: str
+    reason: str
+    at: int
+
+
+class EnableEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Send to `target` again. Outcome: whether it was disabled."""
+
+    target: str
+
+
+class BringForward(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages to `target` that wait for a later try are due at `at`: it accepts again.
+
+    Outcome: how many.
+    """
+
+    target: str
+    at: int
+
+
 class ClaimMoved(msgspec.Struct, frozen=True, kw_only=True):
     """A due file move was carried out (`moved_to`), or left alone for the `reason` given."""
 
@@ -222,6 +262,11 @@ Unit = (
     Accept
     | Progress
     | OutboxResult
+    | RedriveMessage
+    | SkipMessage
+    | DisableEndpoint
+    | EnableEndpoint
+    | BringForward
     | ClaimMoved
     | SaveVersion
     | SaveCatalog
@@ -299,7 +344,10 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of the outbox. State: pending, delivered, dead."""
+    """A message of the outbox. State: pending, delivered, dead, skipped (dead and given up).
+
+    `attempts` and `redriven_at` count from its last redrive. `dead_at`: since when it is dead.
+    """
 
     seq: int
     message: OutMessage
@@ -310,6 +358,27 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     due_at: int
     error: str | None = None
+    dead_at: int | None = None
+    redriven_at: int | None = None
+
+
+class DeadPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters: newest first by (time of death, id), `before` such a pair."""
+
+    limit: int = 50
+    before: tuple[int, str] | None = None
+    flow: str | None = None
+    target: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A target that has refused all further messages."""
+
+    target: str
+    disabled_at: int
+    reason: str
 
 
 class DueClaim(msgspec.Struct, frozen=True):
@@ -422,6 +491,12 @@ class Store(Protocol):
     async def outbox_next_due(self) -> int | None: ...
     async def outbox(self, *, run: str | None = None, limit: int = 100) -> Sequence[OutboxRow]: ...
     async def outbox_counts(self) -> Mapping[str, int]: ...
+    async def dead_messages(self, page: DeadPage) -> Sequence[OutboxRow]: ...
+    async def message(self, id: str) -> OutboxRow | None: ...
+    async def endpoints(self) -> Sequence[Endpoint]:
+        """The disabled ones, by target."""
+        ...
+
     async def claims_due(self, limit: int) -> Sequence[DueClaim]: ...
     async def version(self, flow: str, version: str) -> VersionRow | None: ...
     async def catalog(self, id: str) -> bytes | None: ...

@@ -12,10 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from triphammer.config.errors import TriphammerError
+from triphammer.service.deadletters import DeadLetters
 from triphammer.service.hub import Hub
 from triphammer.service.operations import Operations
 from triphammer.service.web.api import api
 from triphammer.service.web.console import Console
+from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
@@ -28,6 +30,7 @@ def build_app(
     *,
     operations: Operations,
     reading: Reading,
+    deadletters: DeadLetters,
     console: Console,
     probes: Probes,
     hub: Hub,
@@ -39,6 +42,7 @@ def build_app(
     app.router.routes[:0] = probes.routes()
     app.router.routes.append(Route("/api/v1/stream", stream))
     app.include_router(api(operations, reading))
+    app.include_router(deadletters_api(deadletters))
     app.router.routes.extend(console.routes())
     app.add_exception_handler(TriphammerError, on_triphammer_error)
     app.add_exception_handler(HTTPException, on_http_error)

@@ -45,3 +45,29 @@ def test_a_message_outlives_the_errors_of_its_target(make_daemon: Serve) -> None
         assert named not in daemon.get("/readyz")["parts"]
         assert target.accepted == [waiting["id"]]
         assert set(target.tries) == {waiting["id"]}
+
+
+def test_a_dead_letter_is_listed_redriven_under_its_id_or_skipped(make_daemon: Serve) -> None:
+    with listening() as target:
+        target.status = 500
+        daemon = make_daemon({"told": FLOW}, SETTINGS + 'give_up_after = "1ms"\n')
+        for _ in range(2):
+            daemon.cli("emit", "go", "--data", f'{{"url": "{target.url}"}}')
+            daemon.wait_for_line("is a dead letter")
+        while len(found := daemon.get("/api/v1/deadletters")["items"]) < 2:
+            assert {item["kind"] for item in found} <= {"message"}
+        second, first = found
+        assert (first["flow"], first["target"]) == ("told", target.url)
+        assert "answered 500; given up after" in first["reason"]
+        assert first["id"] in daemon.cli("deadletters", "--target", target.url).stdout
+        assert daemon.cli("deadletters", "--flow", "other").stdout == "No dead letters.\n"
+        target.opened = True
+        assert daemon.cli("deadletters", "redrive", first["id"]).stdout == "1 redriven\n"
+        while not target.accepted:
+            target.tried.wait()
+        assert target.accepted == [first["id"]]
+        assert "which ones?" in daemon.cli("deadletters", "skip").stderr
+        assert daemon.cli("deadletters", "skip", "--all").stdout == "1 skipped\n"
+        assert daemon.get("/api/v1/deadletters") == {"items": [], "next": None}
+        refused = daemon.cli("deadletters", "redrive", second["id"])
+        assert (refused.returncode, second["id"] in refused.stderr) == (1, True)

@@ -73,6 +73,7 @@ def _routes() -> Iterator[str]:
     app = build_app(
         operations=stand_in,
         reading=stand_in,
+        deadletters=stand_in,
         console=stand_in,
         probes=stand_in,
         hub=stand_in,

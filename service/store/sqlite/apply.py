@@ -14,20 +14,25 @@ from triphammer.sensors.contract import Accepted
 from triphammer.service.store.contract import (
     ENDED,
     Accept,
+    BringForward,
     ClaimMoved,
     ClaimRun,
     Crashed,
+    DisableEndpoint,
+    EnableEndpoint,
     OutboxResult,
     Outcome,
     Progress,
     PruneEvents,
     PruneIdentities,
     RedriveEvent,
+    RedriveMessage,
     RedriveRun,
     SaveCatalog,
     SaveVersion,
     SetPaused,
     SkipEvent,
+    SkipMessage,
     SkipRun,
     Stale,
     Unit,
@@ -60,6 +65,11 @@ class Applier:
             Accept: self._accept,
             Progress: self._progress,
             OutboxResult: _each(self._outbox_result),
+            RedriveMessage: _each(self._redrive),
+            SkipMessage: _each(self._skip),
+            DisableEndpoint: _each(self._disable),
+            EnableEndpoint: _each(self._enable),
+            BringForward: _each(self._bring_forward),
             ClaimMoved: _each(self._claim_moved),
             SaveVersion: _each(self._save_version),
             SaveCatalog: _each(self._save_catalog),
@@ -162,6 +172,25 @@ class Applier:
     def _outbox_result(self, raw: Raw, unit: OutboxResult) -> Outcome:
         values = (unit.id, unit.state, unit.attempts, unit.due_at, unit.error, unit.at)
         return raw.execute(self._sql["message_result"], values).rowcount > 0
+
+    def _redrive(self, raw: Raw, unit: RedriveMessage) -> Outcome:
+        found = raw.execute(self._sql["redrive_message"], (unit.id, unit.at)).fetchone()
+        if found is not None:
+            raw.execute(self._sql["enable_endpoint"], (found[0],))
+        return found is not None
+
+    def _skip(self, raw: Raw, unit: SkipMessage) -> Outcome:
+        return raw.execute(self._sql["skip_message"], (unit.id,)).rowcount > 0
+
+    def _disable(self, raw: Raw, unit: DisableEndpoint) -> Outcome:
+        values = (unit.target, unit.reason, unit.at)
+        return raw.execute(self._sql["disable_endpoint"], values).rowcount > 0
+
+    def _enable(self, raw: Raw, unit: EnableEndpoint) -> Outcome:
+        return raw.execute(self._sql["enable_endpoint"], (unit.target,)).rowcount > 0
+
+    def _bring_forward(self, raw: Raw, unit: BringForward) -> Outcome:
+        return raw.execute(self._sql["bring_forward"], (unit.target, unit.at)).rowcount
 
     def _claim_moved(self, raw: Raw, unit: ClaimMoved) -> Outcome:
         raw.execute(self._sql["drop_claim"], (unit.event,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from triphammer.service.store.contract import Page
+from triphammer.service.store.contract import DeadPage, Page
 from triphammer.service.store.sqlite.statements import statements
 
 _SQL = statements("pages.sql")
@@ -34,6 +34,29 @@ def event_page(page: Page) -> tuple[str, Mapping[str, Any]]:
         "event_until": page.until,
     }
     return _compose("events", filters, "newest_events"), _values(page)
+
+
+def dead_page(page: DeadPage) -> tuple[str, Mapping[str, Any]]:
+    """The statement and values of a list of dead messages."""
+    filters = {
+        "dead_only": True,
+        "dead_before": page.before,
+        "dead_flow": page.flow,
+        "dead_target": page.target,
+        "dead_since": page.since,
+        "dead_until": page.until,
+    }
+    before_at, before_id = page.before or (None, None)
+    values = {
+        "before_at": before_at,
+        "before_id": before_id,
+        "flow": page.flow,
+        "target": page.target,
+        "since": page.since,
+        "until": page.until,
+        "limit": page.limit,
+    }
+    return _compose("dead", filters, "newest_dead"), values
 
 
 def _compose(head: str, filters: Mapping[str, Any], tail: str) -> str:

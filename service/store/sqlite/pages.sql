@@ -48,3 +48,27 @@ e.seq <= (SELECT max(+seq) FROM events WHERE received_at < :until) AND +e.receiv
 
 -- name: newest_events
 ORDER BY e.seq DESC LIMIT :limit;
+
+-- name: dead
+SELECT * FROM outbox;
+
+-- name: dead_only
+state = 'dead';
+
+-- name: dead_before
+(dead_at, id) < (:before_at, :before_id);
+
+-- name: dead_flow
+flow = :flow;
+
+-- name: dead_target
+target = :target;
+
+-- name: dead_since
+dead_at >= :since;
+
+-- name: dead_until
+dead_at < :until;
+
+-- name: newest_dead
+ORDER BY dead_at DESC, id DESC LIMIT :limit;

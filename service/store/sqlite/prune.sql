@@ -35,7 +35,8 @@ WHERE e.seq < (SELECT max(seq) FROM events)
         AND coalesce(r.finished_at, r.created_at) >= ?3)
       OR r.holds = 1
       OR r.seq = (SELECT max(seq) FROM runs)
-      OR EXISTS (SELECT 1 FROM outbox o WHERE o.run = r.id AND o.state <> 'delivered')));
+      OR EXISTS (SELECT 1 FROM outbox o
+        WHERE o.run = r.id AND o.state NOT IN ('delivered', 'skipped'))));
 
 -- name: runs_of_events
 -- Of a JSON array of keys.

@@ -112,6 +112,12 @@ SELECT * FROM outbox ORDER BY seq DESC LIMIT ?;
 -- name: outbox_counts
 SELECT state, count(*) FROM outbox GROUP BY state;
 
+-- name: message
+SELECT * FROM outbox WHERE id = ?;
+
+-- name: endpoints
+SELECT target, disabled_at, reason FROM endpoints ORDER BY target;
+
 -- name: claims_due
 SELECT event, claim, failed FROM claims WHERE state = 'due' ORDER BY seq LIMIT ?;
 

@@ -238,6 +238,8 @@ def outbox_row(row: sqlite3.Row) -> OutboxRow:
         created_at=row["created_at"],
         due_at=row["due_at"],
         error=row["error"],
+        dead_at=row["dead_at"],
+        redriven_at=row["redriven_at"],
     )
 
 

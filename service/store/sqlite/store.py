@@ -13,8 +13,10 @@ from triphammer.flows.journal import TaskRow
 from triphammer.sensors.contract import DeadRecord
 from triphammer.service.store.contract import (
     DeadEvent,
+    DeadPage,
     Disposition,
     DueClaim,
+    Endpoint,
     EventRow,
     FailedAttempt,
     OutboxRow,
@@ -25,7 +27,7 @@ from triphammer.service.store.contract import (
     VersionRow,
 )
 from triphammer.service.store.sqlite import rows
-from triphammer.service.store.sqlite.pages import event_page, run_page
+from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.statements import statements
 from triphammer.service.store.sqlite.writer import Writer
@@ -161,6 +163,18 @@ class SqliteStore:
 
     async def outbox_counts(self) -> Mapping[str, int]:
         return dict(map(tuple, await self._readers.rows(self._sql["outbox_counts"])))
+
+    async def dead_messages(self, page: DeadPage) -> Sequence[OutboxRow]:
+        sql, values = dead_page(page)
+        return [rows.outbox_row(row) for row in await self._readers.named(sql, values)]
+
+    async def message(self, id: str) -> OutboxRow | None:
+        found = await self._readers.rows(self._sql["message"], id)
+        return rows.outbox_row(found[0]) if found else None
+
+    async def endpoints(self) -> Sequence[Endpoint]:
+        found = await self._readers.rows(self._sql["endpoints"])
+        return [Endpoint(target=row[0], disabled_at=row[1], reason=row[2]) for row in found]
 
     async def claims_due(self, limit: int) -> Sequence[DueClaim]:
         found = await self._readers.rows(self._sql["claims_due"], limit)

@@ -120,8 +120,28 @@ UPDATE events SET moved_to = ?2 WHERE key = ?1;
 -- name: message_result
 UPDATE outbox SET
   state = ?2, attempts = ?3, due_at = coalesce(?4, due_at), error = ?5,
-  delivered_at = CASE WHEN ?2 = 'delivered' THEN ?6 END
+  delivered_at = CASE WHEN ?2 = 'delivered' THEN ?6 END,
+  dead_at = CASE WHEN ?2 = 'dead' THEN ?6 END
 WHERE id = ?1 AND state = 'pending';
+
+-- name: redrive_message
+-- Its `seq`, and so its place in the line of its key, stays.
+UPDATE outbox SET
+  state = 'pending', attempts = 0, due_at = ?2, redriven_at = ?2, dead_at = NULL
+WHERE id = ?1 AND state = 'dead' RETURNING target;
+
+-- name: skip_message
+UPDATE outbox SET state = 'skipped' WHERE id = ?1 AND state = 'dead';
+
+-- name: bring_forward
+UPDATE outbox SET due_at = ?2 WHERE target = ?1 AND state = 'pending' AND due_at > ?2;
+
+-- name: disable_endpoint
+INSERT INTO endpoints (target, reason, disabled_at) VALUES (?, ?, ?)
+ON CONFLICT (target) DO NOTHING;
+
+-- name: enable_endpoint
+DELETE FROM endpoints WHERE target = ?;
 
 -- name: add_version
 INSERT INTO versions (flow, version, file, sources, at) VALUES (?, ?, ?, ?, ?)

@@ -1,0 +1,125 @@
+"""Commands about what was given up: list, redrive, skip."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from triphammer.service.cli.connecting import connect
+from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
+from triphammer.service.cli.output import fail, print_json, print_table
+from triphammer.service.cli.reads import Limit, moment
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
+Kind = Annotated[str | None, typer.Option(help="Only of this kind.")]
+FlowOption = Annotated[str | None, typer.Option("--flow", help="Only of this flow.")]
+Target = Annotated[str | None, typer.Option(help="Only for this URL or topic.")]
+Since = Annotated[str | None, typer.Option(help="Only what died at or after this time.")]
+Until = Annotated[str | None, typer.Option(help="Only what died before this time.")]
+All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
+PATH = "/api/v1/deadletters"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    group = typer.Typer(
+        help="What was given up: list it, send it again, or let it go.",
+        invoke_without_command=True,
+    )
+    group.callback()(reports_errors(deadletters))
+    group.command()(reports_errors(redrive))
+    group.command()(reports_errors(skip))
+    app.add_typer(group, name="deadletters")
+
+
+def deadletters(
+    context: typer.Context,
+    kind: Kind = None,
+    flow: FlowOption = None,
+    target: Target = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """List dead letters, the latest to die first; `redrive` and `skip` act on them."""
+    if context.invoked_subcommand is not None:
+        return
+    with connect(url) as daemon:
+        answer = daemon.get(
+            PATH, kind=kind, flow=flow, target=target, since=since, until=until, limit=limit
+        )
+    if json:
+        print_json(answer)
+        return
+    rows = [
+        (i["id"], i["kind"], i["flow"], i["target"], i["key"], moment(i["at"]), i["reason"])
+        for i in answer["items"]
+    ]
+    columns = ("ID", "KIND", "FLOW", "TARGET", "KEY", "DIED", "REASON")
+    print_table(columns, rows, "No dead letters.")
+
+
+def redrive(
+    ids: Ids = None,
+    kind: Kind = None,
+    flow: FlowOption = None,
+    target: Target = None,
+    since: Since = None,
+    until: Until = None,
+    all: All = False,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Try dead letters again, under their ids and in their order. With --target, messages go
+    to a target again that was disabled because it answered 410."""
+    which = _which(ids, all, kind=kind, flow=flow, target=target, since=since, until=until)
+    with connect(url) as daemon:
+        answer = daemon.post(f"{PATH}/redrive", json=which)
+    if json:
+        print_json(answer)
+        return
+    typer.echo(f"{answer['redriven']} redriven")
+    if answer["enabled"]:
+        typer.echo(f"{target} is enabled again")
+    _tell_missed(answer)
+
+
+def skip(
+    ids: Ids = None,
+    kind: Kind = None,
+    flow: FlowOption = None,
+    target: Target = None,
+    since: Since = None,
+    until: Until = None,
+    all: All = False,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Give dead letters up for good; what waits behind them goes on."""
+    which = _which(ids, all, kind=kind, flow=flow, target=target, since=since, until=until)
+    with connect(url) as daemon:
+        answer = daemon.post(f"{PATH}/skip", json=which)
+    if json:
+        print_json(answer)
+    else:
+        typer.echo(f"{answer['skipped']} skipped")
+        _tell_missed(answer)
+
+
+def _tell_missed(answer: Any) -> None:
+    if answer["not_dead"]:
+        typer.echo(f"not dead: {', '.join(answer['not_dead'])}", err=True)
+
+
+def _which(ids: list[str] | None, all: bool, **conditions: str | None) -> dict[str, Any]:
+    which: dict[str, Any] = {n: value for n, value in conditions.items() if value is not None}
+    if ids:
+        which["ids"] = ids
+    if all:
+        which["all"] = True
+    if not which:
+        raise fail("which ones? name ids, a filter such as --flow or --target, or --all")
+    return which

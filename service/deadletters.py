@@ -1,0 +1,267 @@
+"""Dead letters of every kind behind one door: list, redrive, skip.
+
+A kind is one small class; what is dead of it, and what a redrive or a skip means, is its own
+business. Ids tell the kinds apart. A list goes through the kinds one after the other, each
+in its own order, newest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from triphammer.config.clock import Clock
+from triphammer.sensors.errors import Rejected
+from triphammer.service.errors import UnknownDeadLetter
+from triphammer.service.store.contract import (
+    DeadPage,
+    EnableEndpoint,
+    OutboxRow,
+    Outcome,
+    RedriveMessage,
+    SkipMessage,
+    Store,
+    Unit,
+)
+
+BATCH = 500
+"""Dead letters that one transaction redrives or skips."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that will not go on by itself. `at`: when it died, microseconds UTC.
+
+    `place` says to its own kind where a list goes on after it. `target` is where it was to go,
+    `reason` the last error, `attempts` how often it was tried.
+    """
+
+    kind: str
+    id: str
+    place: str
+    at: int
+    reason: str
+    attempts: int
+    created_at: int
+    flow: str | None = None
+    run: str | None = None
+    target: str | None = None
+    key: str | None = None
+
+
+class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters: every condition that is not None must hold."""
+
+    kind: str | None = None
+    flow: str | None = None
+    target: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Acted(msgspec.Struct, frozen=True):
+    """How many of the named ones were dead and are no more, and which were not dead."""
+
+    count: int
+    not_dead: Sequence[str]
+
+
+class Kind(Protocol):
+    """One kind of dead letters."""
+
+    @property
+    def name(self) -> str:
+        """As filters name it."""
+        ...
+
+    def owns(self, id: str) -> bool:
+        """Whether an id is of this kind, dead or not."""
+        ...
+
+    async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
+        """Dead letters, newest first, after a `place`; none if the filter cannot mean this
+        kind. Raises `Rejected` 400 for a place that it never gave."""
+        ...
+
+    async def redrive(self, ids: Sequence[str]) -> Sequence[bool]:
+        """Give each a new life; whether it was dead."""
+        ...
+
+    async def skip(self, ids: Sequence[str]) -> Sequence[bool]:
+        """Give each up for good; whether it was dead."""
+        ...
+
+    async def reopen(self, target: str) -> bool:
+        """Before a redrive of all for `target`: send there again; whether that is news."""
+        ...
+
+
+class DeadLetters:
+    """All kinds, in the order they are handed in."""
+
+    def __init__(self, kinds: Sequence[Kind], clock: Clock) -> None:
+        self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self._clock = clock
+
+    async def page(
+        self, which: DeadFilter, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[DeadLetter]:
+        """Dead letters that the filter means, kind by kind; `after` names the last one seen by
+        its kind and place."""
+        kinds = self._of(which)
+        if after is not None:
+            kinds = kinds[_index(kinds, after[0]) :]
+        found: list[DeadLetter] = []
+        for kind in kinds:
+            since = after[1] if after is not None and after[0] == kind.name else None
+            found += await kind.page(which, since, limit - len(found))
+            if len(found) >= limit:
+                break
+        return found
+
+    async def redrive(self, ids: Sequence[str]) -> Acted:
+        """Give these a new life. Raises `UnknownDeadLetter` if none of them is dead."""
+        return await self._named(ids, _redrive)
+
+    async def skip(self, ids: Sequence[str]) -> Acted:
+        """Give these up for good. Raises `UnknownDeadLetter` if none of them is dead."""
+        return await self._named(ids, _skip)
+
+    async def redrive_all(self, which: DeadFilter) -> tuple[int, bool]:
+        """Give all that the filter means a new life: how many, and whether its target was
+        closed and is open again."""
+        reopened = False
+        if which.target is not None:
+            opened = [await kind.reopen(which.target) for kind in self._of(which)]
+            reopened = any(opened)
+        return await self._each(which, _redrive), reopened
+
+    async def skip_all(self, which: DeadFilter) -> int:
+        """Give all that the filter means up for good; how many."""
+        return await self._each(which, _skip)
+
+    def _of(self, which: DeadFilter) -> Sequence[Kind]:
+        if which.kind is None:
+            return list(self._kinds.values())
+        if which.kind not in self._kinds:
+            known = ", ".join(self._kinds)
+            raise Rejected(400, f"kind={which.kind!r}: dead letters are of kind {known}")
+        return [self._kinds[which.kind]]
+
+    async def _named(self, ids: Sequence[str], act: _Act) -> Acted:
+        missed = {id for id in ids if not any(k.owns(id) for k in self._kinds.values())}
+        for kind in self._kinds.values():
+            own = [id for id in dict.fromkeys(ids) if kind.owns(id)]
+            if own:
+                told = await act(kind, own)
+                missed.update(id for id, dead in zip(own, told, strict=True) if not dead)
+        done = len(dict.fromkeys(ids)) - len(missed)
+        if missed and not done:
+            raise UnknownDeadLetter(sorted(missed))
+        return Acted(done, sorted(missed))
+
+    async def _each(self, which: DeadFilter, act: _Act) -> int:
+        """What dies while this goes on is left alone: it would never end."""
+        until = self._clock.now() + 1 if which.until is None else which.until
+        bounded = msgspec.structs.replace(which, until=until)
+        done = 0
+        for kind in self._of(which):
+            after: str | None = None
+            while found := await kind.page(bounded, after, BATCH):
+                after = found[-1].place
+                done += sum(await act(kind, [letter.id for letter in found]))
+        return done
+
+
+_Act = Callable[[Kind, Sequence[str]], Awaitable[Sequence[bool]]]
+
+
+async def _redrive(kind: Kind, ids: Sequence[str]) -> Sequence[bool]:
+    return await kind.redrive(ids)
+
+
+async def _skip(kind: Kind, ids: Sequence[str]) -> Sequence[bool]:
+    return await kind.skip(ids)
+
+
+def _index(kinds: Sequence[Kind], name: str) -> int:
+    for number, kind in enumerate(kinds):
+        if kind.name == name:
+            return number
+    raise Rejected(400, "the cursor is of another list: pass `next` of this one's last page")
+
+
+class DeadMessages:
+    """Kind `message`: outgoing messages that were given up. A redrive keeps id and order.
+
+    `changed` is called after messages came back to life or were skipped, or a target is sent
+    to again: the outbox must look.
+    """
+
+    name = "message"
+
+    def __init__(self, store: Store, clock: Clock, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._changed = changed
+
+    def owns(self, id: str) -> bool:
+        return id.startswith("msg_")
+
+    async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
+        page = DeadPage(
+            limit=limit,
+            before=None if after is None else _time_and_id(after),
+            flow=which.flow,
+            target=which.target,
+            since=which.since,
+            until=which.until,
+        )
+        return [_letter(row) for row in await self._store.dead_messages(page)]
+
+    async def redrive(self, ids: Sequence[str]) -> Sequence[bool]:
+        now = self._clock.now()
+        return await self._commit([RedriveMessage(id=id, at=now) for id in ids])
+
+    async def skip(self, ids: Sequence[str]) -> Sequence[bool]:
+        return await self._commit([SkipMessage(id=id) for id in ids])
+
+    async def reopen(self, target: str) -> bool:
+        (opened,) = await self._commit([EnableEndpoint(target=target)])
+        return opened
+
+    async def _commit(self, units: Sequence[Unit]) -> Sequence[bool]:
+        outcomes = await self._store.commit(units)
+        self._changed()
+        return [_done(outcome) for outcome in outcomes]
+
+
+def _done(outcome: Outcome) -> bool:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome is True
+
+
+def _time_and_id(place: str) -> tuple[int, str]:
+    at, dot, id = place.partition(".")
+    if not dot or not at.isascii() or not at.isdigit() or len(at) > 18:
+        raise Rejected(400, f"{place!r} is no place in a list of dead letters")
+    return int(at), id
+
+
+def _letter(row: OutboxRow) -> DeadLetter:
+    at = row.dead_at or row.created_at
+    return DeadLetter(
+        kind=DeadMessages.name,
+        id=row.message.id,
+        place=f"{at}.{row.message.id}",
+        at=at,
+        reason=row.error or "",
+        attempts=row.attempts,
+        created_at=row.created_at,
+        flow=row.flow,
+        run=row.run,
+        target=row.message.target,
+        key=row.message.key,
+    )
