@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 import triphammer.service.store.sqlite.store as module
-from triphammer.service.store.contract import Page
+from triphammer.service.store.contract import DeadPage, Page
 from triphammer.service.store.sqlite.migrations import migrate
-from triphammer.service.store.sqlite.pages import event_page, run_page
+from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.statements import statements
 
 FILES = ("reads.sql", "writes.sql", "logs.sql")
 LISTS = ("pages.sql", *FILES)
 NAMED = [(file, name) for file in LISTS for name in statements(file)]
 READS = [name for name in statements("reads.sql") if not name.endswith("_counts")]
-SMALL = {"paused", "dead_records"}
+SMALL = {"paused", "dead_records", "endpoints"}
 
 
 @pytest.fixture
@@ -97,6 +97,9 @@ PAGES = {
     "events before": event_page(Page(before=9)),
     "events of a type": event_page(Page(type="t", before=9)),
     "events of a source": event_page(Page(source="s", before=9)),
+    "dead messages": dead_page(DeadPage()),
+    "dead messages of a target": dead_page(DeadPage(target="t", before=(9, "m"))),
+    "dead messages in a time": dead_page(DeadPage(flow="f", since=1, until=9)),
 }
 
 
