@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import files, footprint, kafka, matching, webhooks
+from benchmarks import files, footprint, kafka, matching, overload, webhooks
 from benchmarks.figures import Figure, row, table_head
 from benchmarks.setting import make_daemon
 from tests.acceptance.process import DaemonProcess
@@ -31,6 +31,7 @@ ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "kafka": kafka.records,
     "matching": lambda _: matching.matching(),
     "footprint": footprint.footprint,
+    "overload": overload.overload,
 }
 
 

@@ -18,7 +18,13 @@ class Posted:
     sent: Sequence[int]
 
 
-async def post_all(url: str, path: str, bodies: Sequence[bytes], connections: int) -> Posted:
+async def post_all(
+    url: str,
+    path: str,
+    bodies: Sequence[bytes],
+    connections: int,
+    content_type: str = "application/json",
+) -> Posted:
     """Post every body over so many connections; with one, in their order."""
     parts = urlsplit(url)
     waiting = list(reversed(bodies))
@@ -31,7 +37,7 @@ async def post_all(url: str, path: str, bodies: Sequence[bytes], connections: in
             body = waiting.pop()
             sent.append(time.time_ns())
             began = time.perf_counter()
-            writer.write(_request(path, body))
+            writer.write(_request(path, body, content_type))
             await _answer(reader)
             took.append(time.perf_counter() - began)
         writer.close()
@@ -43,9 +49,9 @@ async def post_all(url: str, path: str, bodies: Sequence[bytes], connections: in
     return Posted(time.perf_counter() - began, took, sent)
 
 
-def _request(path: str, body: bytes) -> bytes:
+def _request(path: str, body: bytes, content_type: str) -> bytes:
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -59,6 +59,10 @@ async def spins() -> None:
     while time.monotonic() < end:
         pass
 
+@flow(on=events(type="load"), max_runs=1000)
+def loaded(event: Event) -> object:
+    return step(step(step(event.data["n"])))
+
 @flow(on=events(type="sleep"))
 def sleeping(event: Event) -> None:
     sleeps()
