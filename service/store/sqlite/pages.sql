@@ -50,7 +50,8 @@ e.seq <= (SELECT max(+seq) FROM events WHERE received_at < :until) AND +e.receiv
 ORDER BY e.seq DESC LIMIT :limit;
 
 -- name: dead
-SELECT * FROM outbox;
+-- By its own index: SQLite would rather find the dead by their state, and sort them all.
+SELECT * FROM outbox INDEXED BY outbox_dead;
 
 -- name: dead_only
 state = 'dead';
