@@ -18,7 +18,6 @@ from random import Random
 
 import anyio
 from anyio.abc import TaskGroup
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from triphammer.config.clock import SystemClock
@@ -33,16 +32,14 @@ from triphammer.flows.executors.threads import ThreadExecutor
 from triphammer.flows.executors.watchdog import LockWatch, share_interpreter
 from triphammer.sensors.contract import SensorContext
 from triphammer.service.announcement import Announcement, announcement, status_line
+from triphammer.service.application import application
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.claims import ClaimWorker
-from triphammer.service.deadletters import DeadLetters, DeadMessages
 from triphammer.service.disk import DiskWatch
 from triphammer.service.dispatcher.underway import Underway, open_underway
-from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
 from triphammer.service.loading import Loaded, load
-from triphammer.service.operations import Operations
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.retention import Sweeper
@@ -51,12 +48,7 @@ from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.systemd import Systemd
-from triphammer.service.web.app import build_app, on_defect
-from triphammer.service.web.console import Console
-from triphammer.service.web.doors import Doors
 from triphammer.service.web.front import Front
-from triphammer.service.web.probes import Probes
-from triphammer.service.web.reading import Reading
 from triphammer.service.web.server import WebServer, listen
 
 Announce = Callable[[Announcement], None]
@@ -373,7 +365,7 @@ class _Session:
         core.dispatcher.open()
         self._report_flows(flows)
         await self._supervisor.apply(flows.specs)
-        async with self._front.serving(self._web_app(opened)):
+        async with self._front.serving(self._application(opened)):
             try:
                 self._health.report("store", None, essential=True)
                 news = announcement(self._loaded, flows, self._port, version("triphammer"))
@@ -459,6 +451,17 @@ class _Session:
 
     # --- edges ---------------------------------------------------------------------------------
 
+    def _application(self, opened: Opened) -> ASGIApp:
+        return application(
+            self._core,
+            opened,
+            supervisor=self._supervisor,
+            sweeper=self._sweeper,
+            health=self._health,
+            body_limit=self._loaded.settings.limits.body,
+            outbox_changed=partial(self._notify, "outbox"),
+        )
+
     def _sensor_context(
         self, spec: SensorSpec, ready: Callable[[str | None], None]
     ) -> SensorContext:
@@ -477,45 +480,6 @@ class _Session:
             congested=lambda: core.dispatcher.congested,
             log=self._log.getChild(spec.kind),
         )
-
-    def _web_app(self, opened: Opened) -> ASGIApp:
-        core = self._core
-        operations = Operations(
-            store=opened.store,
-            library=core.library,
-            dispatcher=core.dispatcher,
-            starter=core.starter,
-            admission=core.admission,
-            active=core.active,
-            engine=core.engine,
-            journal=core.journal,
-            supervisor=self._supervisor,
-            clock=self._clock,
-            hub=core.hub,
-            sweeper=self._sweeper,
-        )
-        reading = Reading(
-            store=opened.store,
-            logs=opened.logs,
-            library=core.library,
-            admission=core.admission,
-            supervisor=self._supervisor,
-        )
-        gauges = Gauges(opened.store, core.starter, core.engine, core.hub, core.taken)
-        app = build_app(
-            operations=operations,
-            reading=reading,
-            deadletters=DeadLetters(
-                [DeadMessages(opened.store, self._clock, partial(self._notify, "outbox"))],
-                self._clock,
-            ),
-            console=Console(reading, self._health),
-            probes=Probes(self._health, gauges.read),
-            hub=core.hub,
-            version=version("triphammer"),
-        )
-        doors = Doors(app, operations, self._clock, self._loaded.settings.limits.body)
-        return ServerErrorMiddleware(doors, on_defect)
 
 
 def _tls(loaded: LoadedSettings) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ in its own order, newest first.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -28,6 +29,8 @@ from triphammer.service.store.contract import (
 
 BATCH = 500
 """Dead letters that one transaction redrives or skips."""
+REFUSED = 100
+"""How many that cannot be helped are told of."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +64,16 @@ class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Acted(msgspec.Struct, frozen=True):
-    """How many of the named ones were dead and are no more, and which were not dead."""
+    """How many were dead and are no more, which of the named ones were not dead, and which
+    cannot be helped now, each with the reason."""
 
     count: int
-    not_dead: Sequence[str]
+    not_dead: Sequence[str] = ()
+    refused: Mapping[str, str] = {}
+
+
+Told = bool | str
+"""What became of a dead letter: True, False if it was not dead, or why it must stay dead."""
 
 
 class Kind(Protocol):
@@ -84,12 +93,12 @@ class Kind(Protocol):
         kind. Raises `Rejected` 400 for a place that it never gave."""
         ...
 
-    async def redrive(self, ids: Sequence[str]) -> Sequence[bool]:
-        """Give each a new life; whether it was dead."""
+    async def redrive(self, ids: Sequence[str]) -> Sequence[Told]:
+        """Give each a new life; what became of it."""
         ...
 
-    async def skip(self, ids: Sequence[str]) -> Sequence[bool]:
-        """Give each up for good; whether it was dead."""
+    async def skip(self, ids: Sequence[str]) -> Sequence[Told]:
+        """Give each up for good; what became of it."""
         ...
 
     async def reopen(self, target: str) -> bool:
@@ -128,17 +137,17 @@ class DeadLetters:
         """Give these up for good. Raises `UnknownDeadLetter` if none of them is dead."""
         return await self._named(ids, _skip)
 
-    async def redrive_all(self, which: DeadFilter) -> tuple[int, bool]:
-        """Give all that the filter means a new life: how many, and whether its target was
-        closed and is open again."""
+    async def redrive_all(self, which: DeadFilter) -> tuple[Acted, bool]:
+        """Give all that the filter means a new life: what came of it, and whether its target
+        was closed and is open again."""
         reopened = False
         if which.target is not None:
             opened = [await kind.reopen(which.target) for kind in self._of(which)]
             reopened = any(opened)
         return await self._each(which, _redrive), reopened
 
-    async def skip_all(self, which: DeadFilter) -> int:
-        """Give all that the filter means up for good; how many."""
+    async def skip_all(self, which: DeadFilter) -> Acted:
+        """Give all that the filter means up for good."""
         return await self._each(which, _skip)
 
     def _of(self, which: DeadFilter) -> Sequence[Kind]:
@@ -150,39 +159,49 @@ class DeadLetters:
         return [self._kinds[which.kind]]
 
     async def _named(self, ids: Sequence[str], act: _Act) -> Acted:
-        missed = {id for id in ids if not any(k.owns(id) for k in self._kinds.values())}
+        told: dict[str, Told] = dict.fromkeys(ids, False)
         for kind in self._kinds.values():
-            own = [id for id in dict.fromkeys(ids) if kind.owns(id)]
+            own = [id for id in told if kind.owns(id)]
             if own:
-                told = await act(kind, own)
-                missed.update(id for id, dead in zip(own, told, strict=True) if not dead)
-        done = len(dict.fromkeys(ids)) - len(missed)
-        if missed and not done:
-            raise UnknownDeadLetter(sorted(missed))
-        return Acted(done, sorted(missed))
+                told.update(zip(own, await act(kind, own), strict=True))
+        acted = _acted(told)
+        if len(acted.not_dead) == len(told):
+            raise UnknownDeadLetter(acted.not_dead)
+        return acted
 
-    async def _each(self, which: DeadFilter, act: _Act) -> int:
+    async def _each(self, which: DeadFilter, act: _Act) -> Acted:
         """What dies while this goes on is left alone: it would never end."""
         until = self._clock.now() + 1 if which.until is None else which.until
         bounded = msgspec.structs.replace(which, until=until)
-        done = 0
+        done, refused = 0, dict[str, str]()
         for kind in self._of(which):
             after: str | None = None
             while found := await kind.page(bounded, after, BATCH):
                 after = found[-1].place
-                done += sum(await act(kind, [letter.id for letter in found]))
-        return done
+                ids = [letter.id for letter in found]
+                acted = _acted(dict(zip(ids, await act(kind, ids), strict=True)))
+                done += acted.count
+                refused.update(islice(acted.refused.items(), REFUSED - len(refused)))
+        return Acted(done, refused=refused)
 
 
-_Act = Callable[[Kind, Sequence[str]], Awaitable[Sequence[bool]]]
+_Act = Callable[[Kind, Sequence[str]], Awaitable[Sequence[Told]]]
 
 
-async def _redrive(kind: Kind, ids: Sequence[str]) -> Sequence[bool]:
+async def _redrive(kind: Kind, ids: Sequence[str]) -> Sequence[Told]:
     return await kind.redrive(ids)
 
 
-async def _skip(kind: Kind, ids: Sequence[str]) -> Sequence[bool]:
+async def _skip(kind: Kind, ids: Sequence[str]) -> Sequence[Told]:
     return await kind.skip(ids)
+
+
+def _acted(told: Mapping[str, Told]) -> Acted:
+    return Acted(
+        count=sum(each is True for each in told.values()),
+        not_dead=sorted(id for id, each in told.items() if each is False),
+        refused={id: each for id, each in told.items() if isinstance(each, str)},
+    )
 
 
 def _index(kinds: Sequence[Kind], name: str) -> int:

@@ -112,6 +112,10 @@ def skip(
 def _tell_missed(answer: Any) -> None:
     if answer["not_dead"]:
         typer.echo(f"not dead: {', '.join(answer['not_dead'])}", err=True)
+    for item in answer["refused"]:
+        typer.echo(f"{item['id']}: {item['reason']}", err=True)
+    if answer["refused"]:
+        raise typer.Exit(1)
 
 
 def _which(ids: list[str] | None, all: bool, **conditions: str | None) -> dict[str, Any]:

@@ -251,6 +251,12 @@ class SkipRun(msgspec.Struct, frozen=True, kw_only=True):
     run: str
 
 
+class SkipRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Forget a record that could not become an event. Outcome: False when it is not there."""
+
+    seq: int
+
+
 class SkipEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing more is done about an event that could not start its flow. Outcome as above."""
 
@@ -279,6 +285,7 @@ Unit = (
     | RedriveEvent
     | SkipRun
     | SkipEvent
+    | SkipRecord
 )
 Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
@@ -322,6 +329,14 @@ class DeadEvent(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     detail: str | None
     at: int
+
+
+class DeadRecordRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not become an event, and when that was found."""
+
+    seq: int
+    at: int
+    record: DeadRecord
 
 
 class FailedAttempt(msgspec.Struct, frozen=True):
@@ -500,7 +515,10 @@ class Store(Protocol):
     async def claims_due(self, limit: int) -> Sequence[DueClaim]: ...
     async def version(self, flow: str, version: str) -> VersionRow | None: ...
     async def catalog(self, id: str) -> bytes | None: ...
-    async def dead_records(self, limit: int = 100) -> Sequence[DeadRecord]: ...
+    async def dead_records(self, page: Page) -> Sequence[DeadRecordRow]:
+        """Records that could not become events and were not skipped, newest first."""
+        ...
+
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         """Those of `ids` that are stored."""
         ...

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.sensors.errors import Rejected
-from triphammer.service.deadletters import DeadFilter, DeadLetter, DeadLetters
+from triphammer.service.deadletters import Acted, DeadFilter, DeadLetter, DeadLetters
 from triphammer.service.web.paging import micros
 from triphammer.service.web.views import Json, moment
 
@@ -76,9 +76,9 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
         which = body.filter()
         if which is None:
             done = await letters.redrive(body.ids or [])
-            return {"redriven": done.count, "not_dead": done.not_dead, "enabled": False}
-        redriven, enabled = await letters.redrive_all(which)
-        return {"redriven": redriven, "not_dead": [], "enabled": enabled}
+            return {"redriven": done.count, **_left(done), "enabled": False}
+        done, enabled = await letters.redrive_all(which)
+        return {"redriven": done.count, **_left(done), "enabled": enabled}
 
     @router.post("/skip")
     async def skip_dead_letters(body: Which) -> Json:
@@ -86,10 +86,16 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
         which = body.filter()
         if which is None:
             done = await letters.skip(body.ids or [])
-            return {"skipped": done.count, "not_dead": done.not_dead}
-        return {"skipped": await letters.skip_all(which), "not_dead": []}
+            return {"skipped": done.count, **_left(done)}
+        done = await letters.skip_all(which)
+        return {"skipped": done.count, **_left(done)}
 
     return router
+
+
+def _left(acted: Acted) -> Json:
+    refused = [{"id": id, "reason": reason} for id, reason in acted.refused.items()]
+    return {"not_dead": list(acted.not_dead), "refused": refused}
 
 
 def _view(letter: DeadLetter) -> Json:

@@ -34,11 +34,11 @@ __all__ = ["anyio_backend", "kind", "store"]
 pytestmark = pytest.mark.anyio
 
 
-async def ended(store: SqliteStore, run: NewRun, state: str) -> None:
+async def ended(store: SqliteStore, run: NewRun, state: str, at: int = NOW) -> None:
     epoch = await one(store, ClaimRun(run=run.id, owner="me"))
     assert isinstance(epoch, int)
     error = ERROR if state == "failed" else None
-    await one(store, changed(run, epoch=epoch, state=state, finished_at=NOW, error=error))
+    await one(store, changed(run, epoch=epoch, state=state, finished_at=at, error=error))
 
 
 async def heads(store: SqliteStore, flow: str = "orders") -> list[str]:
@@ -77,10 +77,10 @@ async def test_a_skipped_run_is_no_dead_letter(store: SqliteStore) -> None:
 
 
 async def test_dead_runs_are_paged_and_filtered(store: SqliteStore) -> None:
-    runs = [a_run(f"f{n % 2}", created_at=NOW + n) for n in range(5)]
-    for run in runs:
+    runs = [a_run(f"f{n % 2}") for n in range(5)]
+    for number, run in enumerate(runs):
         await begun(store, run)
-        await ended(store, run, "failed")
+        await ended(store, run, "failed", at=NOW + number)
 
     async def found(**page: object) -> list[int]:
         ids = [run.id for run in runs]

@@ -43,6 +43,7 @@ from triphammer.service.store.contract import (
     SaveCatalog,
     SaveVersion,
     SetPaused,
+    SkipRecord,
     Stale,
 )
 from triphammer.service.store.sqlite.store import SqliteStore
@@ -134,8 +135,14 @@ async def test_dead_records_are_kept_once(store: SqliteStore) -> None:
     later = DeadRecord("6", "k", "no JSON either", b"{")
     for _ in range(2):
         await one(store, Accept(dead=(dead, later), received_at=NOW))
-    assert await store.dead_records() == [later, dead]
-    assert await store.dead_records(1) == [later]
+    rows = await store.dead_records(Page())
+    assert [(row.record, row.at) for row in rows] == [(later, NOW), (dead, NOW)]
+    assert [row.record for row in await store.dead_records(Page(limit=1))] == [later]
+    assert [r.record for r in await store.dead_records(Page(before=rows[0].seq))] == [dead]
+    assert await store.dead_records(Page(until=NOW)) == []
+    assert await one(store, SkipRecord(seq=rows[0].seq)) is True
+    assert await one(store, SkipRecord(seq=rows[0].seq)) is False
+    assert [row.record for row in await store.dead_records(Page())] == [dead]
 
 
 async def test_a_unit_that_fails_harms_no_other(store: SqliteStore) -> None:

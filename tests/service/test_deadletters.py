@@ -18,6 +18,7 @@ from tests.contracts.store_cases import (
 from tests.service.outbox.ledger import ManualClock
 from triphammer.sensors.errors import Rejected
 from triphammer.service.deadletters import (
+    Acted,
     DeadFilter,
     DeadLetter,
     DeadLetters,
@@ -123,16 +124,16 @@ async def test_all_that_a_filter_means(store: SqliteStore, monkeypatch: pytest.M
     monkeypatch.setattr("triphammer.service.deadletters.BATCH", 2)
     await killed(store, *(f"msg_{n}" for n in range(5)))
     letters, _ = door(store, Stones(("stone_1", NOW)))
-    assert await letters.redrive_all(DeadFilter(kind="message", flow="bills")) == (0, False)
-    assert await letters.redrive_all(DeadFilter(kind="message")) == (5, False)
+    assert await letters.redrive_all(DeadFilter(kind="message", flow="bills")) == (Acted(0), False)
+    assert await letters.redrive_all(DeadFilter(kind="message")) == (Acted(5), False)
     assert await store.outbox_counts() == {"pending": 5}
-    assert await letters.skip_all(DeadFilter()) == 1
+    assert await letters.skip_all(DeadFilter()) == Acted(1)
 
 
 async def test_a_redrive_by_target_enables_it(store: SqliteStore) -> None:
     await one(store, DisableEndpoint(target=TARGET, reason="410", at=NOW))
     letters, told = door(store)
-    assert await letters.redrive_all(DeadFilter(target=TARGET)) == (0, True)
+    assert await letters.redrive_all(DeadFilter(target=TARGET)) == (Acted(0), True)
     assert await store.endpoints() == []
     assert told
 

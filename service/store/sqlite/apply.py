@@ -33,6 +33,7 @@ from triphammer.service.store.contract import (
     SetPaused,
     SkipEvent,
     SkipMessage,
+    SkipRecord,
     SkipRun,
     Stale,
     Unit,
@@ -82,6 +83,7 @@ class Applier:
             RedriveEvent: _each(dead.redrive_event),
             SkipRun: _each(dead.skip_run),
             SkipEvent: _each(dead.skip_event),
+            SkipRecord: _each(dead.skip_record),
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

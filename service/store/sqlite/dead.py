@@ -12,6 +12,7 @@ from triphammer.service.store.contract import (
     RedriveEvent,
     RedriveRun,
     SkipEvent,
+    SkipRecord,
     SkipRun,
 )
 from triphammer.service.store.sqlite import rows
@@ -59,6 +60,10 @@ class DeadLetters:
         """The event starts nothing, by decision."""
         values = (unit.event, unit.subscription, "skipped", "skipped by an operator", None)
         return raw.execute(self._sql["settle_disposition"], values).rowcount > 0
+
+    def skip_record(self, raw: Raw, unit: SkipRecord) -> bool:
+        """The record is forgotten; its offset stays behind us."""
+        return raw.execute(self._sql["skip_record"], (unit.seq,)).rowcount > 0
 
     def _add(self, raw: Raw, run: NewRun, event: str) -> None:
         raw.execute(self._sql["add_run"], rows.new_run_values(run, event))

@@ -144,12 +144,16 @@ SELECT * FROM runs
 WHERE state = 'failed' AND settled IS NULL
   AND seq < coalesce(?2, 9223372036854775807)
   AND (?3 IS NULL OR flow = ?3)
-  AND created_at >= coalesce(?4, 0)
-  AND created_at < coalesce(?5, 9223372036854775807)
+  AND coalesce(finished_at, created_at) >= coalesce(?4, 0)
+  AND coalesce(finished_at, created_at) < coalesce(?5, 9223372036854775807)
 ORDER BY seq DESC LIMIT ?1;
 
 -- name: dead_records
-SELECT id, source, reason, payload, headers FROM dead_records ORDER BY seq DESC LIMIT ?;
+-- Newest first; before a number, in a time.
+SELECT seq, at, id, source, reason, payload, headers FROM dead_records
+WHERE seq < coalesce(?2, 9223372036854775807)
+  AND at >= coalesce(?3, 0) AND at < coalesce(?4, 9223372036854775807)
+ORDER BY seq DESC LIMIT ?1;
 
 -- name: known_runs
 -- Of the given ids, a JSON array.

@@ -11,12 +11,13 @@ import msgspec
 
 from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
 from triphammer.sensors.codec import decode_data, encode_data
-from triphammer.sensors.contract import Claim
+from triphammer.sensors.contract import Claim, DeadRecord
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
 from triphammer.sensors.times import EPOCH
 from triphammer.service.store.contract import (
     DeadEvent,
+    DeadRecordRow,
     EventRow,
     FailedAttempt,
     NewRun,
@@ -137,6 +138,13 @@ def dead_event(row: sqlite3.Row) -> DeadEvent:
         detail=row["detail"],
         at=row["at"],
     )
+
+
+def dead_record(row: sqlite3.Row) -> DeadRecordRow:
+    """A row of `dead_records`."""
+    headers = _strings(row["headers"])
+    record = DeadRecord(row["id"], row["source"], row["reason"], row["payload"], headers)
+    return DeadRecordRow(seq=row["seq"], at=row["at"], record=record)
 
 
 def new_run_values(run: NewRun, event: str) -> tuple[Any, ...]:

@@ -10,10 +10,10 @@ import msgspec
 from anyio.abc import TaskStatus
 
 from triphammer.flows.journal import TaskRow
-from triphammer.sensors.contract import DeadRecord
 from triphammer.service.store.contract import (
     DeadEvent,
     DeadPage,
+    DeadRecordRow,
     Disposition,
     DueClaim,
     Endpoint,
@@ -194,10 +194,10 @@ class SqliteStore:
         found = await self._readers.rows(self._sql["catalog"], id)
         return bytes(found[0]["body"]) if found else None
 
-    async def dead_records(self, limit: int = 100) -> Sequence[DeadRecord]:
-        found = await self._readers.rows(self._sql["dead_records"], limit)
-        decode = msgspec.json.Decoder(dict[str, str]).decode
-        return [DeadRecord(r[0], r[1], r[2], r[3], decode(r[4])) for r in found]
+    async def dead_records(self, page: Page) -> Sequence[DeadRecordRow]:
+        span = (page.limit, page.before, page.since, page.until)
+        found = await self._readers.rows(self._sql["dead_records"], *span)
+        return [rows.dead_record(row) for row in found]
 
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         found = await self._readers.rows(self._sql["known_runs"], _json_text(ids))

@@ -184,6 +184,9 @@ WHERE id = ?1;
 UPDATE dispositions SET outcome = ?3, detail = ?4, run = ?5
 WHERE event = ?1 AND subscription = ?2 AND outcome IN ('dead-lettered', 'error');
 
+-- name: skip_record
+DELETE FROM dead_records WHERE seq = ?;
+
 -- name: redriven_disposition
 UPDATE dispositions SET run = ?3, detail = ?4 WHERE event = ?1 AND run = ?2;
 

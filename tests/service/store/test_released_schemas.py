@@ -136,7 +136,7 @@ async def read_messages(store: SqliteStore) -> None:
 
 async def read_the_rest(store: SqliteStore) -> None:
     assert await store.positions("kafka:topic") == {"0": "17"}
-    assert await store.dead_records() == [DEAD]
+    assert [row.record for row in await store.dead_records(Page())] == [DEAD]
     assert await store.flow_state("ended") == {"cursor": b"17"}
     assert await store.paused() == ["waiting"]
     assert await store.catalog("cat_1") == b"[1]"

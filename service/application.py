@@ -1,0 +1,88 @@
+"""What the web server serves while the store is open: doors, API, console, probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
+
+from triphammer.service.dead_runs import DeadEvents, DeadRecords, DeadRuns
+from triphammer.service.deadletters import DeadLetters, DeadMessages
+from triphammer.service.dispatcher.redrive import Redrive
+from triphammer.service.gauges import Gauges
+from triphammer.service.health import Health
+from triphammer.service.operations import Operations
+from triphammer.service.parts import Core
+from triphammer.service.retention import Sweeper
+from triphammer.service.store.opening import Opened
+from triphammer.service.supervisor import Supervisor
+from triphammer.service.web.app import build_app, on_defect
+from triphammer.service.web.console import Console
+from triphammer.service.web.doors import Doors
+from triphammer.service.web.probes import Probes
+from triphammer.service.web.reading import Reading
+
+
+def application(
+    core: Core,
+    opened: Opened,
+    *,
+    supervisor: Supervisor,
+    sweeper: Sweeper,
+    health: Health,
+    body_limit: int,
+    outbox_changed: Callable[[], None],
+) -> ASGIApp:
+    """Everything over HTTP, for one opening of the store.
+
+    `outbox_changed` is called when messages have been redriven or skipped.
+    """
+    operations = Operations(
+        store=opened.store,
+        library=core.library,
+        dispatcher=core.dispatcher,
+        starter=core.starter,
+        admission=core.admission,
+        active=core.active,
+        engine=core.engine,
+        journal=core.journal,
+        supervisor=supervisor,
+        clock=core.edges.clock,
+        hub=core.hub,
+        sweeper=sweeper,
+    )
+    reading = Reading(
+        store=opened.store,
+        logs=opened.logs,
+        library=core.library,
+        admission=core.admission,
+        supervisor=supervisor,
+    )
+    gauges = Gauges(opened.store, core.starter, core.engine, core.hub, core.taken)
+    app = build_app(
+        operations=operations,
+        reading=reading,
+        deadletters=dead_letters(core, outbox_changed),
+        console=Console(reading, health),
+        probes=Probes(health, gauges.read),
+        hub=core.hub,
+        version=version("triphammer"),
+    )
+    return ServerErrorMiddleware(Doors(app, operations, core.edges.clock, body_limit), on_defect)
+
+
+def dead_letters(core: Core, outbox_changed: Callable[[], None]) -> DeadLetters:
+    """Dead letters of every kind that there is."""
+    store, clock = core.edges.store, core.edges.clock
+    redrive = Redrive(
+        store=store, library=core.library, starter=core.starter, clock=clock, hub=core.hub
+    )
+    kinds = (
+        DeadRuns(store, redrive),
+        DeadEvents(store, redrive),
+        DeadMessages(store, clock, outbox_changed),
+        DeadRecords(store),
+    )
+    return DeadLetters(kinds, clock)
