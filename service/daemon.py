@@ -52,7 +52,7 @@ from triphammer.service.web.front import Front
 from triphammer.service.web.server import WebServer, listen
 
 Announce = Callable[[Announcement], None]
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
 """Between two tries to open the store again: a look costs little, and clients are waiting."""
 OPENING_SECONDS = 60.0
 """What opening the store again may take; systemd is asked to wait so long before the first."""

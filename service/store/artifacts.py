@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -12,6 +13,7 @@ from threading import Lock
 
 from triphammer.service.errors import StoreError
 from triphammer.service.store.durable import sync_folder
+from triphammer.service.store.trouble import is_away
 
 FRESH_SECONDS = 3600.0
 """How long after its `put` an artifact is not removed: the row that names it is on its way."""
@@ -21,11 +23,18 @@ UNFINISHED = "new-"
 class FileArtifacts:
     """Artifacts below a folder, as `ab/cdef...`; callable from any thread.
 
-    `ticks` are seconds that no step of the wall clock moves.
+    `ticks` are seconds that no step of the wall clock moves. `away` is told when nothing can
+    be written (or opened) any more, before whoever tried it is: that is not the content's fault.
     """
 
-    def __init__(self, folder: Path, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ticks: Callable[[], float] = time.monotonic,
+        away: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
         self._folder = folder
+        self._away = away
         self._ticks = ticks
         self._lock = Lock()
         self._made: set[str] = set()
@@ -33,11 +42,30 @@ class FileArtifacts:
         self._doubtful: set[str] = set()
 
     def put(self, content: bytes) -> str:
-        """Keep `content`; its SHA-256 in hex. File and folders are fsynced before it returns."""
+        """Keep `content`; its SHA-256 in hex. File and folders are fsynced before it returns.
+
+        Raises `StoreError`.
+        """
         digest = hashlib.sha256(content).hexdigest()
-        target = self._path(digest)
         with self._lock:  # from here on `remove` leaves it alone, whether or not it is there
             self._fresh[digest] = self._ticks()
+        target = self._path(digest)
+        try:
+            try:
+                self._keep(target, content)
+            except OSError as error:
+                if is_away(error, self._folder):
+                    raise
+                self._keep(target, content)  # there was no room for a moment, or for this one
+        except OSError as error:
+            text = f"an artifact of {len(content)} bytes cannot be kept: {error.strerror}"
+            refused = StoreError(text)
+            if is_away(error, self._folder):
+                self._away(refused)
+            raise refused from error
+        return digest
+
+    def _keep(self, target: Path, content: bytes) -> None:
         self._make_folder(target.parent)
         if not target.exists() or target.parent.name in self._doubtful:
             _write_durably(target, content)
@@ -49,7 +77,6 @@ class FileArtifacts:
             # of the names that are there, only of those that are written anew.
             self._doubtful.add(target.parent.name)
             raise
-        return digest
 
     def _make_folder(self, folder: Path) -> None:
         with self._lock:
@@ -63,7 +90,10 @@ class FileArtifacts:
         try:
             content = self._path(digest).read_bytes()
         except OSError as error:
-            raise StoreError(f"artifact {digest} cannot be read: {error}") from error
+            refused = StoreError(f"artifact {digest} cannot be read: {error}")
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._away(refused)
+            raise refused from error
         if hashlib.sha256(content).hexdigest() != digest:
             raise StoreError(f"artifact {digest} is damaged: its content has another hash")
         return content

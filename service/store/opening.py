@@ -94,9 +94,11 @@ async def _open_files(
         _log.info("the database was brought from schema %d to %d", before, after)
     readers = [await stack.enter_async_context(file_reader(database)) for _ in range(READERS)]
     logs = await stack.enter_async_context(file_log(folder / LOGS))
-    return await _opened(
-        writer, readers, logs, FileArtifacts(folder / ARTIFACTS), failed, published
-    )
+
+    def artifacts(away: Callable[[Exception], None]) -> FileArtifacts:
+        return FileArtifacts(folder / ARTIFACTS, away=away)
+
+    return await _opened(writer, readers, logs, artifacts, failed, published)
 
 
 @asynccontextmanager
@@ -108,18 +110,21 @@ async def open_memory(
     """Stores in memory: the same code, no file and no thread."""
     async with memory() as connection, memory() as logs:
         await connection.run(partial(migrate, name="the store in memory"))
-        yield await _opened(connection, [connection], logs, MemoryArtifacts(), failed, published)
+        yield await _opened(
+            connection, [connection], logs, lambda _: MemoryArtifacts(), failed, published
+        )
 
 
 async def _opened(
     writer: Connection,
     readers: Sequence[Connection],
     logs: Connection,
-    artifacts: FileArtifacts | MemoryArtifacts,
+    artifacts: Callable[[Callable[[Exception], None]], FileArtifacts | MemoryArtifacts],
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
 ) -> Opened:
-    store = SqliteStore(Writer(writer, failed), Readers(readers))
+    committing = Writer(writer, failed)
     lines = LogStore(logs, published)
     await lines.prepare()
-    return Opened(store, lines, artifacts)
+    store = SqliteStore(committing, Readers(readers))
+    return Opened(store, lines, artifacts(committing.abandon))

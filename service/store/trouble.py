@@ -55,6 +55,20 @@ def _write_all(handle: int, content: bytes) -> None:
         left = left[os.write(handle, left) :]
 
 
+def is_away(error: OSError, folder: Path) -> bool:
+    """Whether after `error` nothing more can be written below `folder`.
+
+    False where only so much cannot: a content that is larger than what is left of the disk.
+    """
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error.errno in (*_PASSING, errno.EROFS)
+    try:
+        probe_room(folder)
+    except StoreError:
+        return True
+    return False
+
+
 def passes(error: Exception) -> bool:
     """Whether `error` is of a kind that goes away by itself: a full disk, too many open files.
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from threading import Condition, Event, Thread
 
 import httpx
+
+from tests.acceptance.process import DaemonProcess
+from triphammer.service.store.layout import DATABASE
 
 
 class Senders:
@@ -31,6 +36,10 @@ class Senders:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Send no more; what is under way is waited for."""
         self._ending.set()
         for thread in self._threads:
             thread.join()
@@ -73,3 +82,31 @@ class Senders:
                 self.retry_after.add(retry_after)
         if status != 202:
             self.refused.set()
+
+
+def audit(daemon: DaemonProcess, acknowledged: set[str]) -> None:
+    """Each acknowledged id is an event, and its one run succeeds."""
+
+    def all_done() -> bool:
+        states = run_states(daemon)
+        assert set(states.values()) <= {"queued", "running", "succeeded"}, failures(daemon)
+        return set(states.values()) == {"succeeded"} and acknowledged <= states.keys()
+
+    daemon.wait_until(all_done)
+
+
+def run_states(daemon: DaemonProcess) -> dict[str, str]:
+    """By the sender's id: the state of its one run, as the database has it."""
+    file = daemon.project / ".triphammer" / DATABASE
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as raw:
+        found = raw.execute(
+            "SELECT events.id, runs.state FROM events JOIN runs ON runs.event = events.key"
+        ).fetchall()
+    assert len(found) == len({id for id, _ in found})
+    return dict(found)
+
+
+def failures(daemon: DaemonProcess) -> str:
+    """Why runs have failed, and what the daemon said."""
+    errors = [f"{run['id']}: {run['error']}" for run in daemon.runs(state="failed")]
+    return "\n".join([*errors, *daemon.printed])

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Event
-from typing import Any
 
-import httpx
 import pytest
 
 from tests.acceptance.process import DaemonProcess, project
 from tests.chaos.mounts import SmallDisk, small_disk
-from tests.chaos.senders import Senders
+from tests.chaos.probe import Probe
+from tests.chaos.senders import Senders, audit
 from triphammer.service.store.opening import DATABASE
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
@@ -43,32 +41,6 @@ def keep(event: Event) -> object:
 AT_ONCE = 1.0
 """Seconds within which `/readyz` must tell: the one time that is promised here."""
 DATA = ".triphammer"
-
-
-class Probe:
-    """Asks `/readyz` on a connection of its own, which is there before the trouble begins."""
-
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=10)
-        self._between = Event()
-
-    def close(self) -> None:
-        self._client.close()
-
-    def reasons(self) -> str:
-        """Why the daemon is not ready; empty when it is. `/livez` is 200 in any case."""
-        assert self._client.get("/livez").status_code == 200
-        answer = self._client.get("/readyz")
-        parts: dict[str, Any] = answer.json()["parts"]
-        found = [p["reason"] for p in parts.values() if p["essential"] and p["reason"]]
-        assert (answer.status_code == 200) == (not found)
-        return "; ".join(found)
-
-    def wait_for(self, check: Callable[[str], bool]) -> str:
-        """The reasons once `check` is true of them; the test's time limit ends the wait."""
-        while not check(reasons := self.reasons()):
-            self._between.wait(0.02)
-        return reasons
 
 
 @pytest.fixture
@@ -102,27 +74,6 @@ def test_the_same_process_goes_on_when_there_is_room_again(disk: SmallDisk) -> N
         assert daemon.stop() == 0
         assert sum("is up:" in line for line in daemon.printed) >= 2
         assert integrity(disk.folder / DATABASE) == "ok"
-
-
-def audit(daemon: DaemonProcess, acknowledged: set[str]) -> None:
-    """Each acknowledged id is an event, and its one run has succeeded."""
-
-    def all_done() -> bool:
-        states = run_states(daemon)
-        return set(states.values()) == {"succeeded"} and acknowledged <= states.keys()
-
-    daemon.wait_until(all_done)
-
-
-def run_states(daemon: DaemonProcess) -> dict[str, str]:
-    """By the sender's id: the state of the one run, as the database has it."""
-    file = daemon.project / DATA / DATABASE
-    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as raw:
-        found = raw.execute(
-            "SELECT events.id, runs.state FROM events JOIN runs ON runs.event = events.key"
-        ).fetchall()
-    assert len(found) == len({id for id, _ in found})
-    return dict(found)
 
 
 def integrity(file: Path) -> str:

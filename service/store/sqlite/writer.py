@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
+from triphammer.config.threadsafe import CallSoon, thread_caller
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.errors import StoreError
 from triphammer.service.store.contract import Outcome, Unit
@@ -59,6 +60,8 @@ class Writer:
         self._room = anyio.Event()
         self._failed = failed
         self._error: Exception | None = None
+        self._abandoned: Exception | None = None
+        self._call_soon: CallSoon | None = None
         self._closing = False
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
@@ -91,8 +94,9 @@ class Writer:
 
     def post(self, units: Sequence[Unit], done: Done) -> None:
         """Queue `units`; `done` gets their outcomes after the commit."""
-        if self._error is not None:
-            done([_unavailable(self._error)] * len(units))
+        error = self._error or self._abandoned
+        if error is not None:
+            done([_unavailable(error)] * len(units))
             return
         self._queue.append(_Batch(units, done))
         self._size += len(units)
@@ -103,10 +107,13 @@ class Writer:
 
         Whoever comes later is refused.
         """
+        self._call_soon = thread_caller()
         task_status.started()
         try:
             while self._queue or not self._closing:
-                if self._queue:
+                if self._abandoned is not None and self._error is None:
+                    self._give_up(self._abandoned, ())
+                elif self._queue:
                     await self._commit_group(self._take())
                 else:
                     self._wake = anyio.Event()
@@ -118,6 +125,17 @@ class Writer:
         """End `run` once everything that has queued is committed."""
         self._closing = True
         self._wake.set()
+
+    def abandon(self, error: Exception) -> None:
+        """Commit nothing that is posted from now on; callable from any thread.
+
+        For what else of the data folder has failed: an attempt that could not keep its result
+        must not be committed as one that has failed by itself.
+        """
+        if self._abandoned is None:
+            self._abandoned = error
+            if self._call_soon is not None:
+                self._call_soon(lambda: self._wake.set())
 
     def _take(self) -> list[_Batch]:
         group = [self._queue.popleft()]

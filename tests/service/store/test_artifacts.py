@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -72,7 +75,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     digest = hashlib.sha256(b"second").hexdigest()
     (tmp_path / digest[:2]).mkdir()
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         artifacts.put(b"second")
     assert files(tmp_path) == before
     monkeypatch.undo()
@@ -91,12 +94,15 @@ def test_after_a_failed_fsync_of_the_folder_the_file_is_written_anew(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("triphammer.service.store.artifacts.sync_folder", broken)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(StoreError, match="Input/output"):
         artifacts.put(b"content")
     assert file.stat().st_ino == first
     monkeypatch.undo()
     artifacts.put(b"content")
     assert file.stat().st_ino != first
+
+
+MODULE = "triphammer.service.store.artifacts"
 
 
 class Ticks:
@@ -163,3 +169,42 @@ def test_removing_and_putting_the_same_content_at_once(tmp_path: Path) -> None:
             for one in removing:
                 one.result()
             assert artifacts.get(digest) == b"content"
+
+
+def failing(number: int, from_size: int) -> Callable[[Path, bytes], None]:
+    def write(target: Path, content: bytes) -> None:
+        if len(content) >= from_size:
+            raise OSError(number, os.strerror(number))
+
+    return write
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EMFILE])
+def test_a_disk_that_fails_is_told_before_the_attempt_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    told: list[Exception] = []
+    artifacts = FileArtifacts(tmp_path, away=told.append)
+    monkeypatch.setattr(f"{MODULE}._write_durably", failing(number, 0))
+    with pytest.raises(StoreError) as raised:
+        artifacts.put(b"content")
+    assert told == [raised.value]
+
+
+def test_what_is_larger_than_the_rest_of_the_disk_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Exception] = []
+    artifacts = FileArtifacts(tmp_path, away=told.append)
+    monkeypatch.setattr(f"{MODULE}._write_durably", failing(errno.ENOSPC, 1000))
+    with pytest.raises(StoreError, match="1000 bytes cannot be kept"):
+        artifacts.put(b"x" * 1000)
+    assert told == []
+
+    def full(folder: Path) -> None:
+        raise StoreError("there is no room")
+
+    monkeypatch.setattr("triphammer.service.store.trouble.probe_room", full)
+    with pytest.raises(StoreError, match="cannot be kept"):
+        artifacts.put(b"x" * 1000)
+    assert len(told) == 1

@@ -215,3 +215,24 @@ async def test_the_answer_comes_from_the_thread_that_writes() -> None:
     assert answered == ["once it lets go", "when it has given up"]
     assert failed == [gate.broken]
     gate.raw.close()
+
+
+async def test_what_is_posted_after_it_was_abandoned_is_refused() -> None:
+    """Also from another thread, and also by whoever posts before the loop has heard of it."""
+    gate, failed = Gate(), list[Exception]()
+    writer = Writer(gate, failed.append)
+    before, after = list[Outcome](), list[Outcome]()
+    reason = OSError("an artifact cannot be kept")
+    async with anyio.create_task_group() as group:
+        await group.start(writer.run)
+        writer.post([unit()], before.extend)
+        await gate.entered.wait()
+        await anyio.to_thread.run_sync(writer.abandon, reason)
+        writer.post([unit()], after.extend)
+        assert isinstance(after[0], StoreUnavailable)
+        gate.open.set()
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    assert not isinstance(before[0], Exception)  # it was on its way
+    assert failed == [reason]
+    gate.raw.close()
