@@ -329,7 +329,7 @@ class RunMachine:
         if row is not None and row.state == "waiting":
             self._wait_again(row, step, now)
             return
-        due, launch = resumed(row, Launch(state.planned, state.planned.name, 1))
+        due, launch = resumed(row, Launch(state.planned, state.planned.name, 1), now)
         if due > now:
             step.later.append((due, launch))
         else:
@@ -411,7 +411,7 @@ class RunMachine:
                 waits.append(row)
                 progress.hold()
                 continue
-            due, launch = resumed(row, progress.launch(item, 1))
+            due, launch = resumed(row, progress.launch(item, 1), now)
             if due > now:
                 step.later.append((due, launch))
             else:

@@ -60,6 +60,7 @@ class Pace(Generic[Waiting]):
         lane.armed = False
         while lane.queue:
             now = self._now()
+            lane.next = min(lane.next, now + lane.interval)  # the clock may have been set back
             if lane.next > now:
                 lane.armed = True
                 self._at(lane.next, partial(self._serve, lane))

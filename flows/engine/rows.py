@@ -29,12 +29,17 @@ def retrying(result: AttemptResult, due: int) -> TaskRow:
     return msgspec.structs.replace(row, due_at=due)
 
 
-def resumed(row: TaskRow | None, first: Launch) -> tuple[int, Launch]:
-    """When which attempt begins, given what the journal says of the last one."""
+def resumed(row: TaskRow | None, first: Launch, now: int) -> tuple[int, Launch]:
+    """When which attempt begins, given what the journal says of the last one.
+
+    Never later than its whole wait from `now` on: the clock may have been set back meanwhile.
+    """
     if row is None or row.state not in ("running", "retrying"):
         return 0, first
     attempt = row.attempt + 1 if row.state == "retrying" else max(row.attempt, 1)
-    due = (row.due_at or 0) if row.state == "retrying" else 0
+    due = 0
+    if row.state == "retrying" and row.due_at is not None:
+        due = min(row.due_at, now + max(0, row.due_at - (row.finished_at or 0)))
     return due, Launch(first.node, first.name, attempt, first.item, first.value)
 
 

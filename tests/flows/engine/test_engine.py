@@ -15,6 +15,7 @@ from anyio.abc import TaskStatus
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.flows.engine.bench import MemoryJournal, shop
+from tests.sensors.harness import FakeClock
 from triphammer.flows.context import context
 from triphammer.flows.executors.contract import Attempt, AttemptId, AttemptResult, Report
 from triphammer.flows.flow import flow
@@ -382,6 +383,22 @@ def rated(n: int) -> object:
     return paced.options(rate="10/s").map(numbers(n))
 
 
+attempts: list[float] = []
+
+
+@task(retries=1, backoff=5)
+async def unlucky() -> str:
+    attempts.append(anyio.current_time())
+    if len(attempts) % 2:
+        raise OSError("not yet")
+    return "done"
+
+
+@flow
+def unlucky_once() -> object:
+    return unlucky()
+
+
 async def test_a_rate_holds_over_all_runs_of_the_flow(tmp_path: Path) -> None:
     begun.clear()
     async with shop(tmp_path) as s:
@@ -406,6 +423,35 @@ async def test_a_rate_goes_on_after_a_restart(tmp_path: Path) -> None:
         s.begin(rated, "run_2", n=1)
         await s.end("run_2")
     assert anyio.current_time() - first >= 0.08
+
+
+async def test_a_clock_set_back_holds_up_neither_a_rate_nor_a_retry(tmp_path: Path) -> None:
+    begun.clear()
+    attempts.clear()
+    clock = FakeClock()
+    async with shop(tmp_path, clock=clock) as s:
+        s.begin(rated, n=3)
+        s.begin(unlucky_once, "run_2")
+        await wait_all_tasks_blocked()
+        clock.step(-3_600_000_000)
+        await s.end()
+        await s.end("run_2")
+    assert len(begun) == 3
+    assert anyio.current_time() < 10
+
+
+async def test_a_retry_waits_no_longer_than_its_whole_wait_after_a_restart(tmp_path: Path) -> None:
+    clock, journal = FakeClock(), MemoryJournal()
+    attempts.clear()
+    async with shop(tmp_path, clock=clock, journal=journal) as s:
+        s.begin(unlucky_once)
+        await wait_all_tasks_blocked()
+    clock.step(-3_600_000_000)
+    async with shop(tmp_path, clock=clock, journal=journal) as s:
+        s.begin(unlucky_once, tasks=tuple(journal.rows("run_1").values()))
+        await s.end()
+    assert len(attempts) == 2
+    assert anyio.current_time() < 10
 
 
 async def test_cancelled_runs_do_not_use_up_turns(tmp_path: Path) -> None:
