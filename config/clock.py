@@ -11,6 +11,11 @@ REREAD_SECONDS = 5.0
 """The wall clock is read again at least this often: suspend and steps do not move timers."""
 
 
+def steady() -> int:
+    """Microseconds that no step of the wall clock moves: to measure how long things take."""
+    return time.monotonic_ns() // 1000
+
+
 class Clock(Protocol):
     """Wall time as int64 microseconds UTC, and waiting for a point of it."""
 

@@ -347,7 +347,6 @@ class _Session:
         self._supervisor = Supervisor(
             make_context=self._sensor_context,
             health=self._health,
-            clock=self._clock,
             random=self._random,
             log=self._log,
         )

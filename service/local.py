@@ -176,7 +176,7 @@ async def start_sensors(
         )
 
     supervisor = Supervisor(
-        make_context=context, health=Health(clock.now), clock=clock, random=Random(), log=log
+        make_context=context, health=Health(clock.now), random=Random(), log=log
     )
     await group.start(supervisor.run)
     specs = wanted_specs(core.library.live.values())

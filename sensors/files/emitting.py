@@ -7,6 +7,7 @@ from itertools import islice
 
 import anyio
 
+from triphammer.config.clock import steady
 from triphammer.sensors.contract import Claim, DeadRecord, Emission, SensorContext
 from triphammer.sensors.errors import Overloaded
 from triphammer.sensors.event import Event
@@ -34,7 +35,7 @@ class Emitting:
         self._report = report
         self._options = options
         self._readiness = Readiness(options.ready, options.settle)
-        self.news = Noted(options.scope, self._readiness, context.clock, context.log)
+        self.news = Noted(options.scope, self._readiness, context.log)
 
     async def load(self) -> None:
         """Read the positions: the versions that were emitted before."""
@@ -42,7 +43,7 @@ class Emitting:
 
     async def found(self, findings: Findings) -> None:
         """Take in what a scan found; after one of everything, forget what is not there."""
-        now, marker = self._context.clock.now(), self._readiness.marker
+        now, marker = steady(), self._readiness.marker
         for path, identity in findings.files.items():
             if marker is not None and marker.is_marker(path):
                 continue
@@ -53,7 +54,7 @@ class Emitting:
 
     async def emit_due(self) -> bool:
         """Look at the files that are due and emit the whole ones; False when none are due."""
-        taken_at = self._context.clock.now()
+        taken_at = steady()
         paths = self._readiness.take(taken_at, BATCH)
         forgotten = list(islice(self.news.forgotten, BATCH))
         if not paths and not forgotten:
@@ -61,7 +62,7 @@ class Emitting:
         self.news.forgotten.difference_update(forgotten)
         positions: dict[str, str | None] = dict.fromkeys(forgotten)
         seen = await self._look(paths)
-        now = self._context.clock.now()
+        now = steady()
         whole = [
             item.version
             for item in seen
@@ -71,7 +72,7 @@ class Emitting:
         missing = [item.path for item in seen if item.look is None]
         for path in missing:
             self.news.forget(position_key(path))
-        emission = self._emission(whole, positions, now)
+        emission = self._emission(whole, positions, self._context.clock.now())
         if emission.events or emission.dead or emission.positions:
             await self._emit(emission)
         return True
@@ -79,7 +80,7 @@ class Emitting:
     def due_in(self) -> float:
         """Seconds until a file is due."""
         due = self._readiness.next_due()
-        return float("inf") if due is None else (due - self._context.clock.now()) / 1e6
+        return float("inf") if due is None else (due - steady()) / 1e6
 
     async def _look(self, paths: Sequence[str]) -> list[Seen]:
         return await anyio.to_thread.run_sync(
@@ -94,7 +95,7 @@ class Emitting:
             for key in gone:
                 self.news.forget(key)
         if self._readiness.marker is not None:
-            now = self._context.clock.now()
+            now = steady()
             for path in set(self._readiness.paths()).difference(findings.files):
                 self._readiness.noticed(path, now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from triphammer.config.clock import Clock
+from triphammer.config.clock import Clock, steady
 from triphammer.sensors.files.identity import identity_of
 from triphammer.sensors.files.markers import Marker, belongs
 from triphammer.sensors.files.readiness import Look
@@ -28,11 +28,12 @@ def look_at(scope: Scope, paths: Sequence[str], marker: Marker | None, clock: Cl
 
 
 def _look(scope: Scope, path: str, marker: Marker | None, clock: Clock) -> Seen:
-    seen = clock.now()
+    seen, now = steady(), clock.now()
     status = status_at(scope.at(path))
     if status is None:
         return Seen(path, None, None)
     mark = None if marker is None else status_at(scope.at(marker.of(path)))
     marked = mark is not None and belongs(mark, status)
-    look = Look(identity_of(status), status.st_ctime_ns // 1000, seen, marked)
+    age = now - status.st_ctime_ns // 1000
+    look = Look(identity_of(status), seen - age, seen, marked)
     return Seen(path, look, Version(path, scope.at(path), status))

@@ -6,7 +6,7 @@ import logging
 
 import anyio
 
-from triphammer.config.clock import Clock
+from triphammer.config.clock import steady
 from triphammer.sensors.files.readiness import Readiness
 from triphammer.sensors.files.scanning import Scope
 from triphammer.sensors.files.versions import position_key
@@ -19,12 +19,9 @@ class Noted:
     in `forgotten` until that is stored. All of it is bounded by the number of files.
     """
 
-    def __init__(
-        self, scope: Scope, readiness: Readiness, clock: Clock, log: logging.Logger
-    ) -> None:
+    def __init__(self, scope: Scope, readiness: Readiness, log: logging.Logger) -> None:
         self._scope = scope
         self._readiness = readiness
-        self._clock = clock
         self._log = log
         self._folders: set[str] = set()
         self._wake = anyio.Event()
@@ -51,15 +48,15 @@ class Noted:
     def written(self, path: str) -> None:
         """A file was closed after writing; a notification of a file, if no more is known."""
         if self._is_marker(path):
-            self._readiness.marked(path, self._clock.now())
+            self._readiness.marked(path, steady())
         elif self._scope.globs.matches(path):
-            self._readiness.noticed(path, self._clock.now())
+            self._readiness.noticed(path, steady())
         self._wake.set()
 
     def arrived(self, path: str) -> None:
         """A file came by a rename."""
         if not self._is_marker(path) and self._scope.globs.matches(path):
-            self._readiness.arrived(path, self._clock.now())
+            self._readiness.arrived(path, steady())
             self._wake.set()
         else:
             self.written(path)

@@ -48,7 +48,8 @@ class _Waiting:
 class Readiness:
     """The files of one folder that were noticed and are not known to be whole.
 
-    Times are microseconds, in any order; `settle` is a duration in microseconds.
+    Times are microseconds of `config.clock.steady`: a step of the wall clock or a suspend is no
+    time in which a writer was quiet. `settle` is a duration in microseconds.
     """
 
     def __init__(self, ready: str | Mapping[str, Any], settle: int) -> None:
@@ -75,16 +76,13 @@ class Readiness:
         self._wait(path, now + self._pause(True), True)
 
     def found(self, path: str, identity: str, now: int) -> None:
-        """A scan shows a file that is not known to be emitted as it is.
-
-        One that waits goes on waiting, but not for longer than a settle time from now: the
-        clock may have been set back.
-        """
+        """A scan shows a file that is not known to be emitted as it is. One that waits goes on
+        waiting."""
         waiting = self._waiting.get(path)
         if waiting is None:
             self.arrived(path, now)
             self._waiting[path].identity = identity
-        elif self._mode == "done_file" or waiting.due > now + self._settle:
+        elif self._mode == "done_file":
             self._wait(path, now + self._pause(waiting.arrived), waiting.arrived)
 
     def gone(self, path: str) -> None:

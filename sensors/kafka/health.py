@@ -8,7 +8,6 @@ from collections.abc import Callable
 import anyio
 from aiokafka.errors import KafkaError
 
-from triphammer.config.clock import Clock
 from triphammer.sensors.kafka.cluster import Cluster
 from triphammer.sensors.kafka.consumer import GroupConsumer
 from triphammer.sensors.kafka.errors import KafkaNotReady
@@ -50,7 +49,6 @@ class Watch:
         session: Session,
         cluster: Cluster,
         bootstrap: str,
-        clock: Clock,
         tuning: Tuning,
         report: Reporter,
     ) -> None:
@@ -58,10 +56,10 @@ class Watch:
         self._session = session
         self._cluster = cluster
         self._bootstrap = bootstrap
-        self._clock = clock
         self._tuning = tuning
         self._report = report
-        self._heard = clock.now() / 1e6
+        self._heard = anyio.current_time()
+        self._answers: set[float] = set()
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -86,11 +84,16 @@ class Watch:
 
         While nothing is fetched (back-pressure, more members than partitions) it is asked.
         """
-        reading = self._session.reading()
-        self._heard = max([self._heard, *self._consumer.answered_at(reading)])
-        silent = self._clock.now() / 1e6 - self._heard
+        reading, now = self._session.reading(), anyio.current_time()
+        # The library stamps answers with the wall clock, which may be set: that a stamp is a
+        # new one is all that it says here.
+        answers = {stamp for stamp in self._consumer.answered_at(reading) if stamp}
+        if answers - self._answers:
+            self._heard = now
+        self._answers = answers
+        silent = now - self._heard
         if silent > self._tuning.silence and not reading and await self._asked():
-            self._heard = self._clock.now() / 1e6
+            self._heard = anyio.current_time()
             return 0.0
         return silent
 

@@ -97,7 +97,6 @@ class KafkaSensor:
             session=parts.session,
             cluster=parts.cluster,
             bootstrap=connection.bootstrap,
-            clock=self._context.clock,
             tuning=self._tuning,
             report=self._report,
         )

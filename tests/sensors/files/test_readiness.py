@@ -65,15 +65,6 @@ def test_another_clocks_future_says_nothing() -> None:
     assert judged(machine, 1000, look(changed=10**9, seen=1000))
 
 
-def test_a_clock_that_was_set_back_is_noticed_by_a_scan() -> None:
-    machine = Readiness("stable", SETTLE)
-    machine.noticed("a", 10**9)
-    machine.found("a", "v1", 0)
-    assert machine.next_due() == SETTLE
-    machine.found("a", "v1", 10)
-    assert machine.next_due() == SETTLE
-
-
 def test_renamed_files_are_whole_at_once_and_written_ones_must_be_stable() -> None:
     machine = Readiness("rename", SETTLE)
     machine.arrived("a", 5)

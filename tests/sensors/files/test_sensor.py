@@ -19,6 +19,7 @@ from tests.sensors.files.running import (
     write_in_place,
 )
 from tests.sensors.harness import Recorder, spec_of
+from triphammer.config.clock import SystemClock
 from triphammer.config.source import Source
 from triphammer.sensors.contract import DeadRecord
 from triphammer.sensors.errors import SensorError, SourceError, StoreUnavailable
@@ -434,3 +435,31 @@ async def test_a_relative_folder_is_below_the_root(tmp_path: Path) -> None:
     (event,) = recorder.events
     assert event.source == "triphammer/files/inbox"
     assert event.data["path"] == str(tmp_path / "inbox" / "a")
+
+
+class SetClock(SystemClock):
+    """The machine's clock, set forward by hand: or the machine was suspended for so long."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def now(self) -> int:
+        return super().now() + self.ahead
+
+
+async def test_a_step_of_the_clock_is_no_time_in_which_the_writer_was_quiet(inbox: Path) -> None:
+    clock, recorder = SetClock(), Recorder()
+    context = replace(context_of(quick(inbox, ready="rename", settle="2s"), recorder), clock=clock)
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as group:
+            await group.start(FilesSensor.build(context).run)
+            await write_in_place(inbox / "slowly", b"a half")
+            await write(inbox / "first")
+            await emissions_until(recorder, "first")  # so the half is known, too
+            clock.ahead = 3_600_000_000
+            await write(inbox / "second")
+            await emissions_until(recorder, "second")
+            await write_in_place(inbox / "slowly", b"a half and the other")
+            await emissions_until(recorder, "slowly")
+            group.cancel_scope.cancel()
+    assert versions(recorder) == [("first", 1), ("second", 1), ("slowly", 20)]

@@ -65,14 +65,13 @@ class Reports:
         return self.reasons[0], self.reasons[-1]
 
 
-def make(far: Far, clock: FakeClock, reports: Reports) -> Watch:
+def make(far: Far, reports: Reports) -> Watch:
     standing = cast(Any, far)
     return Watch(
         consumer=standing,
         session=standing,
         cluster=standing,
         bootstrap="there:9092",
-        clock=clock,
         tuning=TUNING,
         report=reports.report,
     )
@@ -86,7 +85,7 @@ async def watched(watch: Watch, seconds: float) -> None:
 async def test_a_broker_that_answers_is_ready_and_never_asked() -> None:
     clock, reports = FakeClock(), Reports()
     far = Far(clock)
-    await watched(make(far, clock, reports), 100)
+    await watched(make(far, reports), 100)
     assert set(reports.reasons) == {None}
     assert far.asked == 0
 
@@ -94,7 +93,7 @@ async def test_a_broker_that_answers_is_ready_and_never_asked() -> None:
 async def test_silence_is_reported_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
     clock, reports = FakeClock(), Reports()
     far = Far(clock)
-    watch = make(far, clock, reports)
+    watch = make(far, reports)
     far.fetches = far.answers = False
     with caplog.at_level(logging.INFO):
         await watched(watch, 30)
@@ -109,12 +108,29 @@ async def test_silence_is_reported_and_its_end_too(caplog: pytest.LogCaptureFixt
     ]
 
 
+async def test_a_clock_that_is_set_is_no_silence_and_hides_none() -> None:
+    clock, reports = FakeClock(), Reports()
+    far = Far(clock)
+    async with anyio.create_task_group() as group:
+        group.start_soon(make(far, reports).run)
+        for hours in (1, -2, 1):
+            await anyio.sleep(30)
+            clock.step(hours * 3_600_000_000)
+        await anyio.sleep(30)
+        assert set(reports.reasons) == {None}
+        far.fetches = far.answers = False
+        clock.step(-3_600_000_000)
+        await anyio.sleep(30)
+        assert reports.reasons[-1] == "no answer from the Kafka broker there:9092"
+        group.cancel_scope.cancel()
+
+
 async def test_who_reads_nothing_asks() -> None:
     """With more members than partitions there is nothing to fetch, which is no silence."""
     clock, reports = FakeClock(), Reports()
     far = Far(clock)
     far.partitions = []
-    await watched(make(far, clock, reports), 100)
+    await watched(make(far, reports), 100)
     assert set(reports.reasons) == {None}
     assert 10 <= far.asked <= 20
 
@@ -124,7 +140,7 @@ async def test_a_long_silence_ends_the_session() -> None:
     far = Far(clock)
     far.fetches = far.answers = False
     with pytest.raises(KafkaNotReady, match=r"no answer from there:9092 for 6[01] s"):
-        await make(far, clock, reports).run()
+        await make(far, reports).run()
 
 
 async def test_fetching_that_has_died_ends_the_session_though_the_broker_lives() -> None:
@@ -132,12 +148,12 @@ async def test_fetching_that_has_died_ends_the_session_though_the_broker_lives()
     far = Far(clock)
     far.fetches = False
     with pytest.raises(KafkaNotReady):
-        await make(far, clock, reports).run()
+        await make(far, reports).run()
 
 
 async def test_topics_that_are_missing_are_named() -> None:
     clock, reports = FakeClock(), Reports()
     far = Far(clock)
     far.missing = ["a", "b"]
-    await watched(make(far, clock, reports), 1)
+    await watched(make(far, reports), 1)
     assert reports.reasons == ["no topic 'a', 'b' at there:9092 yet; waiting for it to be created"]
