@@ -60,7 +60,7 @@ def application(
         admission=core.admission,
         supervisor=supervisor,
     )
-    gauges = Gauges(opened.store, core.starter, core.engine, core.hub, core.taken)
+    gauges = Gauges(opened.store, opened.logs, core.starter, core.engine, core.hub, core.taken)
     app = build_app(
         operations=operations,
         reading=reading,

@@ -10,15 +10,23 @@ from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.hub import Hub
 from triphammer.service.metrics import Metric
 from triphammer.service.store.contract import Store
+from triphammer.service.store.logs import LogStore
 
 
 class Gauges:
     """Reads the daemon's figures. Labels are bounded: flows, sensors and states only."""
 
     def __init__(
-        self, store: Store, starter: Starter, engine: Engine, hub: Hub, events: Counter[str]
+        self,
+        store: Store,
+        logs: LogStore,
+        starter: Starter,
+        engine: Engine,
+        hub: Hub,
+        events: Counter[str],
     ) -> None:
         self._store = store
+        self._logs = logs
         self._starter = starter
         self._engine = engine
         self._hub = hub
@@ -40,11 +48,17 @@ class Gauges:
             Metric("triphammer_runs", "gauge", "Stored runs by flow and state.", runs),
             Metric("triphammer_events_total", "counter", "Events taken in by sensor.", events),
             Metric("triphammer_outbox_messages", "gauge", "Outgoing messages by state.", outbox),
+            _one(
+                "triphammer_log_lines_lost_total",
+                "Captured lines that were not kept.",
+                self._logs.dropped,
+                type="counter",
+            ),
             _one("triphammer_runs_active", "Runs under way.", self._engine.active),
             _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
             _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
         ]
 
 
-def _one(name: str, help: str, value: float) -> Metric:
-    return Metric(name, "gauge", help, [({}, float(value))])
+def _one(name: str, help: str, value: float, *, type: str = "gauge") -> Metric:
+    return Metric(name, type, help, [({}, float(value))])

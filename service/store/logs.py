@@ -61,7 +61,9 @@ class LogStore:
         self._waiting: deque[_Line] = deque()
         self._wake: Callable[[], object] = _nobody
         self._closing = False
+        self._losing = 0
         self.dropped = 0
+        """Lines that were lost since the store was opened."""
 
     async def prepare(self) -> None:
         """Make the table if there is none."""
@@ -107,8 +109,13 @@ class LogStore:
         except sqlite3.Error as error:
             # A full disk must not stop the runs for the sake of what they print.
             self.dropped += len(batch)
-            _log.error("%d captured lines are lost: %s", len(batch), error)
+            if not self._losing:
+                _log.warning("captured lines are lost for now: %s", error)
+            self._losing += len(batch)
             return
+        if self._losing:
+            _log.warning("captured lines are stored again; %d were lost", self._losing)
+            self._losing = 0
         for run in {line[0] for line in batch}:
             self._published(run)
 
