@@ -95,6 +95,8 @@ def _copy_database(file: Path, copy: Path) -> None:
     """In one step, that is within one read: the copy is the state of one moment."""
     with closing(reading(file)) as source, closing(sqlite3.connect(copy)) as raw:
         source.backup(raw)
+        # One file, that can be looked at on a read-only disk too; serving makes it WAL again.
+        raw.execute("PRAGMA journal_mode = DELETE").fetchall()
     _sync_file(copy)
 
 

@@ -19,6 +19,16 @@ class Probe:
     def close(self) -> None:
         self._client.close()
 
+    def wait_answered(self) -> None:
+        """Return once somebody listens."""
+        while True:
+            try:
+                self._client.get("/livez")
+            except httpx.ConnectError:
+                self._between.wait(0.02)
+            else:
+                return
+
     def reasons(self) -> str:
         """Why the daemon is not ready; empty when it is. `/livez` is 200 in any case."""
         assert self._client.get("/livez").status_code == 200

@@ -6,11 +6,14 @@ itself once the trouble is over.
 
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -74,6 +77,38 @@ def test_the_same_process_goes_on_when_there_is_room_again(disk: SmallDisk) -> N
         assert daemon.stop() == 0
         assert sum("is up:" in line for line in daemon.printed) >= 2
         assert integrity(disk.folder / DATABASE) == "ok"
+
+
+def test_a_start_on_a_full_disk_waits_for_room(disk: SmallDisk) -> None:
+    with (disk.folder / "more").open("ab", buffering=0) as more:
+        while fits(more.fileno()):
+            pass
+    daemon = DaemonProcess(disk.folder.parent)
+    port = free_port()
+    starting = Thread(target=daemon.start, args=("--port", str(port)), daemon=True)
+    starting.start()
+    with closing(Probe(f"http://127.0.0.1:{port}")) as probe:
+        probe.wait_answered()
+        probe.wait_for(lambda reasons: "No space" in reasons)
+        disk.free()
+        probe.wait_for(lambda reasons: not reasons)
+    starting.join()
+    assert daemon.stop() == 0
+    assert integrity(disk.folder / DATABASE) == "ok"
+
+
+def fits(handle: int) -> bool:
+    """Whether one more byte did."""
+    try:
+        return os.write(handle, bytes(65536)) > 0
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def integrity(file: Path) -> str:

@@ -43,14 +43,14 @@ def keep(event: Event) -> object:
 """
 }
 DATA = ".triphammer"
-ERRORS = (errno.EIO, errno.ENOSPC, errno.EMFILE)
+ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EMFILE)
 
 
 def drawn_faults(count: int) -> Iterator[Fault]:
     random = Random(seed())
     for number in range(count):
         kind = ("write", "fsync", "open")[number % 3]
-        error = random.choice(ERRORS if kind == "open" else ERRORS[:2])
+        error = random.choice(ERRORS if kind == "open" else ERRORS[:3])
         after = random.randrange(40) if kind == "open" else random.randrange(300)
         yield Fault(kind, after, error, for_good=random.random() < 0.4)
 
