@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import mmap
-import os
-import shutil
 import struct
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import pytest
+
+from tests.chaos.preload import preloaded
 
 SOURCE = Path(__file__).parent / "faults.c"
 KINDS = {"write": 1, "fsync": 2, "open": 3}
@@ -31,7 +29,7 @@ class Faults:
     """Orders faults for processes started with `env`, for files below `folder`."""
 
     def __init__(self, place: Path, folder: Path) -> None:
-        library = _compiled(place)
+        library = preloaded(SOURCE, place)
         self._file = place / "plan"
         self._file.write_bytes(bytes(_PLAN.size))
         with self._file.open("r+b") as opened:
@@ -58,16 +56,3 @@ class Faults:
         """How many calls have failed since the order."""
         fired: int = _PLAN.unpack(self._plan[:])[4]
         return fired
-
-
-def _compiled(place: Path) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        reason = "there is no C compiler (cc)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    library = place / "faults.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library)]
-    subprocess.run([*command, str(SOURCE), "-ldl"], check=True, capture_output=True)
-    return library

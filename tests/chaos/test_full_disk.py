@@ -21,6 +21,7 @@ from tests.acceptance.process import DaemonProcess, project
 from tests.chaos.mounts import SmallDisk, small_disk
 from tests.chaos.probe import Probe
 from tests.chaos.senders import Senders, audit
+from tests.support.systemd import Listener
 from triphammer.service.store.opening import DATABASE
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
@@ -109,6 +110,26 @@ def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def test_the_watchdog_is_fed_while_the_disk_is_full(disk: SmallDisk) -> None:
+    """A restart brings no room: systemd must not kill a daemon that waits for it."""
+    with Listener() as systemd:
+        heard = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "400000"}
+        with DaemonProcess(disk.folder.parent, env=heard) as daemon:
+            systemd.wait_for("READY")
+            with Senders(f"{daemon.url}/hooks/in") as senders:
+                senders.refused.wait()
+            while "the store failed" not in systemd.wait_for("STATUS")["STATUS"]:
+                pass
+            for _ in range(5):
+                systemd.wait_for("WATCHDOG")
+            disk.free()
+            while not systemd.wait_for("READY")["STATUS"].startswith("serving 1 flows"):
+                pass
+            systemd.wait_for("WATCHDOG")
+            audit(daemon, senders.acknowledged)
+            assert daemon.stop() == 0
 
 
 def integrity(file: Path) -> str:
