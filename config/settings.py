@@ -93,6 +93,8 @@ class OutboxSettings(Section):
     retry_factor: float = Field(default=2.0, ge=1)
     longest_retry: Duration = timedelta(hours=6)
     give_up_after: Duration = timedelta(days=3)
+    open_after: int = Field(default=5, ge=1)
+    longest_pause: Duration = timedelta(minutes=5)
     allow_private: bool = True
 
 

@@ -342,7 +342,11 @@ class _Session:
             clock=self._clock,
             log=self._log,
         )
-        self._notified = {"outbox": outbox.notify, "claims": claims.notify}
+        self._notified = {
+            "outbox": outbox.notify,
+            "dead letters": outbox.notify_acted,
+            "claims": claims.notify,
+        }
         self._folder_id = await opened.store.folder_id()
         self._supervisor = Supervisor(
             make_context=self._sensor_context,
@@ -458,7 +462,7 @@ class _Session:
             sweeper=self._sweeper,
             health=self._health,
             body_limit=self._loaded.settings.limits.body,
-            outbox_changed=partial(self._notify, "outbox"),
+            outbox_changed=partial(self._notify, "dead letters"),
         )
 
     def _sensor_context(

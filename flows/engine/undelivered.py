@@ -27,7 +27,7 @@ class Undelivered:
     def resumed(cls, start: RunStart, row: TaskRow) -> Undelivered:
         """The same after a restart. A message that is not kept any more has arrived."""
         own = [sent for sent in start.sent if sent.task == row.name]
-        dead = [sent for sent in own if sent.state == "dead"]
+        dead = [sent for sent in own if sent.state in ("dead", "skipped")]
         result = AttemptResult(
             id=AttemptId(start.id, row.name, row.attempt, start.epoch),
             started_at=row.started_at or 0,

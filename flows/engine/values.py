@@ -13,7 +13,7 @@ from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of a message of the run so far: pending, delivered or dead."""
+    """What became of a message of the run so far: pending, delivered, dead or skipped."""
 
     id: str
     task: str

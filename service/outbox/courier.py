@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import anyio
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 POOL = 500
 """Open HTTP connections in all; each target has a limit of its own below this."""
+
+
+class Deliverer(Protocol):
+    """What delivers one message, once."""
+
+    async def deliver(self, message: OutMessage) -> Outcome:
+        """Attempt to deliver `message`. Never raises for what a target does."""
+        ...
 
 
 class Courier:
@@ -117,12 +125,15 @@ def lane_name(message: OutMessage) -> str:
 
     Safe to show: of a URL only scheme, host and port.
     """
-    if message.kind == "kafka":
-        return f"kafka {message.connection}"
-    if message.target.startswith(SECRET_TARGET):
-        return message.target
+    return f"kafka {message.connection}" if message.kind == "kafka" else host_of(message.target)
+
+
+def host_of(target: str) -> str:
+    """Scheme, host and port of a webhook's target, or the secret's name."""
+    if target.startswith(SECRET_TARGET):
+        return target
     try:
-        url = urlsplit(message.target)
+        url = urlsplit(target)
         port = f":{url.port}" if url.port else ""
     except ValueError:
         return "webhook"

@@ -65,16 +65,22 @@ class Lanes:
                 self._place(row, start, refused)
         return start, refused
 
+    def knows(self, row: OutboxRow) -> bool:
+        """Whether `row` is under way or waits for a place."""
+        return row.message.id in self._known
+
     def wait(self, row: OutboxRow) -> float:
         """Seconds to put a refused row off."""
         return self._lane(row).wait()
 
-    def landed(self, row: OutboxRow, seconds: float) -> OutboxRow | None:
-        """A delivery has ended after `seconds`; the row that takes its place, if one waits."""
+    def landed(self, row: OutboxRow, seconds: float | None) -> OutboxRow | None:
+        """A delivery has ended after `seconds`, or (None) was not begun; the row that takes its
+        place, if one waits."""
         lane = self._lane(row)
         lane.flying.discard(row.message.id)
         self._known.discard(row.message.id)
-        lane.average += (seconds - lane.average) * _WEIGHT
+        if seconds is not None:
+            lane.average += (seconds - lane.average) * _WEIGHT
         if lane.waiting:
             follower = lane.waiting.popleft()
             lane.flying.add(follower.message.id)

@@ -57,7 +57,7 @@ def judge(
     reason = outcome.reason
     if isinstance(outcome, Dead):
         return _dead(row, attempts, reason, now)
-    age = (now - row.created_at) / MICROS
+    age = (now - (row.redriven_at or row.created_at)) / MICROS
     if age >= schedule.give_up and not outcome.unreachable:
         return _dead(row, attempts, f"{reason}; given up after {attempts} attempts", now)
     cap = UNREACHABLE_CAP if outcome.unreachable else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,8 @@ from triphammer.service.outbox.retry_after import retry_after
 Find = Callable[[str, int], Awaitable[str]]
 
 GONE = 410
+REFUSALS = frozenset({400, 409, 411, 413, 415, 422, 431})
+"""Answers about the one message; all others that are no success are about the target."""
 EXCERPT_BYTES = 200
 
 
@@ -159,9 +162,9 @@ class WebhookSender:
         excerpt = await _excerpt(response)
         reason = f"{reason}: {excerpt}" if excerpt else reason
         if response.status_code == GONE:
-            return Dead(reason)
-        asked = response.headers.get("retry-after")
-        return Retry(reason, retry_after(asked, self._clock.now()))
+            return Dead(reason, gone=True)
+        after = retry_after(response.headers.get("retry-after"), self._clock.now())
+        return Retry(reason, after, refused=response.status_code in REFUSALS)
 
 
 async def _excerpt(response: httpx.Response) -> str:
@@ -177,5 +180,5 @@ async def _excerpt(response: httpx.Response) -> str:
 def _masked(outcome: Retry | Dead, secrets: Secrets, url: str) -> Outcome:
     reason = secrets.mask(outcome.reason.replace(url, "the target"))
     if isinstance(outcome, Dead):
-        return Dead(reason)
-    return Retry(reason, outcome.after, outcome.unreachable)
+        return Dead(reason, outcome.gone)
+    return replace(outcome, reason=reason)

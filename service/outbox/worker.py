@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import Random
 
 import anyio
@@ -14,10 +17,21 @@ from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.sensors.errors import StoreUnavailable
-from triphammer.service.outbox.courier import Courier, lane_name, open_courier
+from triphammer.service.outbox.breaker import Rule
+from triphammer.service.outbox.courier import Deliverer, host_of, lane_name, open_courier
+from triphammer.service.outbox.gate import Gate
 from triphammer.service.outbox.lanes import Lanes
+from triphammer.service.outbox.outcome import Dead
 from triphammer.service.outbox.schedule import Schedule, judge
-from triphammer.service.store.contract import OutboxResult, OutboxRow, Store
+from triphammer.service.store.contract import (
+    BringForward,
+    DisableEndpoint,
+    Endpoint,
+    OutboxResult,
+    OutboxRow,
+    Store,
+    Unit,
+)
 
 Settled = Callable[[str, str, str, str | None], None]
 Trouble = Callable[[str, str | None], None]
@@ -32,6 +46,22 @@ BREATH_SECONDS = 0.01
 STORE_RETRY_SECONDS = 1.0
 REFUSED_SECONDS = 30.0
 TROUBLES = 100
+ENABLE = "`triphammer deadletters redrive --target URL` enables it again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What one look at the outbox has led to."""
+
+    started: int
+    refused: Sequence[OutboxRow]
+    hold: Sequence[tuple[OutboxRow, int]]
+    give_up: Sequence[tuple[OutboxRow, str]]
+
+    @property
+    def moved(self) -> bool:
+        """Whether rows have left the window, so that others are seen in it."""
+        return bool(self.refused or self.hold or self.give_up)
 
 
 class OutboxWorker:
@@ -41,7 +71,7 @@ class OutboxWorker:
     no care here. `counts` counts attempts by their end: delivered, failed, dead. `settled` is
     told of each message that is delivered or dead, once that is stored: run, task, id, error.
     `trouble` is told of a target whose last attempt failed, with the reason, and with None when
-    that is over.
+    that is over. `courier` delivers, once and not again.
     """
 
     def __init__(
@@ -55,17 +85,22 @@ class OutboxWorker:
         log: logging.Logger,
         trouble: Trouble,
         settled: Settled | None = None,
+        courier: AbstractAsyncContextManager[Deliverer] | None = None,
     ) -> None:
+        self._courier = courier or open_courier(
+            settings=settings, secrets=secrets, clock=clock, log=log
+        )
         self._trouble = trouble
         self._settled = settled
         self._store = store
-        self._settings = settings
-        self._secrets = secrets
         self._clock = clock
         self._random = random
         self._log = log
         self._schedule = Schedule.of(settings.outbox)
         self._lanes = Lanes(settings.outbox.concurrency)
+        self._gate = Gate(Rule.of(settings.outbox), random, self._schedule.give_up)
+        self._endpoints_read = False
+        self._disabled_hosts: set[str] = set()
         self._wake = anyio.Event()
         self._landed = anyio.Event()
         self._closing = False
@@ -76,17 +111,15 @@ class OutboxWorker:
         """Messages were committed: look for them now."""
         self._wake.set()
 
+    def notify_acted(self) -> None:
+        """An operator has redriven or skipped messages, or enabled a target: look anew."""
+        self._endpoints_read = False
+        self._gate.hurry()
+        self._wake.set()
+
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Deliver until cancelled; what is cut off is delivered again after the next start."""
-        async with (
-            open_courier(
-                settings=self._settings,
-                secrets=self._secrets,
-                clock=self._clock,
-                log=self._log,
-            ) as courier,
-            anyio.create_task_group() as group,
-        ):
+        async with self._courier as courier, anyio.create_task_group() as group:
             task_status.started()
             while True:
                 self._wake = anyio.Event()
@@ -108,42 +141,95 @@ class OutboxWorker:
 
     # --- looking ------------------------------------------------------------------------
 
-    async def _look(self, courier: Courier, group: TaskGroup) -> None:
+    async def _look(self, courier: Deliverer, group: TaskGroup) -> None:
         """Start everything that is due and has a place; never leave a full window behind
         that hides the rows of free targets."""
         window = WINDOW
         while not self._closing:
             try:
+                await self._read_endpoints()
                 rows = await self._store.outbox_due(self._clock.now(), window)
-                start, refused = self._lanes.offer(rows)
-                for row in start:
-                    group.start_soon(self._fly, courier, row, name=f"outbox {row.message.id}")
-                if len(rows) < window or window >= LARGEST_WINDOW:
+                looked = self._start(courier, group, rows)
+                full = len(rows) == window and window < LARGEST_WINDOW
+                await self._hold_back(looked, put_off=full)
+                if not full or (looked.started and not looked.moved):
                     return
-                if refused:
-                    await self._put_off(refused)
-                elif start:
-                    return
-                else:
+                if not looked.moved:
                     window *= 2
             except StoreUnavailable as error:
                 self._log.warning("outbox: %s", error)
                 return
 
-    async def _put_off(self, rows: Sequence[OutboxRow]) -> None:
+    def _start(self, courier: Deliverer, group: TaskGroup, rows: Sequence[OutboxRow]) -> _Looked:
         now = self._clock.now()
+        sorted_ = self._gate.sort((row for row in rows if not self._lanes.knows(row)), now)
+        start, refused = self._lanes.offer(sorted_.go)
+        for row in refused:
+            self._gate.drop(row)
+        for row in start:
+            group.start_soon(self._fly, courier, row, name=f"outbox {row.message.id}")
+        return _Looked(len(start), refused, sorted_.hold, sorted_.give_up)
+
+    async def _hold_back(self, looked: _Looked, *, put_off: bool) -> None:
+        """Store what was decided without an attempt; what found no place is put off only where
+        it hides others."""
+        now = self._clock.now()
+        units = [_put_off(row, until, now) for row, until in looked.hold]
+        if put_off:
+            units += [
+                _put_off(row, now + round(self._lanes.wait(row) * 1e6), now)
+                for row in looked.refused
+            ]
+        if units:
+            await self._store.commit(units)
+        if looked.give_up:
+            await self._give_up(looked.give_up, now)
+
+    async def _give_up(self, rows: Sequence[tuple[OutboxRow, str]], now: int) -> None:
+        """Make dead letters of messages whose target takes none, and say so once a target."""
         units = [
             OutboxResult(
-                id=row.message.id,
-                state="pending",
-                attempts=row.attempts,
-                due_at=now + round(self._lanes.wait(row) * 1e6),
-                error=row.error,
-                at=now,
+                id=row.message.id, state="dead", attempts=row.attempts, error=reason, at=now
             )
-            for row in rows
+            for row, reason in rows
         ]
-        await self._store.commit(units)
+        outcomes = await self._store.commit(units)
+        for target, count in Counter(lane_name(row.message) for row, _ in rows).items():
+            self._log.error(
+                "%d messages to %s are dead letters without a further attempt: "
+                "`triphammer deadletters` says why",
+                count,
+                target,
+            )
+        for (row, reason), outcome in zip(rows, outcomes, strict=True):
+            if outcome is True:
+                self.counts["dead"] += 1
+                self._tell_settled(row, reason)
+
+    # --- disabled endpoints -------------------------------------------------------------
+
+    async def _read_endpoints(self) -> None:
+        if self._endpoints_read:
+            return
+        self._endpoints_read = True
+        try:
+            endpoints = await self._store.endpoints()
+        except StoreUnavailable:
+            self._endpoints_read = False
+            raise
+        self._gate.disable({e.target: _disabled(e) for e in endpoints})
+        self._tell_disabled(endpoints)
+
+    def _tell_disabled(self, endpoints: Sequence[Endpoint]) -> None:
+        by_host = Counter(host_of(endpoint.target) for endpoint in endpoints)
+        hosts = dict(by_host.most_common(TROUBLES))
+        for host in self._disabled_hosts - hosts.keys():
+            self._trouble(f"{host} (disabled)", None)
+        for host, count in hosts.items():
+            which = "a target" if count == 1 else f"{count} targets"
+            text = f"{which} answered 410 Gone, so nothing is sent there; {ENABLE}"
+            self._trouble(f"{host} (disabled)", text)
+        self._disabled_hosts = set(hosts)
 
     async def _wait(self) -> None:
         try:
@@ -161,28 +247,43 @@ class OutboxWorker:
 
     # --- delivering ---------------------------------------------------------------------
 
-    async def _fly(self, courier: Courier, row: OutboxRow) -> None:
+    async def _fly(self, courier: Deliverer, row: OutboxRow) -> None:
         """Deliver `row`, then whatever waits for its place."""
         following: OutboxRow | None = row
         while following is not None:
             row = following
-            began = self._clock.now()
+            began, sent = self._clock.now(), False
             try:
-                await self._deliver(courier, row)
+                sent = self._gate.admits(row, began)
+                if sent:
+                    await self._deliver(courier, row)
             finally:
-                following = self._lanes.landed(row, (self._clock.now() - began) / 1e6)
+                took = (self._clock.now() - began) / 1e6 if sent else None
+                following = self._lanes.landed(row, took)
                 self._landed.set()
                 self._landed = anyio.Event()
-            if row.message.key is not None or following is None:
+            if row.message.key is not None or following is None or not sent:
                 self._wake.set()
 
-    async def _deliver(self, courier: Courier, row: OutboxRow) -> None:
+    async def _deliver(self, courier: Deliverer, row: OutboxRow) -> None:
         outcome = await courier.deliver(row.message)
-        result = judge(row, outcome, self._schedule, self._random, self._clock.now())
+        now = self._clock.now()
+        result = judge(row, outcome, self._schedule, self._random, now)
         self._note(row, result)
-        stored = await self._commit(result)
-        if stored and result.state != "pending" and self._settled is not None:
-            error = (result.error or "") if result.state == "dead" else None
+        again = self._gate.learn(row, outcome, now)
+        # Before the result: a message that is refused waits all the same.
+        units: list[Unit] = [*(BringForward(target=t, at=now) for t in again), result]
+        if isinstance(outcome, Dead) and outcome.gone:
+            units.append(DisableEndpoint(target=row.message.target, reason=outcome.reason, at=now))
+        stored = await self._commit(units)
+        if len(units) > 1:
+            self._endpoints_read = False
+            self._wake.set()
+        if stored and result.state != "pending":
+            self._tell_settled(row, (result.error or "") if result.state == "dead" else None)
+
+    def _tell_settled(self, row: OutboxRow, error: str | None) -> None:
+        if self._settled is not None:
             self._settled(row.run, row.message.task, row.message.id, error)
 
     def _note(self, row: OutboxRow, result: OutboxResult) -> None:
@@ -215,19 +316,36 @@ class OutboxWorker:
             del self._troubled[oldest]
             self._trouble(oldest, None)
 
-    async def _commit(self, result: OutboxResult) -> bool:
-        """Store the result; wait for the store rather than deliver once more. False when the
-        store has refused it."""
+    async def _commit(self, units: Sequence[Unit]) -> bool:
+        """Store the result and what goes with it; wait for the store rather than deliver once
+        more. False when the store has refused it."""
         while True:
             try:
-                outcome = (await self._store.commit([result]))[0]
+                outcomes = await self._store.commit(units)
             except StoreUnavailable as error:
                 self._log.warning("outbox: %s", error)
                 await anyio.sleep(STORE_RETRY_SECONDS)
                 continue
-            if isinstance(outcome, Exception):
-                self._log.error("outbox: result of %s not stored: %s", result.id, outcome)
+            refused = [o for o in outcomes if isinstance(o, Exception)]
+            if refused:
+                self._log.error("outbox: a result was not stored: %s", refused[0])
                 # It is due still, and would be sent again at once.
                 await anyio.sleep(REFUSED_SECONDS)
                 return False
             return True
+
+
+def _put_off(row: OutboxRow, until: int, now: int) -> Unit:
+    return OutboxResult(
+        id=row.message.id,
+        state="pending",
+        attempts=row.attempts,
+        due_at=until,
+        error=row.error,
+        at=now,
+    )
+
+
+def _disabled(endpoint: Endpoint) -> str:
+    when = datetime.fromtimestamp(endpoint.disabled_at / 1e6, UTC)
+    return f"the target is disabled since {when:%Y-%m-%d %H:%M} UTC: {endpoint.reason}; {ENABLE}"

@@ -9,13 +9,23 @@ from random import Random
 from typing import Any, cast
 
 import anyio
+import msgspec
 
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import OutboxSettings, Settings
 from triphammer.flows.journal import OutMessage
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.outbox.worker import OutboxWorker
-from triphammer.service.store.contract import OutboxResult, OutboxRow, Outcome, Store, Unit
+from triphammer.service.store.contract import (
+    BringForward,
+    DisableEndpoint,
+    Endpoint,
+    OutboxResult,
+    OutboxRow,
+    Outcome,
+    Store,
+    Unit,
+)
 
 START = 1_767_225_600_000_000
 
@@ -42,6 +52,7 @@ class Ledger:
     def __init__(self) -> None:
         self.rows: dict[str, OutboxRow] = {}
         self.results: list[OutboxResult] = []
+        self.disabled: dict[str, str] = {}
         self.failures: list[Exception] = []
         self.read_failures: list[Exception] = []
         self.unit_failures: list[Exception] = []
@@ -96,6 +107,13 @@ class Ledger:
                 due.append(row)
         return due
 
+    async def endpoints(self) -> Sequence[Endpoint]:
+        await anyio.lowlevel.checkpoint()
+        return [
+            Endpoint(target=target, disabled_at=START, reason=reason)
+            for target, reason in self.disabled.items()
+        ]
+
     async def outbox_next_due(self) -> int | None:
         await anyio.lowlevel.checkpoint()
         if self.read_failures:
@@ -112,6 +130,11 @@ class Ledger:
         return outcomes
 
     def _apply(self, unit: Unit) -> Outcome:
+        if isinstance(unit, DisableEndpoint):
+            self.disabled[unit.target] = unit.reason
+            return True
+        if isinstance(unit, BringForward):
+            return self._bring_forward(unit)
         assert isinstance(unit, OutboxResult)
         if self.unit_failures:
             return self.unit_failures.pop(0)
@@ -128,7 +151,17 @@ class Ledger:
             due_at=row.due_at if unit.due_at is None else unit.due_at,
             error=unit.error,
         )
-        return None
+        return True
+
+    def _bring_forward(self, unit: BringForward) -> Outcome:
+        waiting = [
+            row
+            for row in self.rows.values()
+            if row.message.target == unit.target and row.state == "pending" and row.due_at > unit.at
+        ]
+        for row in waiting:
+            self.rows[row.message.id] = msgspec.structs.replace(row, due_at=unit.at)
+        return len(waiting)
 
 
 def outbox_settings(timeout: float = 5.0, concurrency: int = 4) -> OutboxSettings:

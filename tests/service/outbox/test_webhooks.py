@@ -76,7 +76,7 @@ async def test_every_2xx_accepts(receiver: Receiver, status: int) -> None:
     assert await deliver(receiver.url) == Delivered()
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 500, 503])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 401, 404, 500, 503])
 async def test_everything_else_is_tried_again(receiver: Receiver, status: int) -> None:
     receiver.answers.append(Answer(status, {"location": receiver.url + "/elsewhere"}))
     outcome = await deliver(receiver.url)
@@ -86,7 +86,13 @@ async def test_everything_else_is_tried_again(receiver: Receiver, status: int) -
 
 async def test_gone_is_final(receiver: Receiver) -> None:
     receiver.answers.append(Answer(410))
-    assert await deliver(receiver.url) == Dead("127.0.0.1 answered 410")
+    assert await deliver(receiver.url) == Dead("127.0.0.1 answered 410", gone=True)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_refusal_is_about_the_message(receiver: Receiver, status: int) -> None:
+    receiver.answers.append(Answer(status))
+    assert await deliver(receiver.url) == Retry(f"127.0.0.1 answered {status}", refused=True)
 
 
 @pytest.mark.parametrize(
