@@ -38,9 +38,13 @@ def main() -> None:
     """Set what the first argument names, then run the command line with the others."""
     point, _, rest = sys.argv[1].partition(":")
     if point:
+        from tests.chaos.planted import PLANTED
         from tests.chaos.points import POINTS
 
-        POINTS[point](countdown(int(rest)))
+        if point == "planted":
+            PLANTED[rest]()
+        else:
+            POINTS[point](countdown(int(rest)))
     # Behind the marker: the interpreter, -m and triphammer, as the daemon is started without us.
     sys.argv = ["triphammer", *sys.argv[sys.argv.index("--") + 4 :]]
     from triphammer.__main__ import main as run

@@ -13,22 +13,16 @@ from random import Random
 
 import pytest
 
-from tests.service.store.crash_images import STRACE, Disk, recorded
+from tests.support.crash_images import STRACE, Disk, recorded
+from tests.support.tracing import must_trace
 from triphammer.service.store.opening import ARTIFACTS, DATABASE
 
 ACKNOWLEDGED = b"ack "
 
 
-def traceable() -> bool:
-    """Whether system calls can be recorded here."""
-    if shutil.which("strace") is None:
-        return False
-    return subprocess.run(["strace", "-o", "/dev/null", "true"], check=False).returncode == 0
-
-
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not traceable(), reason="strace cannot be used here"),
+    must_trace,
 ]
 
 

@@ -17,10 +17,26 @@ CALLS = (
     "mkdir,mkdirat,open,openat,creat,write,pwrite64,ftruncate,rename,renameat,renameat2,"
     "unlink,unlinkat,fsync,fdatasync"
 )
-STRACE = ("strace", "-f", "-ff", "-ttt", "-T", "-y", "-xx", "-s", "100000000", "-e", CALLS)
+STRACE = (
+    "strace",
+    "-f",
+    "-ff",
+    "--seccomp-bpf",
+    "-ttt",
+    "-T",
+    "-y",
+    "-xx",
+    "-s",
+    "100000000",
+    "-e",
+    CALLS,
+)
 _LINE = re.compile(r"^(\d+\.\d+) (\w+)\((.*)\) += (-?\d+).* <(\d+\.\d+)>$")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _OPEN_FILE = re.compile(r"^\d+<((?:\\x[0-9a-f]{2})+)")
+
+
+MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -65,31 +81,66 @@ def recorded(folder: Path) -> list[Call]:
     return sorted(calls, key=lambda call: call.at)
 
 
+SECTOR = 512
+"""Bytes that a disk writes as one; of a longer write any of its sectors may be there."""
+WHOLE, GONE = 0.5, 0.25
+"""How probable it is that a write which was not flushed is there whole, or not at all."""
+
+
+@dataclass(frozen=True)
+class _Write:
+    at: int
+    data: bytes
+
+    def onto(self, left: bytearray) -> None:
+        left.extend(bytes(max(0, self.at - len(left))))
+        left[self.at : self.at + len(self.data)] = self.data
+
+    def torn(self, random: Random) -> Iterator[_Write]:
+        """What of it a loss of power leaves."""
+        chance = random.random()
+        if chance < WHOLE:
+            yield self
+        elif chance > WHOLE + GONE:
+            for start in range(0, len(self.data), SECTOR):
+                if random.random() < 0.5:
+                    yield _Write(self.at + start, self.data[start : start + SECTOR])
+
+
+@dataclass(frozen=True)
+class _Cut:
+    size: int
+
+    def onto(self, left: bytearray) -> None:
+        del left[self.size :]
+
+    def torn(self, random: Random) -> Iterator[_Cut]:
+        """What of it a loss of power leaves."""
+        if random.random() < 0.5:
+            yield self
+
+
 @dataclass
 class _File:
     content: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
-    pending: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    pending: list[_Write | _Cut] = field(default_factory=list["_Write | _Cut"])
 
-    def write(self, at: int, data: bytes) -> None:
-        self.content.extend(bytes(max(0, at - len(self.content))))
-        self.content[at : at + len(data)] = data
-        self.pending.append((at, data))
-
-    def cut(self, size: int) -> None:
-        del self.content[size:]
+    def change(self, change: _Write | _Cut) -> None:
+        change.onto(self.content)
+        self.pending.append(change)
 
     def sync(self) -> None:
         self.durable = bytes(self.content)
         self.pending.clear()
 
     def after_crash(self, random: Random | None) -> bytes:
-        """What is left: the durable part, and with `random` some of the writes since."""
+        """What is left: the durable part, and with `random` some of what was done since."""
         left = bytearray(self.durable)
-        for at, data in self.pending:
-            if random is not None and random.random() < 0.5:
-                left.extend(bytes(max(0, at - len(left))))
-                left[at : at + len(data)] = data
+        if random is not None:
+            for change in self.pending:
+                for part in change.torn(random):
+                    part.onto(left)
         return bytes(left)
 
 
@@ -123,7 +174,7 @@ class Disk:
         if "O_CREAT" in arguments and path not in self._files:
             self._files[path] = _File()
         if "O_TRUNC" in arguments and path in self._files:
-            self._files[path].cut(0)
+            self._files[path].change(_Cut(0))
 
     def _apply_to_open(self, call: Call) -> None:
         if call.file in self._folders:
@@ -133,11 +184,11 @@ class Disk:
         if file is None:
             return
         if call.name == "pwrite64":
-            file.write(call.number, call.texts[0])
+            file.change(_Write(call.number, call.texts[0]))
         elif call.name == "write":
-            file.write(len(file.content), call.texts[0])
+            file.change(_Write(len(file.content), call.texts[0]))
         elif call.name == "ftruncate":
-            file.cut(call.number)
+            file.change(_Cut(call.number))
         else:
             file.sync()
 
@@ -153,9 +204,25 @@ class Disk:
         """Write below `target` what a power failure now may leave."""
         self._write_folder(self._root, target, random)
 
+    def _names(self, folder: str, random: Random | None) -> Mapping[str, _File | None]:
+        """The names in a folder: those that were flushed, and with `random` some of the
+        changes since, each by itself."""
+        durable = self._durable.get(folder, {})
+        if random is None:
+            return durable
+        now, names = dict(self._entries(folder)), dict(durable)
+        for path in sorted({*durable, *now}):
+            if durable.get(path, MISSING) is now.get(path, MISSING) or random.random() < 0.5:
+                continue
+            if path in now:
+                names[path] = now[path]
+            else:
+                del names[path]
+        return names
+
     def _write_folder(self, folder: str, target: Path, random: Random | None) -> None:
         target.mkdir()
-        for path, file in self._durable.get(folder, {}).items():
+        for path, file in self._names(folder, random).items():
             name = target / path.rpartition("/")[2]
             if file is None:
                 self._write_folder(path, name, random)
