@@ -62,7 +62,12 @@ class WebhookSender:
             # A redirect is a failure: the target must be corrected, and a signed message
             # must not go to whom it was not addressed.
             follow_redirects=False,
-            limits=httpx.Limits(max_connections=connections),
+            # Connections are kept by the address they lead to: two hosts at one address
+            # would share one, which only the first of them was asked for its certificate on.
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=None if find is None else 0,
+            ),
             headers={
                 "user-agent": f"triphammer/{version('triphammer')}",
                 # Only the beginning of an answer is ever read: it must not be packed.

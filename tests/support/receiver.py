@@ -58,6 +58,7 @@ class Receiver:
         self.answers: deque[Answer] = deque()
         self.always: Callable[[Delivery], Answer] = lambda _: Answer()
         self.answered = 0
+        self.connections = 0
         self._news = anyio.Event()
 
     async def wait_for(self, count: int) -> list[Delivery]:
@@ -68,6 +69,7 @@ class Receiver:
 
     async def serve(self, stream: SocketStream) -> None:
         """One connection, to its end."""
+        self.connections += 1
         connection = h11.Connection(h11.SERVER)
         async with stream:
             try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,13 @@ async def receiver() -> AsyncGenerator[Receiver]:
         ("::ffff:127.0.0.1", False),
         ("::ffff:93.184.216.34", True),
         ("ff02::1", False),
+        ("::127.0.0.1", False),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::93.184.216.34", True),
+        ("64:ff9b:1::192.168.0.1", False),
+        ("2002:7f00:1::1", False),
+        ("2002:5db8:d822::1", True),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -83,6 +91,47 @@ async def test_what_was_looked_at_is_connected_to(receiver: Receiver) -> None:
         target = f"http://hooks.example:{receiver.port}/x"
         assert await sender.deliver(webhook("msg_1", target)) == Delivered()
     assert receiver.deliveries[0].headers["host"] == f"hooks.example:{receiver.port}"
+
+
+@pytest.mark.anyio
+async def test_a_name_that_leads_elsewhere_the_second_time_is_judged_anew(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: the first answer is public, the next is not; each connection asks once."""
+    answers = ["93.184.216.34", "127.0.0.1"]
+    asked: list[str] = []
+
+    async def lookup(host: str, port: int, **more: Any) -> list[Any]:
+        asked.append(host)
+        return [(None, None, 0, "", (answers.pop(0), port))]
+
+    monkeypatch.setattr("triphammer.service.outbox.addresses.anyio.getaddrinfo", lookup)
+    assert await public_address("rebound.example", receiver.port) == "93.184.216.34"
+    async with WebhookSender(
+        secrets=Secrets(), clock=ManualClock(), timeout=5, connections=1, find=public_address
+    ) as sender:
+        target = f"http://rebound.example:{receiver.port}/x"
+        outcome = await sender.deliver(webhook("msg_1", target))
+    assert isinstance(outcome, Retry)
+    assert "127.0.0.1, which is not public" in outcome.reason
+    assert asked == ["rebound.example"] * 2
+    assert receiver.deliveries == []
+
+
+@pytest.mark.anyio
+async def test_hosts_at_one_address_do_not_share_a_connection(receiver: Receiver) -> None:
+    """A connection is only known to be to the host whose certificate was looked at."""
+
+    async def find(host: str, port: int) -> str:
+        return "127.0.0.1"
+
+    async with WebhookSender(
+        secrets=Secrets(), clock=ManualClock(), timeout=5, connections=9, find=find
+    ) as sender:
+        for host in ("a.example", "b.example"):
+            target = f"http://{host}:{receiver.port}/"
+            assert await sender.deliver(webhook(f"msg_{host}", target)) == Delivered()
+    assert receiver.connections == 2
 
 
 @pytest.mark.anyio
