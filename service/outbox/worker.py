@@ -101,6 +101,7 @@ class OutboxWorker:
         self._gate = Gate(Rule.of(settings.outbox), random, self._schedule.give_up)
         self._endpoints_read = False
         self._disabled_hosts: set[str] = set()
+        self._looked_at = 0
         self._wake = anyio.Event()
         self._landed = anyio.Event()
         self._closing = False
@@ -148,7 +149,8 @@ class OutboxWorker:
         while not self._closing:
             try:
                 await self._read_endpoints()
-                rows = await self._store.outbox_due(self._clock.now(), window)
+                self._looked_at = self._clock.now()
+                rows = await self._store.outbox_due(self._looked_at, window)
                 looked = self._start(courier, group, rows)
                 full = len(rows) == window and window < LARGEST_WINDOW
                 await self._hold_back(looked, put_off=full)
@@ -239,9 +241,10 @@ class OutboxWorker:
         if due is None:
             await self._wake.wait()
             return
-        left = (due - self._clock.now()) / 1e6
-        # Due already: it is under way, or behind one that is. Its end wakes us.
-        timeout = min(left, REREAD_SECONDS) if left > 0 else REREAD_SECONDS
+        timeout = REREAD_SECONDS
+        # Was it due at the look? Then it is under way, or behind one that is, whose end wakes us.
+        if due > self._looked_at:
+            timeout = min(max(0.0, (due - self._clock.now()) / 1e6), REREAD_SECONDS)
         with anyio.move_on_after(timeout):
             await self._wake.wait()
 

@@ -44,6 +44,7 @@ bootstrap = "{bootstrap}"
 allow_private = true
 first_retry = "100ms"
 longest_retry = "1s"
+longest_pause = "1s"
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from random import Random
 from typing import Any, cast
@@ -15,6 +16,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.config.settings import OutboxSettings, Settings
 from triphammer.flows.journal import OutMessage
 from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.outbox.courier import Deliverer
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.store.contract import (
     BringForward,
@@ -180,6 +182,7 @@ def make_worker(
     settings: Settings | None = None,
     secrets: Mapping[str, str] | None = None,
     troubles: dict[str, str] | None = None,
+    courier: AbstractAsyncContextManager[Deliverer] | None = None,
 ) -> OutboxWorker:
     """A worker over `ledger`; `troubles` is kept as it tells of them."""
     kept = {} if troubles is None else troubles
@@ -198,6 +201,7 @@ def make_worker(
         random=Random(1),
         log=logging.getLogger("test.outbox"),
         trouble=trouble,
+        courier=courier,
     )
 
 

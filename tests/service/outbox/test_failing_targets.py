@@ -1,16 +1,20 @@
-"""Targets that fail for long, and targets that want nothing more."""
+"""Targets that fail for long, targets that want nothing more, and when it is looked again."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 
 import anyio
 import pytest
+from trio.testing import MockClock
 
 from tests.service.outbox.ledger import Ledger, ManualClock, make_worker, webhook
 from tests.support.receiver import Answer, Receiver, open_receiver
+from triphammer.flows.journal import OutMessage
+from triphammer.service.outbox.outcome import Delivered, Outcome
 from triphammer.service.outbox.worker import OutboxWorker
+from triphammer.service.store.contract import OutboxRow
 
 pytestmark = pytest.mark.anyio
 CONCURRENCY = 4
@@ -108,3 +112,37 @@ async def test_what_is_disabled_stays_so_until_it_is_enabled(receiver: Receiver)
     assert troubles == {}
     assert [d.id for d in receiver.deliveries] == ["msg_2"]
     assert worker.counts == {"dead": 1, "delivered": 1}
+
+
+class Passing(Ledger):
+    """A ledger whose rows become due right after they were looked for."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
+        found = await super().outbox_due(now, limit)
+        self._clock.step(1)
+        return found
+
+
+class Accepting:
+    async def deliver(self, message: OutMessage) -> Outcome:
+        return Delivered()
+
+
+def test_what_becomes_due_between_a_look_and_the_wait_is_not_left_lying() -> None:
+    clock = ManualClock()
+    ledger = Passing(clock)
+    ledger.add(webhook("msg_1", "http://there"), at=clock.now() + 1)
+    worker = make_worker(ledger, clock, courier=nullcontext(Accepting()))
+
+    async def main() -> float:
+        began = anyio.current_time()
+        async with running(worker):
+            await ledger.settled("msg_1")
+            return anyio.current_time() - began
+
+    options = {"clock": MockClock(autojump_threshold=0)}
+    assert anyio.run(main, backend="trio", backend_options=options) < 0.1
