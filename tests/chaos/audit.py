@@ -30,12 +30,14 @@ class Effects:
         self._open: set[Task] = set()
         self._journaled: set[Task] = set()
         self.begun = 0
+        self.runs: set[str] = set()
         self.repeated: Counter[Task] = Counter()
 
     def after_a_life(self) -> None:
         """The daemon is dead: note what it began, and what of it the journal has."""
         begun = self._lines()
         self.begun += len(begun)
+        self.runs.update(run for run, _ in begun)
         self.repeated.update(task for task in begun if task in self._journaled)
         self._open.update(begun)
         done = set(self._succeeded(self._open))
@@ -106,6 +108,14 @@ class Audit:
         sql = "SELECT json_extract(data, ?) FROM events WHERE type = ?"
         return [row[0] for row in self._all(sql, path, type)]
 
+    def duplicate_events(self) -> Sequence[Any]:
+        """Each identity is one event."""
+        return self._all("SELECT source, id FROM events GROUP BY source, id HAVING count(*) > 1")
+
+    def phantoms(self, begun: set[str]) -> Sequence[str]:
+        """What has begun is stored: nothing begins before its commit."""
+        return sorted(begun - {id for (id,) in self._all("SELECT id FROM runs")})
+
     def duplicate_runs(self) -> Sequence[Any]:
         """I2: each event has one run of its flow, not two and not none."""
         return self._all(
@@ -114,9 +124,16 @@ class Audit:
             " GROUP BY events.key HAVING count(runs.id) != 1"
         )
 
-    def unfinished_runs(self) -> Sequence[Any]:
-        """All of them have ended well."""
-        return self._all("SELECT id, flow, state, error FROM runs WHERE state != 'succeeded'")
+    def unfinished(self) -> Sequence[Any]:
+        """All of them have ended."""
+        return self._all("SELECT id FROM runs WHERE state IN ('queued', 'running', 'waiting')")
+
+    def failed(self) -> Sequence[Any]:
+        """They have ended well."""
+        return self._all(
+            "SELECT id, flow, state, error FROM runs"
+            " WHERE state NOT IN ('queued', 'running', 'waiting', 'succeeded')"
+        )
 
     def undecided(self) -> Sequence[Any]:
         """I6: each event has exactly one disposition for the flow that it is for."""
@@ -148,16 +165,26 @@ class Audit:
         ]
 
     def unmoved(self) -> Sequence[str]:
-        """Each file is in its folder, as it was dropped, and was read whole."""
-        done = self._project / "inbox" / "done"
+        """Each file whose run has ended is in its folder, as it was dropped, and only there,
+        and was read whole."""
         read = self._results("dropped")
-        return [
-            name
-            for name, digest in self._ledger.files.items()
-            if not (done / name).is_file()
-            or hashlib.sha256((done / name).read_bytes()).hexdigest() != digest
-            or digest not in read
-        ]
+        dropped = {name: self._ledger.files[name] for name in self._ended_files()}
+        return [name for name, digest in dropped.items() if digest not in read or self._torn(name)]
+
+    def _torn(self, name: str) -> bool:
+        """Whether a file is not only in its folder, and as it was."""
+        inbox = self._project / "inbox"
+        moved = inbox / "done" / name
+        if not moved.is_file() or (inbox / name).exists():
+            return True
+        return hashlib.sha256(moved.read_bytes()).hexdigest() != self._ledger.files[name]
+
+    def _ended_files(self) -> set[str]:
+        sql = (
+            "SELECT json_extract(data, '$.name') FROM events JOIN runs ON runs.event = events.key"
+            " WHERE flow = 'dropped' AND state = 'succeeded'"
+        )
+        return {name for (name,) in self._all(sql)}
 
     def _results(self, flow: str) -> set[str]:
         sql = "SELECT result FROM runs WHERE flow = ?"

@@ -12,6 +12,7 @@ import argparse
 import logging
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
 from tests.support.receiver import Receiver, open_receiver
 
 ROOT = Path(__file__).parents[2]
+LONGEST_END, PLANTED_END = 600.0, 40.0
+"""Seconds that the daemon has at the end to come to rest."""
 LONGEST_LIFE = 8.0
 """Seconds after which a daemon that did not come to its point is killed all the same."""
 CALLS: Mapping[str, int] = {"during_move": 6, "after_move": 6, "during_recovery": 20}
@@ -79,7 +82,18 @@ def _few(found: Sequence[Any]) -> str:
 class KillLoop:
     """The daemon, its sources and receivers, and the one who kills."""
 
-    def __init__(self, folder: Path, bootstrap: str, seed: int, port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bootstrap: str,
+        seed: int,
+        port: int,
+        *,
+        points: Sequence[str] = (),
+        planted: str = "",
+    ) -> None:
+        self._points = points
+        self._planted = f"planted:{planted}" if planted else ""
         self._random = Random(seed)
         self._bodies = Random(f"bodies {seed}")
         self._bootstrap = bootstrap
@@ -127,7 +141,7 @@ class KillLoop:
                 await self._life(daemon, self._point(number))
                 await anyio.to_thread.run_sync(effects.after_a_life)
                 self._say(number + 1)
-            daemon.through = ()
+            daemon.through = self._launcher("")
             await anyio.to_thread.run_sync(daemon.start, "--port", str(self._port))
             while self._ledger.total < n:  # noqa: ASYNC110 - nobody tells
                 await anyio.sleep(0.1)
@@ -135,14 +149,21 @@ class KillLoop:
 
     def _point(self, number: int) -> str:
         """Two lives of three end at a named point, in turn; the third at any moment."""
+        if self._points:
+            name = self._points[number % len(self._points)]
+            return f"{name}:{self._random.randint(1, CALLS.get(name, 60))}" if name else ""
         turn, place = divmod(number, 3)
         if place == 2:
             return ""
         name = list(POINTS)[(turn * 2 + place) % len(POINTS)]
         return f"{name}:{self._random.randint(1, CALLS.get(name, 60))}"
 
+    def _launcher(self, point: str) -> Sequence[str]:
+        asked = ",".join(filter(None, (self._planted, point)))
+        return (sys.executable, "-m", "tests.chaos.launcher", asked, "--") if asked else ()
+
     async def _life(self, daemon: DaemonProcess, point: str) -> None:
-        daemon.through = (sys.executable, "-m", "tests.chaos.launcher", point, "--")
+        daemon.through = self._launcher(point)
         early = not point and self._random.random() < 0.25
         up = False
         async with anyio.create_task_group() as group:
@@ -178,10 +199,14 @@ class KillLoop:
             print(f"{number} kills, {self._ledger.total} acknowledged", flush=True)
 
     def _let_end(self, daemon: DaemonProcess) -> None:
-        """Wait until the daemon has nothing left to do, then stop it in order."""
-        daemon.wait_until(lambda: _quiet(daemon))
+        """Wait until the daemon has nothing left to do, then stop it in order. Were it never
+        so, the audit says what is left."""
         files = daemon.project / "inbox"
-        daemon.wait_until(lambda: not any(p.suffix == ".bin" for p in files.iterdir()))
+        deadline = time.monotonic() + (PLANTED_END if self._planted else LONGEST_END)
+        while time.monotonic() < deadline:
+            if _quiet(daemon) and not any(p.suffix == ".bin" for p in files.iterdir()):
+                break
+            time.sleep(0.2)
         assert daemon.stop() == 0
 
     async def _audit(
@@ -202,8 +227,11 @@ class KillLoop:
         report.broken = {
             "integrity": audit.integrity(),
             "lost": audit.lost(),
+            "duplicate events": audit.duplicate_events(),
             "duplicate runs": audit.duplicate_runs(),
-            "not succeeded": audit.unfinished_runs(),
+            "runs of nothing stored": audit.phantoms(effects.runs),
+            "unfinished": audit.unfinished(),
+            "failed": audit.failed(),
             "journaled tasks re-run": list(effects.repeated),
             "without one disposition": audit.undecided(),
             "deliveries missing": audit.undelivered(told),
@@ -234,10 +262,20 @@ async def _published(cluster: ClusterClient, topic: str) -> list[tuple[str, str]
 
 
 async def run_loop(
-    folder: Path, bootstrap: str, *, kills: int, events: int, seed: int, port: int
+    folder: Path,
+    bootstrap: str,
+    *,
+    kills: int,
+    events: int,
+    seed: int,
+    port: int,
+    points: Sequence[str] = (),
+    planted: str = "",
 ) -> Report:
-    """One loop from beginning to end; what it found."""
-    return await KillLoop(folder, bootstrap, seed, port).run(kills, events)
+    """One loop from beginning to end; what it found. `points` are those to die at instead of
+    all, `planted` is a fault that every life of the daemon has."""
+    loop = KillLoop(folder, bootstrap, seed, port, points=points, planted=planted)
+    return await loop.run(kills, events)
 
 
 def main() -> None:

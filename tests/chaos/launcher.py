@@ -1,8 +1,8 @@
-"""Starts the daemon with one named point at which it kills itself: `launcher POINT:N -- ...`.
+"""Starts the daemon so that it kills itself at a named point: `launcher POINT:N -- ...`.
 
 The product has no switch for tests: the points are set from outside, by wrapping the function
-at whose n-th call the process is to die. `planted` ones are faults instead: they break a
-promise on purpose, and the regime must notice.
+at whose n-th call the process is to die. `planted:NAME` is a fault instead: it breaks a promise
+on purpose, and the regime must notice. Several are given with commas.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def countdown(calls: int) -> Hook:
 
 def main() -> None:
     """Set what the first argument names, then run the command line with the others."""
-    point, _, rest = sys.argv[1].partition(":")
-    if point:
-        from tests.chaos.planted import PLANTED
-        from tests.chaos.points import POINTS
+    from tests.chaos.planted import PLANTED
+    from tests.chaos.points import POINTS
 
+    for asked in filter(None, sys.argv[1].split(",")):
+        point, _, rest = asked.partition(":")
         if point == "planted":
             PLANTED[rest]()
         else:
