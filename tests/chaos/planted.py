@@ -207,7 +207,10 @@ def no_savepoints() -> None:
     """A unit that fails takes its whole group with it."""
     from triphammer.service.store.sqlite import writer
 
-    patch(writer, "_saved", lambda _: lambda applier, raw, units: applier.apply(raw, units))
+    def bare(applier: Any, raw: Any, units: Any) -> Any:
+        return applier.apply(raw, units)
+
+    patch(writer, "_saved", lambda _: bare)
 
 
 PLANTED: Mapping[str, Callable[[], None]] = {
