@@ -2,16 +2,13 @@
 
 Pure but for the conditions and collections that it evaluates in the run's scope. A node is
 settled once: succeeded, failed, skipped, or blocked because an upstream failed (its row is
-`skipped` with an `UpstreamFailed` error). Each settling counts down the nodes behind it, so
-that a run costs its edges, never a rescan.
+`skipped` with an `UpstreamFailed` error).
 
 The run's state is that of its last nodes (those that nothing waits for), as in Airflow: it
 fails if one of them failed or was blocked. A failure that a trigger rule deals with
 (`all_done`, `one_failed`, ...) does not fail the run by itself.
 
-Resuming: what is settled stays. An attempt that was under way is begun again under its own
-number, since it has not failed: it does not count against `retries`. With `at_most_once` it
-fails as `Interrupted`, for good.
+Resuming: see `recall`.
 """
 
 from __future__ import annotations
@@ -20,33 +17,28 @@ from collections import deque
 from collections.abc import Mapping
 from random import Random
 
+from triphammer.flows.engine.ending import Failures, ending
 from triphammer.flows.engine.maps import Item, MapProgress, item_number, items_of
-from triphammer.flows.engine.plan import Plan, PlannedNode
-from triphammer.flows.engine.result import run_result
+from triphammer.flows.engine.part import NodeState, Part
+from triphammer.flows.engine.plan import Plan
+from triphammer.flows.engine.recall import how_settled, recall_items, recalled_map
 from triphammer.flows.engine.retry import retry_delay
-from triphammer.flows.engine.rows import cancelled, interrupted, resumed, retrying, row_of
-from triphammer.flows.engine.rules import Upstream, judge
+from triphammer.flows.engine.rows import (
+    cancelled,
+    failed_row,
+    interrupted,
+    resumed,
+    retrying,
+    row_of,
+    skipped_row,
+)
+from triphammer.flows.engine.rules import judge
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Ending, Launch, RunStart, Step
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
 from triphammer.flows.journal import ErrorInfo, TaskRow
-
-UPSTREAM_FAILED = "UpstreamFailed"
-
-
-class _NodeState:
-    """One node of the run. `settled` is "" until it is; `begun` once its rule said run."""
-
-    __slots__ = ("begun", "planned", "progress", "settled", "upstream")
-
-    def __init__(self, planned: PlannedNode) -> None:
-        self.planned = planned
-        self.upstream = Upstream(len(planned.node.upstream))
-        self.settled = ""
-        self.begun = False
-        self.progress: MapProgress | None = None
 
 
 class RunMachine:
@@ -67,29 +59,25 @@ class RunMachine:
         self.start = start
         self.scope = scope
         self.ended = False
-        self._plan = plan
         self._random = random
         self._rows: Mapping[str, TaskRow] = {row.name: row for row in start.tasks}
-        self._nodes = {name: _NodeState(planned) for name, planned in plan.nodes.items()}
-        self._left = len(self._nodes)
-        self._todo: deque[_NodeState] = deque()
-        self._failed: list[str] = []
-        self._first: tuple[str, ErrorInfo] | None = None
+        self._part = Part(plan, scope)
+        self._todo: deque[NodeState] = deque()
+        self._failures = Failures()
         self._undelivered: dict[str, Undelivered] = {}
         self._awaits = awaits
 
     def begin(self, step: Step, now: int) -> None:
         """Begin, or after a restart go on where the journal ends."""
         if self._rows:
-            for state in self._nodes.values():
+            for state in self._part.nodes.values():
                 self._recall(state)
-        self._todo.extend(state for state in self._nodes.values())
+        self._todo.extend(self._part.nodes.values())
         self._consider_all(step, now)
 
     def finished(self, result: AttemptResult, step: Step, now: int) -> None:
         """An attempt has ended: settle it, retry it, or go on with what waited for it."""
-        name, item = item_number(result.id.task)
-        state = self._nodes[name]
+        state, item = self._find(result.id.task)
         if result.error is not None:
             step.failed_attempts.append(
                 (
@@ -122,7 +110,7 @@ class RunMachine:
 
     def due(self, launch: Launch, step: Step) -> None:
         """The time of a retry has come."""
-        progress = self._nodes[launch.node.name].progress
+        progress = self._find(launch.name)[0].progress
         if progress is None:
             step.now.append(launch)
             return
@@ -131,10 +119,10 @@ class RunMachine:
 
     def close(self, step: Step, now: int) -> None:
         """End the run if nothing is left to do; after all results of a batch."""
-        if self._left or self.ended:
+        if self._part.left or self.ended:
             return
         self.ended = True
-        step.ending = self._ending(now)
+        step.ending = ending(self._part, self._failures, now)
 
     def cancel(self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int) -> None:
         """End the run. `running` are the rows of the attempts under way."""
@@ -142,39 +130,39 @@ class RunMachine:
         waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
         running = {**running, **waiting}
         step.rows += [cancelled(row, now) for row in running.values()]
-        for name, state in self._nodes.items():
-            if not state.settled and name not in running:
-                progress = state.progress
-                total = None if progress is None else progress.total
-                row = TaskRow(name=name, state="cancelled", finished_at=now, items=total)
+        for state in self._part.nodes.values():
+            if not state.settled and state.name not in running:
+                total = None if state.progress is None else state.progress.total
+                row = TaskRow(name=state.name, state="cancelled", finished_at=now, items=total)
                 step.rows.append(row)
         error = ErrorInfo("Cancelled", reason)
-        failed = tuple(self._failed)
-        step.ending = Ending("cancelled", now, error=error, failed_tasks=failed)
+        step.ending = Ending("cancelled", now, error=error, failed_tasks=self._failures.names)
+
+    def _find(self, task: str) -> tuple[NodeState, int | None]:
+        """The node that a task belongs to, and which of its items the task is."""
+        name, item = item_number(task)
+        return self._part.nodes[name], item
 
     # --- what attempts bring --------------------------------------------------------------
 
     def _ended(self, result: AttemptResult, step: Step, now: int) -> None:
         step.rows.append(row_of(result, "succeeded" if result.error is None else "failed"))
-        name, item = item_number(result.id.task)
-        state = self._nodes[name]
+        state, item = self._find(result.id.task)
         if item is None:
-            self._task_done(state, result, step, now)
+            self._task_done(state, result)
         else:
             self._item_done(state, item, result, step, now)
-
-    def _task_done(self, state: _NodeState, result: AttemptResult, step: Step, now: int) -> None:
-        name = state.planned.name
-        if result.error is not None:
-            self._note_failure(name, result.error)
-            self._settle(state, "failed")
-        else:
-            self.scope.results[name] = result.value
-            self._settle(state, "succeeded")
         self._consider_all(step, now)
 
+    def _task_done(self, state: NodeState, result: AttemptResult) -> None:
+        if result.error is not None:
+            self._fail(state, result.error)
+        else:
+            state.part.scope.results[state.planned.name] = result.value
+            self._settle(state, "succeeded")
+
     def _item_done(
-        self, state: _NodeState, item: int, result: AttemptResult, step: Step, now: int
+        self, state: NodeState, item: int, result: AttemptResult, step: Step, now: int
     ) -> None:
         progress = state.progress
         assert progress is not None
@@ -184,15 +172,14 @@ class RunMachine:
             progress.succeed(item, result.value)
         if progress.left == 0:
             self._map_done(state, progress, step, now)
-            self._consider_all(step, now)
         else:
             step.now += progress.take()
 
-    def _map_done(self, state: _NodeState, progress: MapProgress, step: Step, now: int) -> None:
-        name, error = state.planned.name, progress.error()
+    def _map_done(self, state: NodeState, progress: MapProgress, step: Step, now: int) -> None:
+        error = progress.error()
         step.rows.append(
             TaskRow(
-                name=name,
+                name=state.name,
                 state="succeeded" if error is None else "failed",
                 attempt=1,
                 started_at=progress.started_at,
@@ -201,16 +188,15 @@ class RunMachine:
                 items=progress.total,
             )
         )
-        if error is None:
-            self.scope.results[name] = progress.result()
-            self._settle(state, "succeeded")
+        if error is not None:
+            self._fail(state, error)
         else:
-            self._note_failure(name, error)
-            self._settle(state, "failed")
+            state.part.scope.results[state.planned.name] = progress.result()
+            self._settle(state, "succeeded")
 
     def _retry(
         self,
-        state: _NodeState,
+        state: NodeState,
         result: AttemptResult,
         item: int | None,
         step: Step,
@@ -229,26 +215,12 @@ class RunMachine:
 
     # --- settling -------------------------------------------------------------------------
 
-    def _settle(self, state: _NodeState, how: str) -> None:
-        state.settled = how
-        self._left -= 1
-        for name in state.planned.behind:
-            after = self._nodes[name]
-            up = after.upstream
-            if how == "succeeded":
-                up.succeeded += 1
-            elif how == "failed":
-                up.failed += 1
-            elif how == "skipped":
-                up.skipped += 1
-            else:
-                up.blocked += 1
-            self._todo.append(after)
+    def _settle(self, state: NodeState, how: str) -> None:
+        self._todo.extend(state.part.settle(state, how))
 
-    def _note_failure(self, name: str, error: ErrorInfo) -> None:
-        self._failed.append(name)
-        if self._first is None:
-            self._first = (name, error)
+    def _fail(self, state: NodeState, error: ErrorInfo) -> None:
+        self._failures.note(state.name, error)
+        self._settle(state, "failed")
 
     def _consider_all(self, step: Step, now: int) -> None:
         """Judge the nodes whose upstreams have changed; a queue, since chains may be long."""
@@ -257,58 +229,40 @@ class RunMachine:
             if not state.settled and not state.begun:
                 self._consider(state, step, now)
 
-    def _consider(self, state: _NodeState, step: Step, now: int) -> None:
+    def _consider(self, state: NodeState, step: Step, now: int) -> None:
         verdict = judge(state.planned.node.options.trigger_rule, state.upstream)
         if verdict == "run":
             self._begin_node(state, step, now)
         elif verdict == "skip":
             self._skip(state, step, now)
         elif verdict == "block":
-            error = ErrorInfo(UPSTREAM_FAILED, self._why_blocked(state))
-            name = state.planned.name
-            step.rows.append(TaskRow(name=name, state="skipped", finished_at=now, error=error))
+            step.rows.append(skipped_row(state.name, now, state.why_blocked()))
             self._settle(state, "blocked")
 
-    def _why_blocked(self, state: _NodeState) -> str:
-        above = state.planned.node.upstream
-        bad = [up for up in above if self._nodes[up].settled in ("failed", "blocked")]
-        return f"{', '.join(bad)} did not succeed"
-
-    def _skip(self, state: _NodeState, step: Step, now: int) -> None:
-        step.rows.append(TaskRow(name=state.planned.name, state="skipped", finished_at=now))
+    def _skip(self, state: NodeState, step: Step, now: int) -> None:
+        step.rows.append(skipped_row(state.name, now))
         self._settle(state, "skipped")
 
-    def _fail_before(self, state: _NodeState, error: ErrorInfo, step: Step, now: int) -> None:
+    def _fail_before(self, state: NodeState, error: ErrorInfo, step: Step, now: int) -> None:
         """A task fails without an attempt of its own."""
-        row = self._rows.get(state.planned.name)
-        step.rows.append(
-            TaskRow(
-                name=state.planned.name,
-                state="failed",
-                attempt=0 if row is None else row.attempt,
-                started_at=None if row is None else row.started_at,
-                finished_at=now,
-                error=error,
-            )
-        )
-        self._note_failure(state.planned.name, error)
-        self._settle(state, "failed")
+        step.rows.append(failed_row(state.name, self._rows.get(state.name), error, now))
+        self._fail(state, error)
 
     # --- beginning ------------------------------------------------------------------------
 
-    def _begin_node(self, state: _NodeState, step: Step, now: int) -> None:
-        node = state.planned.node
+    def _begin_node(self, state: NodeState, step: Step, now: int) -> None:
+        node, scope = state.planned.node, state.part.scope
         what = "when="
         try:
             # What has a row had begun before the restart: its condition held then.
             # A condition has no truth of its own before it is evaluated: `is None`, not `or`.
-            when = None if node.name in self._rows else node.options.when
-            wanted = when is None or bool(when.evaluate(self.scope))
+            when = None if state.name in self._rows else node.options.when
+            wanted = when is None or bool(when.evaluate(scope))
             what = "its items"
-            items = items_of(node, self.scope) if node.mapped and wanted else None
+            items = items_of(node, scope) if node.mapped and wanted else None
         # Seam to user code: comparisons and iteration of values may raise anything.
         except Exception as error:  # noqa: BLE001
-            info = describe(error, self.scope.secrets.mask)
+            info = describe(error, scope.secrets.mask)
             text = f"{what} ({node.where}): {info.message}"
             self._fail_before(state, ErrorInfo(info.type, text, info.traceback), step, now)
             return
@@ -321,32 +275,31 @@ class RunMachine:
         else:
             self._begin_map(state, items, step, now)
 
-    def _begin_task(self, state: _NodeState, step: Step, now: int) -> None:
-        row = self._rows.get(state.planned.name)
-        if row is not None and row.state == "running" and _once(state):
+    def _begin_task(self, state: NodeState, step: Step, now: int) -> None:
+        row = self._rows.get(state.name)
+        if row is not None and row.state == "running" and state.at_most_once:
             self._fail_before(state, interrupted(row), step, now)
             return
         if row is not None and row.state == "waiting":
             self._wait_again(row, step, now)
             return
-        due, launch = resumed(row, Launch(state.planned, state.planned.name, 1), now)
+        due, launch = resumed(row, Launch(state.planned, state.name, 1), now)
         if due > now:
             step.later.append((due, launch))
         else:
             step.launches.append(launch)
 
-    def _begin_map(self, state: _NodeState, items: list[Item], step: Step, now: int) -> None:
-        name = state.planned.name
-        row = self._rows.get(name)
+    def _begin_map(self, state: NodeState, items: list[Item], step: Step, now: int) -> None:
+        row = self._rows.get(state.name)
         begun = now if row is None or row.started_at is None else row.started_at
         progress = state.progress = MapProgress(state.planned, items, begun)
-        waits = self._recall_items(state, progress, step, now) if self._rows else []
+        waits = recall_items(state, progress, self._rows, step, now) if self._rows else []
         if progress.left == 0:
             self._map_done(state, progress, step, now)
             return
         if row is None:
             running = TaskRow(
-                name=name, state="running", attempt=1, started_at=now, items=progress.total
+                name=state.name, state="running", attempt=1, started_at=now, items=progress.total
             )
             step.rides.append(running)
         step.launches += progress.take()
@@ -355,68 +308,20 @@ class RunMachine:
 
     # --- taking up a run that was interrupted ---------------------------------------------
 
-    def _recall(self, state: _NodeState) -> None:
+    def _recall(self, state: NodeState) -> None:
         """Take over what the journal says of a node that had settled."""
-        planned = state.planned
-        row = self._rows.get(planned.name)
-        if row is None or row.state not in ("succeeded", "failed", "skipped"):
+        row = self._rows.get(state.name)
+        how = how_settled(row)
+        if row is None or not how:
             return
-        if row.state == "failed":
-            self._note_failure(planned.name, row.error or ErrorInfo("Unknown", ""))
-        if row.state == "succeeded":
-            self.scope.results[planned.name] = row.result
-            if planned.node.mapped:
-                self.scope.results[planned.name] = self._recall_map(planned, row).result()
-        blocked = row.error is not None and row.error.type == UPSTREAM_FAILED
-        self._settle(state, "blocked" if row.state == "skipped" and blocked else row.state)
-
-    def _recall_map(self, planned: PlannedNode, row: TaskRow) -> MapProgress:
-        """The results of a map that had succeeded."""
-        total = row.items or 0
-        # Only `Failed` of `collect` tells of the item itself.
-        collects = planned.node.options.errors == "collect"
-        items = items_of(planned.node, self.scope) if collects else [()] * total
-        progress = MapProgress(planned, items, row.started_at or 0)
-        for item in range(total):
-            known = self._rows.get(f"{planned.name}[{item}]")
-            if known is not None:
-                progress.recall(known, item)
-        return progress
-
-    def _recall_items(
-        self, state: _NodeState, progress: MapProgress, step: Step, now: int
-    ) -> list[TaskRow]:
-        """Take over what the journal says of the items of a map that was under way; those
-        that wait for a delivery are returned."""
-        waits: list[TaskRow] = []
-        for item in range(progress.total):
-            row = self._rows.get(f"{state.planned.name}[{item}]")
-            if row is None or progress.recall(row, item):
-                continue
-            if row.state == "running" and _once(state):
-                error = interrupted(row)
-                failed = TaskRow(
-                    name=row.name,
-                    state="failed",
-                    attempt=row.attempt,
-                    started_at=row.started_at,
-                    finished_at=now,
-                    error=error,
-                )
-                step.rows.append(failed)
-                progress.settle_failed(item, error, row.attempt)
-                continue
-            progress.leave_out(item)
-            if row.state == "waiting":
-                waits.append(row)
-                progress.hold()
-                continue
-            due, launch = resumed(row, progress.launch(item, 1), now)
-            if due > now:
-                step.later.append((due, launch))
-            else:
-                progress.again(launch)
-        return waits
+        if how == "failed":
+            self._failures.note(state.name, row.error or ErrorInfo("Unknown", ""))
+        if how == "succeeded":
+            results, name = state.part.scope.results, state.planned.name
+            results[name] = row.result
+            if state.planned.node.mapped:
+                results[name] = recalled_map(state, row, self._rows).result()
+        self._settle(state, how)
 
     def _wait_again(self, row: TaskRow, step: Step, now: int) -> None:
         """Go on waiting for what a task has sent, unless it arrived meanwhile."""
@@ -426,30 +331,3 @@ class RunMachine:
             self._undelivered[row.name] = waiting
         else:
             self._ended(result, step, now)
-
-    # --- the end --------------------------------------------------------------------------
-
-    def _ending(self, now: int) -> Ending:
-        failed = tuple(self._failed)
-        last = (s.settled for s in self._nodes.values() if not s.planned.behind)
-        if any(how in ("failed", "blocked") for how in last):
-            return Ending("failed", now, error=self._error(), failed_tasks=failed)
-        try:
-            result = run_result(self._plan, self.scope)
-        # Seam to user code: what it returns is put together of values with their own methods.
-        except Exception as error:  # noqa: BLE001
-            info = describe(error, self.scope.secrets.mask)
-            text = f"what the flow returns: {info.message}"
-            why = ErrorInfo(info.type, text, info.traceback)
-            return Ending("failed", now, error=why, failed_tasks=failed)
-        return Ending("succeeded", now, result=result, failed_tasks=failed)
-
-    def _error(self) -> ErrorInfo | None:
-        if self._first is None:
-            return None
-        name, error = self._first
-        return ErrorInfo(error.type, f"{name}: {error.message}", error.traceback)
-
-
-def _once(state: _NodeState) -> bool:
-    return state.planned.node.options.at_most_once

@@ -9,6 +9,9 @@ from triphammer.flows.errors import Interrupted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.journal import ErrorInfo, TaskRow
 
+UPSTREAM_FAILED = "UpstreamFailed"
+"""The type of error in the row of a task that an upstream's failure keeps from running."""
+
 
 def row_of(result: AttemptResult, state: str) -> TaskRow:
     """The row of an attempt that has ended."""
@@ -41,6 +44,24 @@ def resumed(row: TaskRow | None, first: Launch, now: int) -> tuple[int, Launch]:
     if row.state == "retrying" and row.due_at is not None:
         due = min(row.due_at, now + max(0, row.due_at - (row.finished_at or 0)))
     return due, Launch(first.node, first.name, attempt, first.item, first.value)
+
+
+def skipped_row(name: str, now: int, why: str | None = None) -> TaskRow:
+    """The row of a task that does not run: it is not wanted, or an upstream failed (`why`)."""
+    error = None if why is None else ErrorInfo(UPSTREAM_FAILED, why)
+    return TaskRow(name=name, state="skipped", finished_at=now, error=error)
+
+
+def failed_row(name: str, row: TaskRow | None, error: ErrorInfo, now: int) -> TaskRow:
+    """The row of a task that fails without an attempt of its own; `row` is the one before."""
+    return TaskRow(
+        name=name,
+        state="failed",
+        attempt=0 if row is None else row.attempt,
+        started_at=None if row is None else row.started_at,
+        finished_at=now,
+        error=error,
+    )
 
 
 def interrupted(row: TaskRow) -> ErrorInfo:

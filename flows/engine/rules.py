@@ -25,6 +25,17 @@ class Upstream(msgspec.Struct):
     skipped: int = 0
     blocked: int = 0
 
+    def count(self, how: str) -> None:
+        """One more has ended: succeeded, failed, skipped or blocked."""
+        if how == "succeeded":
+            self.succeeded += 1
+        elif how == "failed":
+            self.failed += 1
+        elif how == "skipped":
+            self.skipped += 1
+        else:
+            self.blocked += 1
+
     @property
     def done(self) -> bool:
         """Whether all have ended."""

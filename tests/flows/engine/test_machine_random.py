@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.flows.engine.graphs import Driven
 from tests.flows.engine.oracle import Expected, Plot, expected, flow_of, plots
-from triphammer.flows.engine.machine import UPSTREAM_FAILED
 from triphammer.flows.engine.maps import item_number
+from triphammer.flows.engine.rows import UPSTREAM_FAILED
 from triphammer.flows.journal import TaskRow
 
 

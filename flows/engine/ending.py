@@ -1,0 +1,53 @@
+"""How a run ends."""
+
+from __future__ import annotations
+
+from triphammer.flows.engine.part import Part
+from triphammer.flows.engine.result import run_result
+from triphammer.flows.engine.values import Ending
+from triphammer.flows.executors.outcome import describe
+from triphammer.flows.journal import ErrorInfo
+
+
+class Failures:
+    """The tasks of a run that have failed, in order."""
+
+    __slots__ = ("_first", "_names")
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._first: tuple[str, ErrorInfo] | None = None
+
+    def note(self, name: str, error: ErrorInfo) -> None:
+        """`name` has failed for good."""
+        self._names.append(name)
+        if self._first is None:
+            self._first = (name, error)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that have failed."""
+        return tuple(self._names)
+
+    def first(self) -> ErrorInfo | None:
+        """The first error, with the name of its task."""
+        if self._first is None:
+            return None
+        name, error = self._first
+        return ErrorInfo(error.type, f"{name}: {error.message}", error.traceback)
+
+
+def ending(part: Part, failures: Failures, now: int) -> Ending:
+    """The end of a run whose nodes are all settled."""
+    failed = failures.names
+    if part.failed:
+        return Ending("failed", now, error=failures.first(), failed_tasks=failed)
+    try:
+        result = run_result(part.plan, part.scope)
+    # Seam to user code: what it returns is put together of values with their own methods.
+    except Exception as error:  # noqa: BLE001
+        info = describe(error, part.scope.secrets.mask)
+        text = f"what the flow returns: {info.message}"
+        why = ErrorInfo(info.type, text, info.traceback)
+        return Ending("failed", now, error=why, failed_tasks=failed)
+    return Ending("succeeded", now, result=result, failed_tasks=failed)
