@@ -49,6 +49,11 @@ class Masker:
         self._hidden: tuple[str, ...] = ()
         self._pattern = re.compile("(?!)")
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """All forms of values that are hidden."""
+        return self._hidden
+
     def hide(self, values: Iterable[str]) -> None:
         """Hide `values` from now on, also escaped, quoted for a URL, and line by line."""
         new = {form for value in values for form in _forms(value)}

@@ -70,6 +70,26 @@ class Secrets:
             ],
         )
 
+    def parts(self) -> dict[str, Any]:
+        """What another process makes the same secrets of: `Secrets.of_parts`."""
+        return {
+            "values": self._values,
+            "folder": None if self._folder is None else str(self._folder),
+            "connections": self._connections,
+            "hidden": self._masker.hidden,
+        }
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, Any]) -> Secrets:
+        """The secrets that `parts` came from."""
+        folder = parts["folder"]
+        return cls(
+            values=parts["values"],
+            folder=None if folder is None else Path(folder),
+            connections=parts["connections"],
+            hidden=parts["hidden"],
+        )
+
     def value(self, name: str) -> str:
         """The secret's value. Raises `MissingSecretError` naming where it was looked for."""
         found = self._values[name] if name in self._values else self._in_folder(name)

@@ -80,6 +80,7 @@ class Limits(Section):
     queued_runs: int = Field(default=100_000, ge=1)
     runs_per_flow: int = Field(default=16, ge=1)
     threads: int = Field(default=32, ge=1, le=1024)
+    processes: int | None = Field(default=None, ge=1, le=1024)
     body: Size = 10 * MB
     log_lines: int = Field(default=10_000, ge=1)
 

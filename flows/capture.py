@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -28,16 +28,24 @@ class Capture:
     """Collects the lines of attempts; at most `most_lines` of each.
 
     Lines wait here until the attempt ends, there are many, or (while `run` runs) a moment has
-    passed, so that a task that logs in a loop does not cost a hand-over a line.
+    passed, so that a task that logs in a loop does not cost a hand-over a line. `together` is
+    how many are many.
     """
 
     def __init__(
-        self, sink: LogSink, secrets: Secrets, now: Callable[[], int], most_lines: int
+        self,
+        sink: LogSink,
+        secrets: Secrets,
+        now: Callable[[], int],
+        most_lines: int,
+        *,
+        together: int = FLUSH_LINES,
     ) -> None:
         self._sink = sink
         self._secrets = secrets
         self._now = now
         self._most = most_lines
+        self._together = together
         self._lock = threading.Lock()
         self._pads: dict[TaskContext, _Pad] = {}
         self._news = anyio.Event()
@@ -62,15 +70,18 @@ class Capture:
 
     def add(self, context: TaskContext, level: str, text: str) -> None:
         """One line of an attempt; callable from any thread."""
-        line = LogLine(self._now(), level, self._secrets.mask(text[:CUT]))
+        self.add_lines(context, [LogLine(self._now(), level, text)])
+
+    def add_lines(self, context: TaskContext, lines: Sequence[LogLine], dropped: int = 0) -> None:
+        """Lines of an attempt, and how many more were dropped where they came from."""
+        shown = [LogLine(n.at, n.level, self._secrets.mask(n.text[:CUT])) for n in lines]
         with self._lock:
             pad = self._pads.setdefault(context, _Pad())
-            pad.count += 1
-            if pad.count <= self._most:
-                pad.lines.append(line)
-            lines = pad.take() if len(pad.lines) >= FLUSH_LINES else []
-        if lines:
-            self._sink(context.run, context.task, context.attempt, lines)
+            pad.lines += shown[: max(self._most - pad.count, 0)]
+            pad.count += len(shown) + dropped
+            taken = pad.take() if len(pad.lines) >= self._together else []
+        if taken:
+            self._sink(context.run, context.task, context.attempt, taken)
         elif self._bell is not None:
             self._bell.ring()
 

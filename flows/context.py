@@ -153,6 +153,10 @@ class TaskContext:
         """A folder that is private to the run; removed after it has succeeded."""
         return self._folder.path
 
+    def used_workdir(self) -> None:
+        """Another process may have made the folder: it is to be removed like our own."""
+        self._folder.used = True
+
     def progress(self, done: float, total: float) -> None:
         """Say how far the task is."""
         self._progress = (done, total)

@@ -34,6 +34,7 @@ def define(
     file: str,
     sources: Mapping[str, str],
     version: str,
+    root: Path,
     runs_per_flow: int = RUNS_PER_FLOW,
 ) -> FlowDef:
     """Draw the flow and check it whole. Raises `GraphError`."""
@@ -63,6 +64,8 @@ def define(
         sources=sources,
         event_type=flow.event_type.data,
         doc=(flow.fn.__doc__ or "").strip(),
+        root=str(root),
+        module=flow.module,
     )
 
 
@@ -87,4 +90,6 @@ def definition_of(flow: Flow[..., Any]) -> FlowDef:
         sources = {path.name: path.read_text(encoding="utf-8")}
     except (OSError, UnicodeDecodeError):  # typed into an interpreter
         sources = {path.name: ""}
-    return define(flow, file=path.name, sources=sources, version=version_of(sources))
+    return define(
+        flow, file=path.name, sources=sources, version=version_of(sources), root=path.parent
+    )

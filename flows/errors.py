@@ -8,6 +8,7 @@ FlowError                  root of the family
 ├── NotInTask              context(), state or secret used outside a running task
 └── TaskFailed             raised inside the engine: one attempt failed
     ├── AttemptTimeout     the attempt took longer than its timeout
+    ├── WorkerDied         the worker process ended under the attempt
     └── Interrupted        the daemon died during an `at_most_once` attempt
 """
 
@@ -53,6 +54,10 @@ class TaskFailed(FlowError):
 
 class AttemptTimeout(TaskFailed):
     """The attempt took longer than its timeout."""
+
+
+class WorkerDied(TaskFailed):
+    """The worker process ended while it carried the attempt out."""
 
 
 class Interrupted(TaskFailed):

@@ -100,6 +100,7 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
 
     `fill` maps parameters to templates over the event (`params=` of `@flow`). `event_type`
     is the `Order` of `event: Event[Order]`, None: none. `takes_event`: the body names event.
+    `root` is the folder that `sources` are below, `module` the name of the flow file's module.
     """
 
     name: str
@@ -117,3 +118,5 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     event_type: Any = None
     order_by: str | None = None
     doc: str = ""
+    root: str = ""
+    module: str = ""

@@ -77,7 +77,7 @@ def load_version(root: Path, flow: str, file: str, sources: Mapping[str, str]) -
     match = next((item for item in found if item.name == flow), None)
     if match is None:
         raise GraphError(f"the stored sources hold no flow named {flow!r}", file, 1)
-    return define(match, file=file, sources=sources, version=version_of(sources))
+    return define(match, file=file, sources=sources, version=version_of(sources), root=root)
 
 
 class _Gathered:
@@ -113,6 +113,7 @@ class _Gathered:
                 file=file,
                 sources=sources,
                 version=version_of(sources),
+                root=self._project.root,
                 runs_per_flow=self._runs_per_flow,
             )
             self._check_name(definition)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from importlib.metadata import entry_points
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -14,6 +13,7 @@ from triphammer.config.durations import DurationLike, seconds
 from triphammer.config.errors import DurationError
 from triphammer.flows.conditions import condition
 from triphammer.flows.errors import GraphError
+from triphammer.flows.executors.registry import executor_names, missing_package
 from triphammer.flows.graph import Backoff, Options
 from triphammer.flows.places import Place, user_place
 from triphammer.flows.references import suggest
@@ -174,8 +174,9 @@ def _rate(value: Any) -> float | None:
 def _executor(value: Any) -> str | None:
     if value is None:
         return None
-    plugins = {point.name for point in entry_points(group="triphammer.executors")}
-    known: str = _one_of(*sorted({"async", "thread", *plugins}))(value)
+    known: str = _one_of(*executor_names())(value)
+    if (missing := missing_package(known)) is not None:
+        raise _Wrong(f"it needs an extra: pip install '{missing}'")
     return known
 
 

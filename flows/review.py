@@ -16,7 +16,8 @@ def review(flow: FlowDef) -> Iterator[str]:
         if _is_unkillable(node):
             yield (
                 f"{place}: {spec} has a timeout= but runs in a thread, which cannot be killed: "
-                "after the timeout it goes on and keeps its place; make it `async def`"
+                "after the timeout it goes on and keeps its place; make it `async def`, or "
+                'let it run in a process: executor="process"'
             )
 
 

@@ -19,6 +19,11 @@ class RunFolder:
         self.used = used
 
     @property
+    def place(self) -> str:
+        """Where the folder is or would be."""
+        return str(self._parent / self._run)
+
+    @property
     def path(self) -> Path:
         """The folder, which exists. Raises OSError when it cannot be made."""
         path = self._parent / self._run

@@ -17,6 +17,7 @@ from importlib.metadata import version
 from random import Random
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from starlette.types import ASGIApp
 
@@ -26,9 +27,11 @@ from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import Secrets
 from triphammer.config.source import SensorSpec
 from triphammer.flows.capture import Capture, capturing
-from triphammer.flows.executors.contract import Executor, Stalled
+from triphammer.flows.context import TaskContext
+from triphammer.flows.executors.contract import Executor, ExecutorContext, Stalled
 from triphammer.flows.executors.flow_loop import FlowLoop
-from triphammer.flows.executors.threads import ThreadExecutor
+from triphammer.flows.executors.processes.groups import mark_of, sweep
+from triphammer.flows.executors.registry import executors_on_demand
 from triphammer.flows.executors.watchdog import LockWatch, share_interpreter
 from triphammer.sensors.contract import SensorContext
 from triphammer.service.announcement import Announcement, announcement, status_line
@@ -270,14 +273,12 @@ class _Session:
         )
         with ExitStack() as stack:
             ended = stack.enter_context(capturing(capture))
-            now = self._clock.now
-            flow_loop = FlowLoop(now, ended=ended, stall=self._stalled)
-            threads = ThreadExecutor(now, threads=settings.limits.threads, ended=ended)
-            self._flow_loop = flow_loop
+            context_of = partial(self._executor_context, opened, capture, ended)
+            flow_loop = self._flow_loop = FlowLoop.build(context_of("async"))
+            executors = {**executors_on_demand(context_of, self._clock.now), "async": flow_loop}
             underway = stack.enter_context(
                 open_underway(self._folder / "underway", settings.limits.active_runs)
             )
-            executors: Mapping[str, Executor] = {"async": flow_loop, "thread": threads}
             self._core = self._build_core(opened, executors, underway)
             self._hub = self._core.hub
             self._health.report("flow loop", None)
@@ -286,10 +287,27 @@ class _Session:
                 await group.start(DiskWatch(self._folder, self._health).run)
                 if sys.__stderr__ is not None:
                     await group.start(LockWatch(sys.__stderr__).run)
-                await group.start(flow_loop.run)
-                await group.start(threads.run)
+                await anyio.to_thread.run_sync(sweep, mark_of(self._folder))
+                for name, executor in executors.items():
+                    await group.start(executor.run, name=f"executor {name}")
                 await self._run_parts(group, opened, stop, reloads, announce)
                 group.cancel_scope.cancel()
+
+    def _executor_context(
+        self, opened: Opened, capture: Capture, ended: Callable[[TaskContext], None], name: str
+    ) -> ExecutorContext:
+        return ExecutorContext(
+            now=self._clock.now,
+            settings=self._loaded.settings,
+            secrets=self._secrets,
+            artifacts=opened.artifacts,
+            ended=ended,
+            lines=capture.add_lines,
+            stall=self._stalled,
+            ready=partial(self._health.report, f"executor {name}"),
+            folder=self._folder,
+            log=self._log.getChild(name),
+        )
 
     def _build_core(
         self, opened: Opened, executors: Mapping[str, Executor], underway: Underway

@@ -26,13 +26,11 @@ from triphammer.config.settings import Settings
 from triphammer.config.source import SensorSpec
 from triphammer.flows.capture import Capture, capturing
 from triphammer.flows.codec import decode
-from triphammer.flows.context import TaskContext
 from triphammer.flows.definition import definition_of
 from triphammer.flows.errors import FlowError
-from triphammer.flows.executors.contract import Executor
-from triphammer.flows.executors.flow_loop import FlowLoop
+from triphammer.flows.executors.contract import Executor, ExecutorContext
 from triphammer.flows.executors.inline import InlineExecutor
-from triphammer.flows.executors.threads import ThreadExecutor
+from triphammer.flows.executors.registry import executor_names, executors_on_demand
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import LogSink
@@ -49,7 +47,7 @@ from triphammer.service.supervisor import Supervisor, wanted_specs
 T = TypeVar("T")
 LOCAL = "triphammer/local"
 OWN_KINDS = ("timer", "custom")
-MakeExecutors = Callable[[Callable[[], int], Callable[[TaskContext], None]], Mapping[str, Executor]]
+MakeExecutors = Callable[[ExecutorContext], Mapping[str, Executor]]
 
 
 class Local:
@@ -103,11 +101,23 @@ async def with_local(
             sink = lines or opened.logs.sink
             capture = Capture(sink, secrets, clock.now, settings.limits.log_lines)
             ended = stack.enter_context(capturing(capture))
+            context = ExecutorContext(
+                now=clock.now,
+                settings=settings,
+                secrets=secrets,
+                artifacts=opened.artifacts,
+                ended=ended,
+                lines=capture.add_lines,
+                stall=_ignore,
+                ready=_ignore,
+                folder=None,
+                log=logging.getLogger("triphammer"),
+            )
             edges = Edges(
                 store=opened.store,
                 artifacts=opened.artifacts,
                 clock=clock,
-                executors=make_executors(clock.now, ended),
+                executors=make_executors(context),
                 secrets=secrets,
                 random=Random(),
                 root=root,
@@ -188,30 +198,22 @@ async def _call_here(function: Callable[..., Any], *args: Any) -> Any:
     return await value if isawaitable(value) else value
 
 
-def _ignore(_: str) -> None:
-    """Outbox and claims: nothing leaves the process."""
+def _ignore(_: object) -> None:
+    """Outbox and claims: nothing leaves the process. Nobody asks how executors are."""
 
 
 def _raise(error: Exception) -> None:
     raise error
 
 
-def real_executors(
-    threads: int, now: Callable[[], int], ended: Callable[[TaskContext], None]
-) -> Mapping[str, Executor]:
+def real_executors(context: ExecutorContext) -> Mapping[str, Executor]:
     """The daemon's executors."""
-    return {
-        "async": FlowLoop(now, ended=ended),
-        "thread": ThreadExecutor(now, threads=threads, ended=ended),
-    }
+    return executors_on_demand(lambda _: context, context.now)
 
 
-def inline_executors(
-    now: Callable[[], int], ended: Callable[[TaskContext], None]
-) -> Mapping[str, Executor]:
-    """Executors on the caller's loop, for virtual time."""
-    inline = InlineExecutor(now, ended=ended)
-    return {"async": inline, "thread": inline}
+def inline_executors(context: ExecutorContext) -> Mapping[str, Executor]:
+    """One executor on the caller's loop in the place of all, for virtual time."""
+    return dict.fromkeys(executor_names(), InlineExecutor.build(context))
 
 
 def run_flow(flow: Flow[..., Any], params: Mapping[str, Any]) -> Any:
@@ -234,7 +236,7 @@ def run_flow(flow: Flow[..., Any], params: Mapping[str, Any]) -> Any:
             {definition.name: definition},
             action,
             clock=SystemClock(),
-            make_executors=partial(real_executors, settings.limits.threads),
+            make_executors=real_executors,
             secrets=Secrets(),
             settings=settings,
             root=Path.cwd(),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 from triphammer.flows.codec import convert, encode
 from triphammer.flows.context import TaskContext
+from triphammer.flows.engine.parcels import pack
 from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunStart
@@ -66,12 +68,14 @@ def make_attempt(
         secrets=scope.secrets,
     )
     node = launch.node.node
+    id = AttemptId(start.id, launch.name, launch.attempt, start.epoch)
     return Attempt(
-        id=AttemptId(start.id, launch.name, launch.attempt, start.epoch),
+        id=id,
         flow=flow,
         body=call,
         encode=call.encode,
         context=context,
+        pack=partial(pack, id, start, launch, scope, state=state, folder=folder),
         timeout=node.options.timeout,
         where=node.where,
     )

@@ -21,6 +21,11 @@ class MapResult:
         self._items = items
         self._errors = errors
 
+    @property
+    def items(self) -> Sequence[Encoded | Failed | None]:
+        """The outcomes as they are stored."""
+        return self._items
+
     def decoded(self, decode_one: Callable[[Encoded], Any]) -> list[Any]:
         """The list that a dependent gets: with `collect` each item is `Ok` or `Failed`, with
         `skip` those that failed are left out."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 from anyio.abc import TaskStatus
 
+from triphammer.config.secrets import Secrets
+from triphammer.config.settings import Settings
 from triphammer.flows.context import TaskContext
-from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, StartRequest
+from triphammer.flows.journal import (
+    Artifacts,
+    Encoded,
+    ErrorInfo,
+    LogLine,
+    OutMessage,
+    StartRequest,
+)
 
 
 class AttemptId(msgspec.Struct, frozen=True):
@@ -21,12 +33,39 @@ class AttemptId(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt as it travels to another process, which loads the same version of the flow.
+
+    `sources` are that version's files by path, below `root`; `module` is the name by which the
+    sender knows the flow file's module. `values` is pickled (event, parameters, results that
+    the task takes, the map item's arguments) and may name classes of the user's: it is read
+    once the version is loaded. `state` is the flow's durable mapping, `artifacts` the contents
+    of those that the results name.
+    """
+
+    id: AttemptId
+    flow: str
+    version: str
+    file: str
+    root: str
+    module: str
+    sources: Mapping[str, str]
+    node: str
+    item: int | None
+    values: bytes
+    state: Mapping[str, bytes]
+    artifacts: Mapping[str, bytes]
+    workdir: str
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try of one task: everything its body needs, values still encoded where they are.
 
     `body` is called with no argument inside the executor's thread, with the attempt's context
     set, after it decoded its inputs; it returns the value or (executor `async`) a coroutine.
     `encode` turns the value into its stored form in that same thread. `timeout` seconds.
+    `pack` makes a parcel of it, for executors whose bodies run in other processes; blocks, and
+    raises `TriphammerError` for values that cannot travel.
     """
 
     id: AttemptId
@@ -34,6 +73,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     body: Callable[[], Any]
     encode: Callable[[Any], Encoded]
     context: TaskContext
+    pack: Callable[[], Parcel]
     timeout: float | None = None
     where: str = ""
 
@@ -79,6 +119,33 @@ Report = Callable[[Sequence[AttemptResult | Released]], None]
 """Called by an executor on the service loop with the results that have come in."""
 
 
+Lines = Callable[[TaskContext, Sequence[LogLine], int], None]
+"""Takes what an attempt has printed and logged elsewhere, and how many lines were dropped there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorContext:
+    """Everything that an executor may use.
+
+    `now` is the clock (microseconds UTC), callable from any thread. `ended` is called when an
+    attempt has ended: its log is complete. `artifacts` keeps what results are made of. `stall`
+    is told of user code that blocks the flow loop, `ready` whether the executor works (None)
+    or why not. `folder` is the data folder of the daemon; None: a session in memory, and
+    whatever still runs is cancelled when the executor stops.
+    """
+
+    now: Callable[[], int]
+    settings: Settings
+    secrets: Secrets
+    artifacts: Artifacts
+    ended: Callable[[TaskContext], None]
+    lines: Lines
+    stall: Callable[[Stalled | None], None]
+    ready: Callable[[str | None], None]
+    folder: Path | None
+    log: logging.Logger
+
+
 class Executor(Protocol):
     """Runs attempts; reports results in batches on the service loop, in no order.
 
@@ -87,8 +154,6 @@ class Executor(Protocol):
     `cancel` of an attempt that is not there any more does nothing. `running` is how many
     attempts are there, those that are abandoned but still running included.
     """
-
-    name: ClassVar[str]
 
     @property
     def running(self) -> int: ...
@@ -100,6 +165,12 @@ class Executor(Protocol):
     def submit(self, attempts: Sequence[Attempt]) -> None: ...
 
     def cancel(self, attempt: AttemptId) -> None: ...
+
+
+class ExecutorKind(Protocol):
+    """What an entry point of the group `triphammer.executors` names: a class, as a rule."""
+
+    def build(self, context: ExecutorContext, /) -> Executor: ...
 
 
 Stall = Callable[[Stalled | None], None]

@@ -14,7 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from threading import Thread
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskStatus
@@ -23,6 +23,7 @@ from triphammer.flows.executors.contract import (
     Attempt,
     AttemptId,
     AttemptResult,
+    ExecutorContext,
     Released,
     Report,
     Stall,
@@ -43,8 +44,6 @@ class FlowLoop:
     service loop, of user code that blocks this loop.
     """
 
-    name: ClassVar[str] = "async"
-
     def __init__(
         self, now: Callable[[], int], *, ended: Ended = nothing_more, stall: Stall | None = None
     ) -> None:
@@ -60,6 +59,11 @@ class FlowLoop:
         self._bell: Doorbell | None = None
         self._watchdog: Watchdog | None = None
         self._calls = 0
+
+    @classmethod
+    def build(cls, context: ExecutorContext) -> Self:
+        """The flow loop of a daemon or a local run."""
+        return cls(context.now, ended=context.ended, stall=context.stall)
 
     @property
     def running(self) -> int:

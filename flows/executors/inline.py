@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import isawaitable
-from typing import ClassVar
+from typing import Self
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskStatus
 
 from triphammer.flows.context import enter_context
-from triphammer.flows.executors.contract import Attempt, AttemptId, AttemptResult, Report
+from triphammer.flows.executors.contract import (
+    Attempt,
+    AttemptId,
+    AttemptResult,
+    ExecutorContext,
+    Report,
+)
 from triphammer.flows.executors.outcome import (
     Ended,
     cancellation,
@@ -25,8 +31,6 @@ from triphammer.flows.executors.outcome import (
 class InlineExecutor:
     """Runs coroutines on the loop it was started on, and plain functions there and then."""
 
-    name: ClassVar[str] = "inline"
-
     def __init__(self, now: Callable[[], int], *, ended: Ended = nothing_more) -> None:
         self._report: Report | None = None
         self._ended = ended
@@ -34,6 +38,11 @@ class InlineExecutor:
         self._scopes: dict[AttemptId, anyio.CancelScope] = {}
         self._waiting: list[Attempt] = []
         self._wake = anyio.Event()
+
+    @classmethod
+    def build(cls, context: ExecutorContext) -> Self:
+        """For the testing kit."""
+        return cls(context.now, ended=context.ended)
 
     @property
     def running(self) -> int:

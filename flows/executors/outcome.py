@@ -52,6 +52,16 @@ def failure(attempt: Attempt, started: int, finished: int, error: BaseException)
     )
 
 
+def refusal(
+    attempt: Attempt, now: int, error: BaseException, *, retryable: bool = False
+) -> AttemptResult:
+    """The attempt cannot begin."""
+    info = describe(error, attempt.context.secrets.mask)
+    return AttemptResult(
+        id=attempt.id, started_at=now, finished_at=now, error=info, retryable=retryable
+    )
+
+
 def timed_out(
     attempt: Attempt, started: int, finished: int, *, still_running: bool = False
 ) -> AttemptResult:

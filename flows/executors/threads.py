@@ -6,27 +6,31 @@ it returns, keeps its thread, and a retry of the same task waits for it.
 
 from __future__ import annotations
 
-import contextvars
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import ClassVar
+from typing import Self
 
 import anyio
 from anyio.abc import TaskStatus
 
-from triphammer.flows.context import enter_context
-from triphammer.flows.executors.contract import Attempt, AttemptId, AttemptResult, Released, Report
+from triphammer.flows.executors.body import run_body
+from triphammer.flows.executors.contract import (
+    Attempt,
+    AttemptId,
+    AttemptResult,
+    ExecutorContext,
+    Released,
+    Report,
+)
 from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.outcome import (
     Ended,
     cancellation,
-    failure,
     nothing_more,
-    success,
     timed_out,
 )
 from triphammer.flows.timers import Timers
@@ -34,8 +38,6 @@ from triphammer.flows.timers import Timers
 
 class ThreadExecutor:
     """At most `threads` functions at once; more wait in order."""
-
-    name: ClassVar[str] = "thread"
 
     def __init__(
         self, now: Callable[[], int], *, threads: int, ended: Ended = nothing_more
@@ -53,6 +55,12 @@ class ThreadExecutor:
         self._begun: deque[_Job] = deque()
         self._bell: Doorbell | None = None
         self._timers = Timers(_TICKS)
+
+    @classmethod
+    def build(cls, context: ExecutorContext) -> Self:
+        """With as many threads as `[limits] threads` says."""
+        threads = context.settings.limits.threads
+        return cls(context.now, threads=threads, ended=context.ended)
 
     @property
     def running(self) -> int:
@@ -143,7 +151,7 @@ class ThreadExecutor:
         while (job := self._work.get()) is not None:
             result = None
             if not job.reported:  # else cancelled while it waited
-                result = contextvars.Context().run(partial(self._perform, job))
+                result = self._perform(job)
             self._done.append((job, result))
             self._ring()
 
@@ -153,15 +161,7 @@ class ThreadExecutor:
         if attempt.timeout is not None:
             self._begun.append(job)
             self._ring()
-        attempt.context.begin(started, attempt.timeout)
-        enter_context(attempt.context)
-        try:
-            return success(attempt, started, self._now(), attempt.encode(attempt.body()))
-        # Seam to user code: a task may raise anything, SystemExit included.
-        except BaseException as error:  # noqa: BLE001
-            return failure(attempt, started, self._now(), error)
-        finally:
-            self._ended(attempt.context)
+        return run_body(attempt, started, self._now, self._ended)
 
     def _ring(self) -> None:
         if self._bell is not None:

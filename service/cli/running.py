@@ -112,7 +112,7 @@ async def _run(
         {definition.name: definition},
         action,
         clock=SystemClock(),
-        make_executors=partial(real_executors, loaded.settings.limits.threads),
+        make_executors=real_executors,
         secrets=secrets,
         settings=loaded.settings,
         root=loaded.root,

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.contracts.executor_cases import at_work, attempt, make_async, now
+from tests.contracts.executor_cases import KINDS, at_work, attempt, now
 from triphammer.flows.executors import loop_body
 from triphammer.flows.executors.flow_loop import FlowLoop
 
@@ -30,7 +30,7 @@ async def test_coroutines_run_side_by_side_in_one_other_thread() -> None:
         await meeting.wait()
 
     attempts = [attempt(work, task=f"t{i}") for i in range(3)]
-    async with at_work(make_async) as bench:
+    async with at_work(KINDS["async"]) as bench:
         bench.executor.submit(attempts)
         for one in attempts:
             assert (await bench.result(one.id)).error is None
@@ -40,7 +40,7 @@ async def test_coroutines_run_side_by_side_in_one_other_thread() -> None:
 
 async def test_results_come_back_in_batches() -> None:
     attempts = [attempt(lambda: 1, task=f"t{i}") for i in range(500)]
-    async with at_work(make_async) as bench:
+    async with at_work(KINDS["async"]) as bench:
         bench.executor.submit(attempts)
         for one in attempts:
             await bench.result(one.id)
@@ -54,7 +54,7 @@ async def test_cancelling_before_the_first_step_means_it_never_begins() -> None:
         begun.append(1)
 
     one = attempt(work)
-    async with at_work(make_async) as bench:
+    async with at_work(KINDS["async"]) as bench:
         bench.executor.submit([one])
         bench.executor.cancel(one.id)
         result = await bench.result(one.id)
@@ -75,7 +75,7 @@ async def test_a_coroutine_that_will_not_end_is_given_up(monkeypatch: pytest.Mon
                 continue
         return "late"
 
-    async with at_work(make_async) as bench:
+    async with at_work(KINDS["async"]) as bench:
         result = await bench.of(attempt(deaf, timeout=0.01))
         assert result.error is not None
         assert result.error.type == "AttemptTimeout"
@@ -98,7 +98,7 @@ async def test_what_it_returns_after_its_timeout_came_too_late() -> None:
             return "late"
         return "never"
 
-    async with at_work(make_async) as bench:
+    async with at_work(KINDS["async"]) as bench:
         result = await bench.of(attempt(stubborn, timeout=0.01))
     assert result.value is None
     assert result.error is not None
@@ -115,7 +115,7 @@ async def test_stopping_cancels_what_runs() -> None:
         finally:
             cleaned.set()
 
-    async with at_work(make_async) as bench:
+    async with at_work(KINDS["async"]) as bench:
         bench.executor.submit([attempt(work)])
         await anyio.to_thread.run_sync(begun.wait)
     assert cleaned.is_set()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from tests.contracts.executor_cases import at_work, attempt, make_thread, now
-from triphammer.flows.executors.outcome import Ended
+from tests.contracts.executor_cases import KINDS, at_work, attempt, now
+from triphammer.flows.executors.contract import ExecutorContext
 from triphammer.flows.executors.threads import ThreadExecutor
 
 pytestmark = pytest.mark.anyio
@@ -20,8 +20,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def one_thread(ended: Ended) -> ThreadExecutor:
-    return ThreadExecutor(now, threads=1, ended=ended)
+def one_thread(context: ExecutorContext) -> ThreadExecutor:
+    return ThreadExecutor(now, threads=1, ended=context.ended)
 
 
 async def until(event: threading.Event) -> None:
@@ -61,7 +61,7 @@ async def test_after_a_timeout_the_function_keeps_its_thread_until_it_returns() 
 async def test_a_retry_waits_for_the_attempt_that_still_runs() -> None:
     stuck = Stuck()
     first, second = attempt(stuck, timeout=0.01), attempt(lambda: stuck.let_go.is_set(), number=2)
-    async with at_work(make_thread) as bench:
+    async with at_work(KINDS["thread"]) as bench:
         await bench.of(first)
         bench.executor.submit([second])
         other = await bench.of(attempt(lambda: 1, task="other"))
@@ -76,7 +76,7 @@ async def test_a_retry_waits_for_the_attempt_that_still_runs() -> None:
 async def test_cancelling_a_function_that_runs_reports_it_as_still_running() -> None:
     stuck = Stuck()
     one = attempt(stuck)
-    async with at_work(make_thread) as bench:
+    async with at_work(KINDS["thread"]) as bench:
         bench.executor.submit([one])
         await until(stuck.begun)
         bench.executor.cancel(one.id)
@@ -104,7 +104,7 @@ async def test_cancelling_what_waits_for_a_thread_means_it_never_begins() -> Non
 async def test_as_many_functions_run_at_once_as_there_are_threads() -> None:
     meeting = threading.Barrier(2)
     attempts = [attempt(meeting.wait, task=f"t{i}") for i in range(4)]
-    async with at_work(make_thread) as bench:
+    async with at_work(KINDS["thread"]) as bench:
         bench.executor.submit(attempts)
         for one in attempts:
             assert (await bench.result(one.id)).error is None
@@ -114,5 +114,5 @@ async def test_a_function_in_time_is_not_timed_out() -> None:
     def body() -> Callable[[], None] | None:
         return None
 
-    async with at_work(make_thread) as bench:
+    async with at_work(KINDS["thread"]) as bench:
         assert (await bench.of(attempt(body, timeout=60))).error is None

@@ -1,0 +1,68 @@
+"""An attempt made ready to travel to another process.
+
+Unpacking is `executors/remote.py`; both sides load the same version of the flow, so that what
+is sent are values and never code.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from triphammer.flows.engine.run_scope import MapResult, RunScope, Stored
+from triphammer.flows.engine.values import Launch, RunStart
+from triphammer.flows.errors import ValueMisfit
+from triphammer.flows.executors.contract import AttemptId, Parcel
+from triphammer.flows.journal import Encoded
+from triphammer.flows.modules import stand_in
+from triphammer.flows.project import module_source
+from triphammer.flows.workdir import RunFolder
+
+
+def pack(
+    id: AttemptId,
+    start: RunStart,
+    launch: Launch,
+    scope: RunScope,
+    *,
+    state: Callable[[str], Mapping[str, bytes]],
+    folder: RunFolder,
+) -> Parcel:
+    """The parcel of one attempt. Raises `ValueMisfit` for values that cannot be pickled."""
+    flow, node = start.flow, launch.node.node
+    stand_in(flow.version, module_source(flow.file, "", "").name, flow.module)
+    results = {name: scope.results.get(name) for name in node.data}
+    return Parcel(
+        id=id,
+        flow=flow.name,
+        version=flow.version,
+        file=flow.file,
+        root=flow.root,
+        module=flow.module,
+        sources=flow.sources,
+        node=launch.node.name,
+        item=launch.item,
+        values=_pickled(launch, (start.event, start.params, results, launch.value)),
+        state=state(flow.name),
+        artifacts={digest: scope.artifacts.get(digest) for digest in _named(results)},
+        workdir=folder.place,
+    )
+
+
+def _pickled(launch: Launch, values: Any) -> bytes:
+    try:
+        return pickle.dumps(values, protocol=pickle.HIGHEST_PROTOCOL)
+    # Seam to user code: __reduce__ and __getstate__ may raise anything.
+    except Exception as error:
+        text = f"what {launch.name} takes cannot be sent to another process: {error}; pass plain"
+        raise ValueMisfit(f"{text} data, or leave executor= out") from error
+
+
+def _named(results: Mapping[str, Stored]) -> Iterator[str]:
+    """The artifacts that results are made of."""
+    for stored in results.values():
+        items = stored.items if isinstance(stored, MapResult) else (stored,)
+        for item in items:
+            if isinstance(item, Encoded) and item.kind == "artifact":
+                yield item.body.decode()

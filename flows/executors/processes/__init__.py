@@ -1,0 +1,1 @@
+"""Executor `process`: task bodies in worker processes, which can be killed for good."""
