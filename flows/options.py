@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 import msgspec
 
@@ -18,28 +18,12 @@ from triphammer.flows.graph import Backoff, Options
 from triphammer.flows.places import Place, user_place
 from triphammer.flows.references import suggest
 
-TRIGGER_RULES = (
-    "all_success",
-    "all_failed",
-    "all_done",
-    "all_skipped",
-    "one_success",
-    "one_failed",
-    "one_done",
-    "none_failed",
-    "none_failed_min_one_success",
-    "none_skipped",
-    "always",
-)
-"""Airflow's names, with Airflow's meanings."""
-
-MAP_ONLY = frozenset({"max_parallel", "rate", "errors", "cross"})
-"""Keywords that only say something about `.map(...)`."""
-
 TriggerRule = Literal[
     "all_success",
     "all_failed",
     "all_done",
+    "all_done_min_one_success",
+    "all_done_setup_success",
     "all_skipped",
     "one_success",
     "one_failed",
@@ -49,6 +33,12 @@ TriggerRule = Literal[
     "none_skipped",
     "always",
 ]
+"""Airflow's names, with Airflow's meanings."""
+
+TRIGGER_RULES: tuple[str, ...] = get_args(TriggerRule)
+
+MAP_ONLY = frozenset({"max_parallel", "rate", "errors", "cross"})
+"""Keywords that only say something about `.map(...)`."""
 
 
 class TaskOptions(TypedDict, total=False):

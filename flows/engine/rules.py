@@ -17,16 +17,25 @@ Verdict = Literal["run", "skip", "block", "wait"]
 
 
 class Upstream(msgspec.Struct):
-    """How many upstreams there are, and how many of them have ended in which way."""
+    """How many upstreams there are, and how many of them have ended in which way.
+
+    `setups` of them are setups, of which `made` succeeded and `unmade` were skipped.
+    """
 
     total: int
     succeeded: int = 0
     failed: int = 0
     skipped: int = 0
     blocked: int = 0
+    setups: int = 0
+    made: int = 0
+    unmade: int = 0
 
-    def count(self, how: str) -> None:
+    def count(self, how: str, *, setup: bool = False) -> None:
         """One more has ended: succeeded, failed, skipped or blocked."""
+        if setup:
+            self.made += how == "succeeded"
+            self.unmade += how == "skipped"
         if how == "succeeded":
             self.succeeded += 1
         elif how == "failed":
@@ -73,6 +82,24 @@ def _all_failed(up: Upstream) -> Verdict:
 
 def _all_done(up: Upstream) -> Verdict:
     return "run" if up.done else "wait"
+
+
+def _all_done_min_one_success(up: Upstream) -> Verdict:
+    """A skipped upstream has not been done, as in Airflow's own code."""
+    if up.skipped:
+        return "skip"
+    if not up.done:
+        return "wait"
+    return "run" if up.succeeded else "block"
+
+
+def _all_done_setup_success(up: Upstream) -> Verdict:
+    """What a teardown goes by: one setup that has succeeded is enough to have it undone."""
+    if not up.done:
+        return "wait"
+    if not up.setups or up.made:
+        return "run"
+    return "skip" if up.unmade == up.setups else "block"
 
 
 def _all_skipped(up: Upstream) -> Verdict:
@@ -130,6 +157,8 @@ _RULES: Mapping[str, Callable[[Upstream], Verdict]] = {
     "all_success": _all_success,
     "all_failed": _all_failed,
     "all_done": _all_done,
+    "all_done_min_one_success": _all_done_min_one_success,
+    "all_done_setup_success": _all_done_setup_success,
     "all_skipped": _all_skipped,
     "one_success": _one_success,
     "one_failed": _one_failed,

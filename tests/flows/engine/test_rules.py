@@ -25,6 +25,8 @@ def oracle(rule: str, states: tuple[str, ...]) -> str:
         "all_success": all(s == "succeeded" for s in states),
         "all_failed": all(s in BAD for s in states),
         "all_done": True,
+        "all_done_min_one_success": "skipped" not in ended and "succeeded" in ended,
+        "all_done_setup_success": True,  # there is no setup among these
         "all_skipped": all(s == "skipped" for s in states),
         "one_success": "succeeded" in ended,
         "one_failed": bool(ended & BAD),
@@ -37,6 +39,8 @@ def oracle(rule: str, states: tuple[str, ...]) -> str:
     if runs:
         return "run"
     blocks = {"all_success", "one_success", "none_failed", "none_failed_min_one_success"}
+    if rule == "all_done_min_one_success":  # in Airflow's code the skipped come first
+        return "skip" if "skipped" in ended else "block"
     return "block" if rule in blocks and ended & BAD else "skip"
 
 
@@ -47,6 +51,25 @@ COMBINATIONS = [c for n in (1, 2, 3, 4) for c in product(STATES, repeat=n)]
 def test_every_combination_of_up_to_four_upstreams(rule: str) -> None:
     for states in COMBINATIONS:
         assert judge(rule, upstream(states, len(states))) == oracle(rule, states), states
+
+
+def setup_oracle(setups: tuple[str, ...]) -> str:
+    """A teardown runs if one of its setups did; all skipped skip it, else it is blocked."""
+    if not setups or "succeeded" in setups:
+        return "run"
+    return "skip" if set(setups) == {"skipped"} else "block"
+
+
+@pytest.mark.parametrize("setups", [c for n in range(4) for c in product(STATES, repeat=n)])
+def test_a_teardown_goes_by_its_setups_whatever_the_work_does(setups: tuple[str, ...]) -> None:
+    for work in [c for n in (0, 1, 2) for c in product(STATES, repeat=n)]:
+        up = Upstream(len(setups) + len(work), setups=len(setups))
+        for state in work:
+            up.count(state)
+        for state in setups:
+            up.count(state, setup=True)
+        expected = setup_oracle(setups)
+        assert judge("all_done_setup_success", up) == expected, work
 
 
 @pytest.mark.parametrize("rule", TRIGGER_RULES)
@@ -75,6 +98,9 @@ def test_without_upstreams_every_rule_says_run(rule: str) -> None:
         ("always", (), "run"),
         ("all_success", ("skipped",), "wait"),
         ("all_done", ("failed",), "wait"),
+        ("all_done_min_one_success", ("succeeded",), "wait"),
+        ("all_done_min_one_success", ("skipped",), "skip"),
+        ("all_done_setup_success", ("succeeded",), "wait"),
     ],
 )
 def test_what_is_decided_before_all_have_ended(
