@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from triphammer.config.secrets import Secrets
 from triphammer.flows.errors import NotInTask, ValueMisfit
 from triphammer.flows.journal import OutMessage, StartRequest
+from triphammer.flows.outcomes import Ended
 from triphammer.flows.workdir import RunFolder
 
 
@@ -91,6 +93,7 @@ class TaskContext:
     `key` is the same for every attempt of one task or map item: an idempotency key.
     `deadline` is when the timeout ends it (UTC), None: never. `progress` may be called any
     time; the console shows the last call. `outgoing` and `starts` join the attempt's commit.
+    `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
     """
 
     __slots__ = (
@@ -108,6 +111,7 @@ class TaskContext:
         "starts",
         "state",
         "task",
+        "upstream",
     )
 
     def __init__(
@@ -122,6 +126,7 @@ class TaskContext:
         folder: RunFolder,
         state: Callable[[str], Mapping[str, bytes]],
         secrets: Secrets,
+        upstream: Mapping[str, Ended] = MappingProxyType({}),
     ) -> None:
         self.run = run
         self.flow = flow
@@ -131,6 +136,7 @@ class TaskContext:
         self.params = params
         self.deadline: datetime | None = None
         self.secrets = secrets
+        self.upstream = upstream
         self.state = FlowState(flow, state)
         self.outgoing: list[OutMessage] = []
         self.starts: list[StartRequest] = []

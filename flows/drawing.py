@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from itertools import count, pairwise
 from typing import Any, NamedTuple
@@ -31,6 +31,8 @@ class Drawing:
         self._nodes: dict[str, Node] = {}
         self._edges: dict[tuple[str, str], Place] = {}
         self._prefix = ""
+        self._groups: tuple[str, ...] = ()
+        self._prefixes: set[str] = set()
         self._flows: list[tuple[object, str]] = []
 
     @property
@@ -45,16 +47,32 @@ class Drawing:
             place = user_place()
             circle = " -> ".join([*(known for _, known in self._flows), name])
             raise CycleError(f"a flow calls itself: {circle}", place.file, place.line)
-        outer, token = self._prefix, _current.set(self)
-        if self._flows:
-            self._prefix = f"{outer}{self._free_prefix(name)}/"
+        token = _current.set(self)
+        below = self.below(name, "/") if self._flows else nullcontext()
         self._flows.append((flow, name))
+        try:
+            with below:
+                yield
+        finally:
+            self._flows.pop()
+            _current.reset(token)
+
+    @contextmanager
+    def below(self, name: str, mark: str) -> Generator[None]:
+        """Nodes drawn meanwhile are named below `name`, or `name_2` where that is taken."""
+        outer, groups = self._prefix, self._groups
+        taken, free = self._prefixes, name
+        for i in count(2):
+            if f"{outer}{free}{mark}" not in taken:
+                break
+            free = f"{name}_{i}"
+        self._prefix = f"{outer}{free}{mark}"
+        taken.add(self._prefix)
+        self._groups = (*groups, self._prefix[:-1])
         try:
             yield
         finally:
-            self._flows.pop()
-            self._prefix = outer
-            _current.reset(token)
+            self._prefix, self._groups = outer, groups
 
     def add(
         self,
@@ -81,6 +99,7 @@ class Drawing:
             mapped=mapped,
             upstream=tuple(dict.fromkeys(above)),
             data=data,
+            groups=self._groups,
             where=str(place),
         )
         return name
@@ -89,10 +108,22 @@ class Drawing:
         """`after` waits for `before`."""
         self._edges.setdefault((before, after), user_place())
 
+    def node(self, name: str) -> Node:
+        """A node as it has been drawn so far; what `>>` adds is not in it yet."""
+        return self._nodes[name]
+
+    def change(self, name: str, **fields: Any) -> None:
+        """Draw a node otherwise than it was."""
+        self._nodes[name] = msgspec.structs.replace(self._nodes[name], **fields)
+
     def ends(self, names: Sequence[str]) -> Ends:
-        """Where the part of the graph that is made of `names` begins and ends."""
-        own = set(names)
-        above = {name: own.intersection(self._nodes[name].upstream) for name in names}
+        """Where the part of the graph that is made of `names` begins and ends.
+
+        What stands behind it does not wait for its teardowns and handlers.
+        """
+        own = {name for name in names if self._nodes[name].decides}
+        names = [name for name in names if name in own]
+        above = {name: own.intersection(self._nodes[name].above) for name in names}
         for before, after in self._edges:
             if before in own and after in own:
                 above[after].add(before)
@@ -102,16 +133,15 @@ class Drawing:
 
     def finish(self, result: Any) -> Graph:
         """The graph, once the outermost body has returned `result`."""
-        above = {name: dict.fromkeys(node.upstream) for name, node in self._nodes.items()}
         for before, after in self._edges:
-            above[after][before] = None
+            upstream = self._nodes[after].upstream
+            if before not in upstream:
+                self.change(after, upstream=(*upstream, before))
+        above = {name: dict.fromkeys(node.above) for name, node in self._nodes.items()}
         order = topological_order(above)
         if order is None:
             raise self._cycle(above)
-        nodes = {
-            name: msgspec.structs.replace(self._nodes[name], upstream=tuple(above[name]))
-            for name in order
-        }
+        nodes = {name: self._nodes[name] for name in order}
         return Graph(nodes=nodes, result=result)
 
     def _check_own(self, template: Any, place: Place) -> None:
@@ -123,8 +153,10 @@ class Drawing:
     def _cycle(self, above: Mapping[str, Mapping[str, None]]) -> CycleError:
         circle = find_circle(above)
         drawn = [edge for edge in pairwise(circle) if edge in self._edges]
-        place = self._edges[drawn[-1]]
         message = f"tasks wait for each other in a circle: {' -> '.join(circle)}"
+        if not drawn:  # a setup that needs its own work
+            raise CycleError(f"{message}, by setup= or teardown= at {self._nodes[circle[0]].where}")
+        place = self._edges[drawn[-1]]
         return CycleError(f"{message}; take out one of the `>>`", place.file, place.line)
 
     def _name(self, base: str, explicit: str | None, place: Place) -> str:
@@ -141,13 +173,6 @@ class Drawing:
         if name not in self._nodes:
             return name
         return next(n for i in count(2) if (n := f"{name}_{i}") not in self._nodes)
-
-    def _free_prefix(self, flow: str) -> str:
-        inner = [n[len(self._prefix) :] for n in self._nodes if n.startswith(self._prefix)]
-        taken = {name.split("/")[0] for name in inner if "/" in name}
-        if flow not in taken:
-            return flow
-        return next(n for i in count(2) if (n := f"{flow}_{i}") not in taken)
 
 
 class Ends(NamedTuple):

@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from triphammer.flows.kinds import is_array, is_dict, is_mapping
+from triphammer.flows.outcomes import Ended
 
 
 class Scope(Protocol):
     """Where an expression finds its values when an attempt starts.
 
     `result` is a node's decoded result (None where a trigger rule let the task run past a
-    skipped or failed upstream). `event` and `param` are the run's.
+    skipped or failed upstream), `ended` how it has ended (None: not yet). `event` and `param`
+    are the run's.
     """
 
     @property
     def event(self) -> Any: ...
     def result(self, node: str) -> Any: ...
+    def ended(self, node: str) -> Ended | None: ...
     def param(self, name: str) -> Any: ...
     def secret(self, name: str) -> str: ...
     def connection(self, name: str) -> Any: ...
@@ -52,6 +55,12 @@ def resolve(template: Any, scope: Scope) -> Any:
     if is_dict(template):
         return {key: resolve(value, scope) for key, value in template.items()}
     return template
+
+
+def missing(template: Any, scope: Scope) -> bool:
+    """Whether `template` needs the result of a node that has not succeeded: then it is None."""
+    found = (scope.ended(node) for node in needs(template))
+    return any(one is not None and one.state != "succeeded" for one in found)
 
 
 def needs(template: Any) -> Iterator[str]:

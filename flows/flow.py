@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from triphammer.config.source import Source
 from triphammer.flows.drawing import Drawing, drawing_now
 from triphammer.flows.errors import FlowError, GraphError
-from triphammer.flows.graph import Graph, Param
+from triphammer.flows.graph import Graph, Options, Param
 from triphammer.flows.handle import Handle
 from triphammer.flows.kinds import is_array
+from triphammer.flows.options import option
 from triphammer.flows.parameters import EventType, event_type, parameters
 from triphammer.flows.places import Place, raising_place, user_place
 from triphammer.flows.references import EventRef, ParamRef, is_event, suggest
 from triphammer.flows.signatures import check_call, hints_of, place_of
+from triphammer.flows.surround import enclose, handle_end
 from triphammer.flows.task import refuse_uncalled
 
 P = ParamSpec("P")
@@ -46,8 +48,10 @@ class Flow(Generic[P, R]):
         params: Fill,
         timezone: str | None,
         order_by: str | None = None,
+        around: Options | None = None,
     ) -> None:
         self._fn = fn
+        self._around = around or Options()
         self._params = params
         self.on = on
         self.name = name
@@ -107,7 +111,8 @@ class Flow(Generic[P, R]):
         known: dict[str, Any] = {name: ParamRef(name) for name in self.params}
         if self.takes_event:
             known["event"] = self._event_ref()
-        return drawing.finish(self._draw(drawing, known))
+        result = self._draw(drawing, known)
+        return drawing.finish(result)
 
     def run(self, **params: Any) -> Any:
         """Run here and now, without a daemon, and return the result.
@@ -149,9 +154,12 @@ class Flow(Generic[P, R]):
 
     def _draw(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
         body: Callable[..., Any] = self._fn
+        before = len(drawing.names)
         with drawing.body(self, self.name):
             try:
                 result = body(**known)
+                refuse_uncalled([result], self.place)
+                self._surround(drawing, before, result)
             except GraphError:
                 raise
             # Seam to user code: a body may raise anything, and that is an error of its file.
@@ -159,8 +167,13 @@ class Flow(Generic[P, R]):
                 place = raising_place(error.__traceback__)
                 message = f"the body of {self.name} raised {type(error).__name__}: {error}"
                 raise GraphError(message, place.file, place.line) from error
-        refuse_uncalled([result], self.place)
         return result
+
+    def _surround(self, drawing: Drawing, before: int, result: Any) -> None:
+        """Draw the setups, teardowns and handlers of the flow around its tasks."""
+        around = self._around
+        enclose(drawing, drawing.names[before:], around.setup, around.teardown)
+        handle_end(drawing, drawing.names[before:], around, result, body=True)
 
     def _event_ref(self) -> EventRef:
         return EventRef(self.event_type.kind, self.event_type.data)
@@ -186,6 +199,10 @@ def flow(
     params: Fill | None = None,
     timezone: str | None = None,
     order_by: str | None = None,
+    setup: Any = None,
+    teardown: Any = None,
+    on_success: Any = None,
+    on_failure: Any = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 
@@ -200,6 +217,10 @@ def flow(
     params: Fill | None = None,
     timezone: str | None = None,
     order_by: str | None = None,
+    setup: Any = None,
+    teardown: Any = None,
+    on_success: Any = None,
+    on_failure: Any = None,
 ) -> Any:
     """Make a flow of a function whose body calls tasks.
 
@@ -210,12 +231,18 @@ def flow(
     of the flow's timers. `order_by` is a path into the event ("subject", "data.customer"):
     runs of one value there go one after the other in the order of their events, and those
     behind a failed one wait until it is redriven or skipped; events without a value there
-    wait for nobody. Raises `GraphError` at the user's line.
+    wait for nobody. `setup` is a task that must succeed before all others, `teardown` one that
+    runs after all others, however they ended, if the setup had succeeded. `on_success` and
+    `on_failure` are tasks that run, as part of the run, once its state is certain; they take
+    nothing, or the result or error. Raises `GraphError` at the user's line.
     """
     place = user_place()
     sources = _sources(on, place)
     _check_settings(mode, max_runs, timezone, place)
     _check_order(order_by, place)
+    names = {"setup": setup, "teardown": teardown, "on_success": on_success}
+    names["on_failure"] = on_failure
+    around = Options(**{name: option(name, given, place) for name, given in names.items()})
 
     def decorate(fn: Callable[..., Any]) -> Flow[..., Any]:
         _check_body(fn, place)
@@ -228,6 +255,7 @@ def flow(
             params={} if params is None else params,
             timezone=timezone,
             order_by=order_by,
+            around=around,
         )
 
     return decorate if fn is None else decorate(fn)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from triphammer.config.source import Source
 from triphammer.flows.expr import Expr
+
+Role = Literal["", "setup", "teardown", "handler"]
 
 
 class Backoff(msgspec.Struct, frozen=True):
@@ -26,6 +28,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a node runs; the keywords of `@task(...)` and `.options(...)`, normalised.
 
     `rate` is items per second. `retries` counts attempts after the first. `timeout` seconds.
+    What is to be drawn around the node (`setup`, ... `on_failure`) is not kept by it.
     """
 
     name: str | None = None
@@ -41,10 +44,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     errors: str = "fail"
     cross: bool = False
     wait: str | None = None
+    setup: tuple[Any, ...] = ()
+    teardown: tuple[Any, ...] = ()
+    on_success: tuple[Any, ...] = ()
+    on_failure: tuple[Any, ...] = ()
 
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node calls. `kind`: "task" (the user's `fn`), "publish", "webhook", "start".
+    """What a node calls. `kind`: "task" (the user's `fn`), "publish", "webhook", "start",
+    "branch", "first_of".
 
     `hints` are the resolved annotations of the parameters and "return". `is_async` says that
     `fn` is a coroutine function. `where` is `file:line` of the definition.
@@ -65,6 +73,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     `Scope` when an attempt starts. For a map, `args` are the mapped collections and
     `kwargs` the fixed arguments of `.partial`. `upstream` are all nodes it must wait for
     (data, `when=` and `>>`), `data` those of them whose values it takes.
+
+    `setups` must have succeeded, whatever the node's rule. `role` is "setup", "teardown" or
+    "handler"; the latter two say nothing about how the run ends. `groups` are the groups and
+    sub-flows that it is in, outermost first, by their whole names.
     """
 
     name: str
@@ -75,7 +87,20 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     mapped: bool = False
     upstream: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
+    setups: tuple[str, ...] = ()
+    role: Role = ""
+    groups: tuple[str, ...] = ()
     where: str = ""
+
+    @property
+    def above(self) -> tuple[str, ...]:
+        """All nodes that must have ended before it begins."""
+        return tuple(dict.fromkeys((*self.setups, *self.upstream)))
+
+    @property
+    def decides(self) -> bool:
+        """Whether how the run ends may depend on it."""
+        return self.role not in ("teardown", "handler")
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from triphammer.flows.drawing import Drawing, Ends, Result
 from triphammer.flows.errors import GraphError
-from triphammer.flows.expr import Expr, Scope, resolve
+from triphammer.flows.expr import Expr, Scope, missing, resolve
 from triphammer.flows.kinds import is_array, is_mapping
 from triphammer.flows.paths import Item, Step, follow, templates
 from triphammer.flows.places import user_place
@@ -40,8 +40,12 @@ class Handle(Reference, Anything):  # type: ignore[misc]
         self.graph_ends = graph_ends
 
     def evaluate(self, scope: Scope) -> Any:
-        """The result, or the place in it that this handle refers to."""
-        return follow(resolve(self._value, scope), self._steps, scope)
+        """The result, or the place in it that this handle refers to; None where a trigger
+        rule went past a task that has no result."""
+        value = resolve(self._value, scope)
+        if value is None and self._steps and missing(self._value, scope):
+            return None
+        return follow(value, self._steps, scope)
 
     def parts(self) -> Iterator[Any]:
         yield self._value
@@ -65,6 +69,11 @@ class Handle(Reference, Anything):  # type: ignore[misc]
             inner = value[step.key] if -len(value) <= step.key < len(value) else None
         return inner if isinstance(inner, Expr) else None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it stands for a result as a whole, not for a place in it."""
+        return not self._steps
+
     def _root(self) -> str:
         return self._name
 
@@ -83,6 +92,19 @@ class Handle(Reference, Anything):  # type: ignore[misc]
     def __rlshift__(self, after: Any) -> Any:
         order([self], _handles(after))
         return self
+
+
+class Group(Handle):
+    """The tasks drawn in a `with group(...)`: can be ordered as one, has no value."""
+
+    __slots__ = ()
+
+    def parts(self) -> Iterator[Any]:
+        """Raises `GraphError`: whoever asks took the group for a value."""
+        _refuse(f"the group {self._name!r} is no value: pass on the result of a task in it")
+
+    def _after(self, step: Step) -> Handle:
+        _refuse(f"the group {self._name!r} is no value: take {step} of a task in it")
 
 
 def order(before: Sequence[Handle], after: Sequence[Handle]) -> None:
@@ -117,6 +139,9 @@ def _precede(before: Handle, after: Handle) -> None:
     other: Ends = after.graph_ends
     if one.drawing is not other.drawing:
         _refuse(f"{before!r} and {after!r} belong to different flows: order tasks of one flow")
+    for handle, names in ((before, one.last), (after, other.first)):
+        if not names:
+            _refuse(f"{handle!r} has no task that could be ordered")
     for last in one.last:
         for first in other.first:
             one.drawing.order(last, first)

@@ -14,7 +14,9 @@ from triphammer.config.errors import DurationError
 from triphammer.flows.conditions import condition
 from triphammer.flows.errors import GraphError
 from triphammer.flows.executors.registry import executor_names, missing_package
+from triphammer.flows.expr import Expr
 from triphammer.flows.graph import Backoff, Options
+from triphammer.flows.kinds import is_array
 from triphammer.flows.places import Place, user_place
 from triphammer.flows.references import suggest
 
@@ -47,6 +49,11 @@ class TaskOptions(TypedDict, total=False):
     `retries` counts attempts after the first. `backoff` is "exponential", "linear",
     "constant", a duration (that wait each time) or a `Backoff`. `rate` is "50/s", "100/m" or
     "10/h" over all runs together. Durations: seconds, `timedelta` or text such as "1m30s".
+
+    `setup` and `teardown` are tasks, or calls of tasks: the first must succeed before this one
+    begins, the second runs once this one has ended, however that was. True says that this task
+    is itself a setup or teardown. `on_success` and `on_failure` are tasks that run when this one
+    has succeeded or failed for good; they take nothing, or the result or error.
     """
 
     name: str
@@ -62,6 +69,10 @@ class TaskOptions(TypedDict, total=False):
     errors: Literal["fail", "skip", "collect"]
     cross: bool
     wait: Literal["delivered"] | None
+    setup: Any
+    teardown: Any
+    on_success: Any
+    on_failure: Any
 
 
 OPTION_NAMES = frozenset(TaskOptions.__annotations__)
@@ -70,13 +81,14 @@ OPTION_NAMES = frozenset(TaskOptions.__annotations__)
 def apply_options(base: Options, given: Mapping[str, Any], *, is_async: bool) -> Options:
     """`base` with the keywords `given`. Raises `GraphError` at the user's line."""
     place = user_place()
-    changes = {name: _normal(name, value, place) for name, value in given.items()}
+    changes = {name: option(name, value, place) for name, value in given.items()}
     options = msgspec.structs.replace(base, **changes)
     _check_executor(options, place, is_async=is_async)
     return options
 
 
-def _normal(name: str, value: Any, place: Place) -> Any:
+def option(name: str, value: Any, place: Place) -> Any:
+    """One keyword's normalised value. Raises `GraphError` at `place`."""
     normalise = _NORMAL.get(name)
     if normalise is None:
         raise GraphError(
@@ -178,6 +190,33 @@ def _check_executor(options: Options, place: Place, *, is_async: bool) -> None:
         raise GraphError(message, place.file, place.line)
 
 
+def _around(value: Any) -> tuple[Any, ...]:
+    return (True,) if value is True else around(value)
+
+
+def around(value: Any) -> tuple[Any, ...]:
+    """Setups or teardowns: tasks, calls of tasks, or several. Raises `GraphError`."""
+    return _several(value, "a task, a call of a task, or a list of them")
+
+
+def handlers(value: Any) -> tuple[Any, ...]:
+    """Handlers: tasks, or functions that draw some. Raises `GraphError`."""
+    found = _several(value, "a task (not called) or a list of tasks")
+    for one in found:
+        if isinstance(one, Expr):
+            raise _Wrong("a handler is a task that is not called yet: it is given the outcome")
+    return found
+
+
+def _several(value: Any, what: str) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    found: tuple[Any, ...] = tuple(value) if is_array(value) else (value,)
+    if not all(isinstance(one, Expr) or callable(one) for one in found):
+        raise _Wrong(f"must be {what}")
+    return found
+
+
 _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "name": _name,
     "retries": _count(0),
@@ -192,4 +231,8 @@ _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "errors": _one_of("fail", "skip", "collect"),
     "cross": _one_of(True, False),
     "wait": _one_of("delivered", None),
+    "setup": _around,
+    "teardown": _around,
+    "on_success": handlers,
+    "on_failure": handlers,
 }

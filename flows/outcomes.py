@@ -1,4 +1,4 @@
-"""What `errors="collect"` makes of each item of a map."""
+"""How what came before has ended: items of a map (`errors="collect"`), upstream tasks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,23 @@ class Ok(msgspec.Struct, Generic[T], frozen=True, tag=True):
     """The item's task succeeded with `value`."""
 
     value: T
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a task has ended. `state`: succeeded, failed, skipped or cancelled.
+
+    `at` is when (microseconds UTC). `error` is why it failed, or (type `UpstreamFailed`) why it
+    could not run.
+    """
+
+    state: str
+    error: ErrorInfo | None = None
+    at: int = 0
+
+    @property
+    def unsuccessful(self) -> bool:
+        """Whether it failed, itself or because of one before it."""
+        return self.error is not None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

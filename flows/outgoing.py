@@ -14,12 +14,13 @@ from triphammer.flows.errors import GraphError, NotInTask, ValueMisfit
 from triphammer.flows.expr import Expr, expressions
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import Options, TaskSpec
-from triphammer.flows.handle import Handle, node_handle
+from triphammer.flows.handle import Handle
 from triphammer.flows.journal import OutMessage, StartRequest
 from triphammer.flows.kinds import is_array, is_mapping
 from triphammer.flows.options import TaskOptions, apply_options
 from triphammer.flows.places import user_place
 from triphammer.flows.references import suggest
+from triphammer.flows.surround import draw
 
 SECRET_TARGET = "secret:"
 """Before the name of a secret where its value would stand in a stored message."""
@@ -38,10 +39,7 @@ class Outgoing:
         """Draw a node in a body; in a task, run at once. Raises `NotInTask` elsewhere."""
         drawing = drawing_now()
         if drawing is not None:
-            node = drawing.add(
-                self._spec.name, self._spec, self._options or Options(), (), arguments
-            )
-            return node_handle(drawing, node)
+            return draw(drawing, self._spec, self._options or Options(), (), arguments)
         if self._options is not None:
             _refuse(f"{self._spec.name}.options(...) belongs in a flow body, not in a task")
         identity: Handle = self._spec.fn(**arguments)  # for type checkers: it is a text

@@ -12,6 +12,7 @@ from triphammer.flows.errors import GraphError, ValueMisfit
 from triphammer.flows.expr import Scope, resolve
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef, Param
+from triphammer.flows.outcomes import Ended
 from triphammer.flows.references import suggest
 from triphammer.flows.shapes import type_name, uses_pydantic
 
@@ -145,6 +146,9 @@ class _EventScope:
 
     def result(self, node: str) -> Any:
         raise LookupError(f"{node} has not run yet")
+
+    def ended(self, node: str) -> Ended | None:
+        raise LookupError(node)
 
     def param(self, name: str) -> Any:
         raise LookupError(f"the parameter {name} is not known yet")

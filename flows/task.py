@@ -11,11 +11,12 @@ from triphammer.flows.drawing import Drawing, drawing_now
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr
 from triphammer.flows.graph import Options, TaskSpec
-from triphammer.flows.handle import Handle, chain, node_handle
+from triphammer.flows.handle import Handle, chain
 from triphammer.flows.kinds import is_array
 from triphammer.flows.options import MAP_ONLY, OPTION_NAMES, TaskOptions, apply_options
 from triphammer.flows.places import Place, user_place
 from triphammer.flows.signatures import check_call, hints_of, place_of
+from triphammer.flows.surround import draw
 
 __all__ = ["Task", "TaskCall", "chain", "task"]
 
@@ -66,6 +67,21 @@ class TaskCall(Generic[P, R]):
         return self._draw(drawing, columns, self._fixed, mapped=True)
 
     @property
+    def signature(self) -> inspect.Signature:
+        """What is left to be given of the function's own signature."""
+        whole = self._task.signature
+        left = [p for p in whole.parameters.values() if p.name not in self._fixed]
+        return whole.replace(parameters=left)
+
+    @property
+    def hints(self) -> Mapping[str, Any]:
+        """The function's annotations."""
+        return self._task.hints
+
+    def __repr__(self) -> str:
+        return repr(self._task)
+
+    @property
     def _name(self) -> str:
         return self._task.name
 
@@ -85,9 +101,7 @@ class TaskCall(Generic[P, R]):
     def _draw(
         self, drawing: Drawing, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, mapped: bool
     ) -> Handle:
-        spec = self._task.spec
-        node = drawing.add(spec.name, spec, self._options, args, kwargs, mapped=mapped)
-        return node_handle(drawing, node)
+        return draw(drawing, self._task.spec, self._options, args, kwargs, mapped=mapped)
 
 
 class Task(Generic[P, R]):
@@ -113,6 +127,11 @@ class Task(Generic[P, R]):
     def signature(self) -> inspect.Signature:
         """The function's own signature."""
         return inspect.signature(self._fn)
+
+    @property
+    def hints(self) -> Mapping[str, Any]:
+        """The function's resolved annotations. Raises `GraphError`."""
+        return self.spec.hints
 
     @cached_property
     def spec(self) -> TaskSpec:

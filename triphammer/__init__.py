@@ -8,10 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from triphammer.flows.branches import branch, first_of
     from triphammer.flows.context import context
     from triphammer.flows.flow import flow
-    from triphammer.flows.outcomes import Failed, Ok
+    from triphammer.flows.groups import group
+    from triphammer.flows.journal import ErrorInfo
+    from triphammer.flows.outcomes import Ended, Failed, Ok
     from triphammer.flows.outgoing import publish, send_webhook, start
+    from triphammer.flows.pipeline import pipeline
     from triphammer.flows.references import connection, event, secret, text
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
@@ -27,10 +31,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "triphammer.flows.branches": ("branch", "first_of"),
     "triphammer.flows.context": ("context",),
     "triphammer.flows.flow": ("flow",),
-    "triphammer.flows.outcomes": ("Failed", "Ok"),
+    "triphammer.flows.groups": ("group",),
+    "triphammer.flows.journal": ("ErrorInfo",),
+    "triphammer.flows.outcomes": ("Ended", "Failed", "Ok"),
     "triphammer.flows.outgoing": ("publish", "send_webhook", "start"),
+    "triphammer.flows.pipeline": ("pipeline",),
     "triphammer.flows.references": ("connection", "event", "secret", "text"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
@@ -46,10 +54,13 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Ended",
+    "ErrorInfo",
     "Event",
     "Failed",
     "Ok",
     "at",
+    "branch",
     "chain",
     "connection",
     "context",
@@ -60,8 +71,11 @@ __all__ = [
     "every",
     "files",
     "finished",
+    "first_of",
     "flow",
     "github",
+    "group",
+    "pipeline",
     "publish",
     "secret",
     "send_webhook",

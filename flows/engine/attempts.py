@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -14,11 +14,41 @@ from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunStart
 from triphammer.flows.executors.contract import Attempt, AttemptId
-from triphammer.flows.expr import resolve
+from triphammer.flows.expr import missing, resolve
 from triphammer.flows.journal import Encoded
+from triphammer.flows.outcomes import Ended
 from triphammer.flows.workdir import RunFolder
 
 _SHARED = (str, int, float, bool, bytes, type(None))
+
+
+class Upstreams(Mapping[str, Ended]):
+    """How the tasks before this one have ended, by name. The last part of a name will do
+    where only one ends so: `parse` for `extract.parse`."""
+
+    __slots__ = ("_names", "_scope")
+
+    def __init__(self, names: Sequence[str], scope: RunScope) -> None:
+        self._names = names
+        self._scope = scope
+
+    def __getitem__(self, key: str) -> Ended:
+        ended = self._scope.ended(self._full(key))
+        if ended is None:
+            raise KeyError(f"{key!r} has not ended; there are: {', '.join(self)}")
+        return ended
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._names if self._scope.ended(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _full(self, key: str) -> str:
+        if key in self._names:
+            return key
+        near = [name for name in self._names if name.endswith((f".{key}", f"/{key}"))]
+        return near[0] if len(near) == 1 else key
 
 
 class Call:
@@ -32,12 +62,24 @@ class Call:
         self._scope = scope
 
     def __call__(self) -> Any:
-        planned, scope = self._launch.node, self._scope
+        planned = self._launch.node
         kwargs: Mapping[str, Any] = planned.node.kwargs
-        args = _item(self._launch) if planned.node.mapped else resolve(planned.node.args, scope)
-        fitted = [_fit(planned, _name(planned, i), value) for i, value in enumerate(args)]
-        named = {k: _fit(planned, k, resolve(v, scope)) for k, v in kwargs.items()}
+        if planned.node.mapped:
+            item = enumerate(_item(self._launch))
+            fitted = [_fit(planned, _name(planned, i), value) for i, value in item]
+        else:
+            args = enumerate(planned.node.args)
+            fitted = [self._value(_name(planned, i), template) for i, template in args]
+        named = {name: self._value(name, template) for name, template in kwargs.items()}
         return planned.node.spec.fn(*fitted, **named)
+
+    def _value(self, name: str | None, template: Any) -> Any:
+        """An argument. A rule may let the task run past an upstream that has no result: then
+        it is None, whatever the annotation."""
+        value = resolve(template, self._scope)
+        if value is None and missing(template, self._scope):
+            return None
+        return _fit(self._launch.node, name, value)
 
     def encode(self, value: Any) -> Encoded:
         """The stored form of what the function returned. Raises `ValueMisfit`."""
@@ -55,7 +97,7 @@ def make_attempt(
     folder: RunFolder,
 ) -> Attempt:
     """The attempt that `launch` asks for. Nothing is decoded yet: its executor does that."""
-    flow, call = start.flow.name, Call(launch, scope)
+    flow, node, call = start.flow.name, launch.node.node, Call(launch, scope)
     context = TaskContext(
         run=start.id,
         flow=flow,
@@ -66,8 +108,8 @@ def make_attempt(
         folder=folder,
         state=state,
         secrets=scope.secrets,
+        upstream=Upstreams(node.above, scope),
     )
-    node = launch.node.node
     id = AttemptId(start.id, launch.name, launch.attempt, start.epoch)
     return Attempt(
         id=id,

@@ -37,9 +37,11 @@ class Failures:
         return ErrorInfo(error.type, f"{name}: {error.message}", error.traceback)
 
 
-def ending(part: Part, failures: Failures, now: int) -> Ending:
+def ending(part: Part, failures: Failures, now: int, cancelled: ErrorInfo | None = None) -> Ending:
     """The end of a run whose nodes are all settled."""
     failed = failures.names
+    if cancelled is not None:
+        return Ending("cancelled", now, error=cancelled, failed_tasks=failed)
     if part.failed:
         return Ending("failed", now, error=failures.first(), failed_tasks=failed)
     try:

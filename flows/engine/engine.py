@@ -161,14 +161,17 @@ class Engine:
         self._carry_out([answer], now)
 
     def cancel(self, run: str, reason: str) -> bool:
-        """End a run under way; False when the engine does not have it, or it is ending."""
+        """End a run under way; False when the engine does not have it, or it is ending.
+
+        Its teardowns are run first. A second call ends these too.
+        """
         active = self._runs.get(run)
         if active is None or active.machine.ended:
             return False
         now = self._clock.now()
         answer = Answer(active)
-        active.machine.cancel(reason, rows_of(active.running), answer.step, now)
-        self._stop_attempts(active)
+        stopped = active.machine.cancel(reason, rows_of(active.running), answer.step, now)
+        self._stop_attempts(active, stopped)
         self._carry_out([answer], now)
         return True
 
@@ -252,15 +255,16 @@ class Engine:
 
     def _drop(self, run: ActiveRun) -> None:
         """Forget a run that is no longer ours or whose rows are not known for sure."""
-        self._stop_attempts(run)
+        self._stop_attempts(run, list(run.running))
         run.gone = True
         self._runs.pop(run.machine.start.id, None)
 
-    def _stop_attempts(self, run: ActiveRun) -> None:
+    def _stop_attempts(self, run: ActiveRun, names: Sequence[str]) -> None:
         self._hand_over()  # an executor cannot cancel what it does not have yet
-        for one in run.running.values():
-            self._executors[one.executor].cancel(one.id)
-        run.running.clear()
+        for name in names:
+            one = run.running.pop(name, None)
+            if one is not None:  # else its task waits for a delivery
+                self._executors[one.executor].cancel(one.id)
 
     def _end(self, run: ActiveRun, state: str) -> None:
         start = run.machine.start
@@ -289,7 +293,7 @@ class Engine:
         if self._idle(run):
             return
         ready: list[Launch] = []
-        for launch in launches:
+        for launch in filter(run.machine.wants, launches):
             options = launch.node.node.options
             if options.rate is not None:
                 flow = run.machine.start.flow.name
@@ -302,7 +306,7 @@ class Engine:
     def _paced(self, waiting: tuple[ActiveRun, Launch]) -> bool:
         """It is the turn of a launch with a rate; False if it is not wanted any more."""
         run, launch = waiting
-        if self._idle(run):
+        if self._idle(run) or not run.machine.wants(launch):
             return False
         now = self._clock.now()
         run.paces.update(self._pace.writes(run.machine.start.flow.name, launch.node.node))
@@ -329,7 +333,8 @@ class Engine:
     def _announced(self, answer: Answer, once: Sequence[Launch], posted: Sequence[Posted]) -> None:
         self._committed([answer], posted)
         if not self._idle(answer.run):
-            self._make_ready(answer.run, once, self._clock.now())
+            wanted = list(filter(answer.run.machine.wants, once))
+            self._make_ready(answer.run, wanted, self._clock.now())
             self._hand_over()
 
     def _make_ready(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:

@@ -14,16 +14,17 @@ Resuming: see `recall`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
 from triphammer.flows.engine.ending import Failures, ending
 from triphammer.flows.engine.maps import Item, MapProgress, item_number, items_of
 from triphammer.flows.engine.part import NodeState, Part
 from triphammer.flows.engine.plan import Plan
-from triphammer.flows.engine.recall import how_settled, recall_items, recalled_map
+from triphammer.flows.engine.recall import how_settled, recall_items, recalled_map, why_cancelled
 from triphammer.flows.engine.retry import retry_delay
 from triphammer.flows.engine.rows import (
+    CANCELLED,
     cancelled,
     failed_row,
     interrupted,
@@ -32,13 +33,13 @@ from triphammer.flows.engine.rows import (
     row_of,
     skipped_row,
 )
-from triphammer.flows.engine.rules import judge
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.undelivered import Undelivered
-from triphammer.flows.engine.values import Ending, Launch, RunStart, Step
+from triphammer.flows.engine.values import Launch, RunStart, Step
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
 from triphammer.flows.journal import ErrorInfo, TaskRow
+from triphammer.flows.outcomes import Ended
 
 
 class RunMachine:
@@ -66,10 +67,14 @@ class RunMachine:
         self._failures = Failures()
         self._undelivered: dict[str, Undelivered] = {}
         self._awaits = awaits
+        self._cancelled: ErrorInfo | None = None
+        self._asked = False
 
     def begin(self, step: Step, now: int) -> None:
         """Begin, or after a restart go on where the journal ends."""
         if self._rows:
+            self._cancelled = why_cancelled(self._rows)
+            self._asked = self._cancelled is not None
             for state in self._part.nodes.values():
                 self._recall(state)
         self._todo.extend(self._part.nodes.values())
@@ -110,7 +115,10 @@ class RunMachine:
 
     def due(self, launch: Launch, step: Step) -> None:
         """The time of a retry has come."""
-        progress = self._find(launch.name)[0].progress
+        state = self._find(launch.name)[0]
+        progress = state.progress
+        if state.settled:  # the run is being cancelled
+            return
         if progress is None:
             step.now.append(launch)
             return
@@ -122,21 +130,38 @@ class RunMachine:
         if self._part.left or self.ended:
             return
         self.ended = True
-        step.ending = ending(self._part, self._failures, now)
+        step.ending = ending(self._part, self._failures, now, self._cancelled)
 
-    def cancel(self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int) -> None:
-        """End the run. `running` are the rows of the attempts under way."""
-        self.ended = True
+    def cancel(
+        self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int
+    ) -> Sequence[str]:
+        """End the run, `running` being the rows of the attempts under way; which to stop.
+
+        Teardowns still run, and setups under way go on to their end, so that what they have
+        made is undone. A second call ends these too.
+        """
+        hard, self._asked = self._asked, True
         waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
         running = {**running, **waiting}
-        step.rows += [cancelled(row, now) for row in running.values()]
-        for state in self._part.nodes.values():
-            if not state.settled and state.name not in running:
-                total = None if state.progress is None else state.progress.total
-                row = TaskRow(name=state.name, state="cancelled", finished_at=now, items=total)
-                step.rows.append(row)
-        error = ErrorInfo("Cancelled", reason)
-        step.ending = Ending("cancelled", now, error=error, failed_tasks=self._failures.names)
+        cut = [s for s in self._states() if not s.settled and (hard or not _goes_on(s, running))]
+        if not cut:
+            return ()
+        self._cancelled = self._cancelled or ErrorInfo(CANCELLED, reason)
+        stopped = [name for name in running if self._find(name)[0] in cut]
+        for name in stopped:
+            self._undelivered.pop(name, None)
+            step.rows.append(cancelled(running[name], self._cancelled, now))
+        for state in cut:
+            self._cancel_node(state, self._cancelled, step, now, told=state.name in running)
+        self._consider_all(step, now)
+        return stopped
+
+    def wants(self, launch: Launch) -> bool:
+        """Whether an attempt may still begin: the run may have been cancelled meanwhile."""
+        return self._cancelled is None or not self._find(launch.name)[0].settled
+
+    def _states(self) -> Iterable[NodeState]:
+        return self._part.nodes.values()
 
     def _find(self, task: str) -> tuple[NodeState, int | None]:
         """The node that a task belongs to, and which of its items the task is."""
@@ -149,17 +174,17 @@ class RunMachine:
         step.rows.append(row_of(result, "succeeded" if result.error is None else "failed"))
         state, item = self._find(result.id.task)
         if item is None:
-            self._task_done(state, result)
+            self._task_done(state, result, now)
         else:
             self._item_done(state, item, result, step, now)
         self._consider_all(step, now)
 
-    def _task_done(self, state: NodeState, result: AttemptResult) -> None:
+    def _task_done(self, state: NodeState, result: AttemptResult, now: int) -> None:
         if result.error is not None:
-            self._fail(state, result.error)
+            self._fail(state, result.error, now)
         else:
             state.part.scope.results[state.planned.name] = result.value
-            self._settle(state, "succeeded")
+            self._settle(state, "succeeded", result.finished_at)
 
     def _item_done(
         self, state: NodeState, item: int, result: AttemptResult, step: Step, now: int
@@ -189,10 +214,10 @@ class RunMachine:
             )
         )
         if error is not None:
-            self._fail(state, error)
+            self._fail(state, error, now)
         else:
             state.part.scope.results[state.planned.name] = progress.result()
-            self._settle(state, "succeeded")
+            self._settle(state, "succeeded", now)
 
     def _retry(
         self,
@@ -215,12 +240,13 @@ class RunMachine:
 
     # --- settling -------------------------------------------------------------------------
 
-    def _settle(self, state: NodeState, how: str) -> None:
-        self._todo.extend(state.part.settle(state, how))
+    def _settle(self, state: NodeState, how: str, at: int, error: ErrorInfo | None = None) -> None:
+        ended = Ended("skipped" if how == "blocked" else how, error, at)
+        self._todo.extend(state.part.settle(state, how, ended))
 
-    def _fail(self, state: NodeState, error: ErrorInfo) -> None:
+    def _fail(self, state: NodeState, error: ErrorInfo, at: int) -> None:
         self._failures.note(state.name, error)
-        self._settle(state, "failed")
+        self._settle(state, "failed", at, error)
 
     def _consider_all(self, step: Step, now: int) -> None:
         """Judge the nodes whose upstreams have changed; a queue, since chains may be long."""
@@ -230,23 +256,35 @@ class RunMachine:
                 self._consider(state, step, now)
 
     def _consider(self, state: NodeState, step: Step, now: int) -> None:
-        verdict = judge(state.planned.node.options.trigger_rule, state.upstream)
+        verdict = state.verdict()
         if verdict == "run":
             self._begin_node(state, step, now)
+        elif verdict != "wait" and self._cancelled is not None:
+            self._cancel_node(state, self._cancelled, step, now)
         elif verdict == "skip":
             self._skip(state, step, now)
         elif verdict == "block":
-            step.rows.append(skipped_row(state.name, now, state.why_blocked()))
-            self._settle(state, "blocked")
+            row = skipped_row(state.name, now, state.why_blocked())
+            step.rows.append(row)
+            self._settle(state, "blocked", now, row.error)
 
     def _skip(self, state: NodeState, step: Step, now: int) -> None:
         step.rows.append(skipped_row(state.name, now))
-        self._settle(state, "skipped")
+        self._settle(state, "skipped", now)
+
+    def _cancel_node(
+        self, state: NodeState, why: ErrorInfo, step: Step, now: int, *, told: bool = False
+    ) -> None:
+        if not told:
+            total = None if state.progress is None else state.progress.total
+            row = TaskRow(name=state.name, state="pending", items=total)
+            step.rows.append(cancelled(row, why, now))
+        self._settle(state, "cancelled", now, why)
 
     def _fail_before(self, state: NodeState, error: ErrorInfo, step: Step, now: int) -> None:
         """A task fails without an attempt of its own."""
         step.rows.append(failed_row(state.name, self._rows.get(state.name), error, now))
-        self._fail(state, error)
+        self._fail(state, error, now)
 
     # --- beginning ------------------------------------------------------------------------
 
@@ -315,13 +353,14 @@ class RunMachine:
         if row is None or not how:
             return
         if how == "failed":
-            self._failures.note(state.name, row.error or ErrorInfo("Unknown", ""))
+            self._fail(state, row.error or ErrorInfo("Unknown", ""), row.finished_at or 0)
+            return
         if how == "succeeded":
             results, name = state.part.scope.results, state.planned.name
             results[name] = row.result
             if state.planned.node.mapped:
                 results[name] = recalled_map(state, row, self._rows).result()
-        self._settle(state, how)
+        self._settle(state, how, row.finished_at or 0, row.error)
 
     def _wait_again(self, row: TaskRow, step: Step, now: int) -> None:
         """Go on waiting for what a task has sent, unless it arrived meanwhile."""
@@ -331,3 +370,8 @@ class RunMachine:
             self._undelivered[row.name] = waiting
         else:
             self._ended(result, step, now)
+
+
+def _goes_on(state: NodeState, running: Mapping[str, TaskRow]) -> bool:
+    """Whether cancelling leaves a node alone."""
+    return state.role == "teardown" or (state.role == "setup" and state.name in running)

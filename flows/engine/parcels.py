@@ -33,6 +33,7 @@ def pack(
     flow, node = start.flow, launch.node.node
     stand_in(flow.version, module_source(flow.file, "", "").name, flow.module)
     results = {name: scope.results.get(name) for name in node.data}
+    ends = {name: ended for name in node.above if (ended := scope.ended(name)) is not None}
     return Parcel(
         id=id,
         flow=flow.name,
@@ -43,7 +44,7 @@ def pack(
         sources=flow.sources,
         node=launch.node.name,
         item=launch.item,
-        values=_pickled(launch, (start.event, start.params, results, launch.value)),
+        values=_pickled(launch, (start.event, start.params, results, ends, launch.value)),
         state=state(flow.name),
         artifacts={digest: scope.artifacts.get(digest) for digest in _named(results)},
         workdir=folder.place,

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from triphammer.flows.expr import Expr
 from triphammer.flows.graph import FlowDef, Graph, Node
+from triphammer.flows.outcomes import Ended
 
 
 class PlannedNode:
     """A node with what is asked of it again and again.
 
-    `behind` are the nodes that wait for it. `positional` are the names of its function's
+    `behind` are the nodes that wait for it, `guarded` those that it is a setup of.
+    `positional` are the names of its function's
     positional parameters, `rest` of its `*args`. `returned` is the annotation of its result (a
     map: of each item's).
     """
 
-    __slots__ = ("behind", "executor", "hints", "name", "node", "positional", "rest", "returned")
+    __slots__ = (
+        "behind",
+        "executor",
+        "guarded",
+        "hints",
+        "name",
+        "node",
+        "positional",
+        "rest",
+        "returned",
+    )
 
-    def __init__(self, node: Node, behind: tuple[str, ...]) -> None:
+    def __init__(self, node: Node, behind: Sequence[str], guarded: Sequence[str]) -> None:
         self.node = node
         self.name = node.name
         self.behind = behind
+        self.guarded = guarded
         self.executor = executor_of(node)
         self.hints = node.spec.hints
         self.returned = self.hints.get("return", Any)
@@ -31,24 +44,29 @@ class PlannedNode:
 
 
 class Plan:
-    """The nodes in topological order. `whole` names the node whose result as it is stored is
-    the flow's result, where it returns just that."""
+    """The nodes in topological order. `last` are those that decide how the run ends: nothing
+    waits for them but teardowns and handlers. `whole` names the node whose result as it is
+    stored is the flow's result, where it returns just that."""
 
-    __slots__ = ("flow", "nodes", "whole")
+    __slots__ = ("flow", "last", "nodes", "whole")
 
     def __init__(self, flow: FlowDef) -> None:
-        behind = _behind(flow.graph)
+        graph = flow.graph
+        behind = _followers(graph, lambda node: node.upstream)
+        guarded = _followers(graph, lambda node: node.setups)
         self.flow = flow
-        self.nodes = {n: PlannedNode(v, behind[n]) for n, v in flow.graph.nodes.items()}
-        self.whole = _whole(flow.graph)
+        self.nodes = {n: PlannedNode(v, behind[n], guarded[n]) for n, v in graph.nodes.items()}
+        followed = {up for node in graph.nodes.values() if node.decides for up in node.above}
+        self.last = [n for n, v in graph.nodes.items() if v.decides and n not in followed]
+        self.whole = _whole(graph)
 
 
-def _behind(graph: Graph) -> Mapping[str, tuple[str, ...]]:
-    behind: dict[str, list[str]] = {name: [] for name in graph.nodes}
+def _followers(graph: Graph, above: Callable[[Node], Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    followers: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for name, node in graph.nodes.items():
-        for up in node.upstream:
-            behind[up].append(name)
-    return {name: tuple(names) for name, names in behind.items()}
+        for up in above(node):
+            followers[up].append(name)
+    return {name: tuple(names) for name, names in followers.items()}
 
 
 def executor_of(node: Node) -> str:
@@ -89,6 +107,9 @@ class _MarkerScope:
 
     def result(self, node: str) -> Any:
         return _Marker(node)
+
+    def ended(self, node: str) -> Ended | None:
+        return None
 
     def param(self, name: str) -> Any:
         raise LookupError(name)

@@ -11,19 +11,33 @@ from collections.abc import Mapping
 
 from triphammer.flows.engine.maps import MapProgress, items_of
 from triphammer.flows.engine.part import NodeState
-from triphammer.flows.engine.rows import UPSTREAM_FAILED, failed_row, interrupted, resumed
+from triphammer.flows.engine.rows import (
+    CANCELLED,
+    UPSTREAM_FAILED,
+    failed_row,
+    interrupted,
+    resumed,
+)
 from triphammer.flows.engine.values import Step
-from triphammer.flows.journal import TaskRow
+from triphammer.flows.journal import ErrorInfo, TaskRow
 
 Rows = Mapping[str, TaskRow]
 
 
 def how_settled(row: TaskRow | None) -> str:
     """How a node had ended; "" if it had not."""
-    if row is None or row.state not in ("succeeded", "failed", "skipped"):
+    if row is None or row.state not in ("succeeded", "failed", "skipped", "cancelled"):
         return ""
     blocked = row.error is not None and row.error.type == UPSTREAM_FAILED
     return "blocked" if row.state == "skipped" and blocked else row.state
+
+
+def why_cancelled(rows: Rows) -> ErrorInfo | None:
+    """Why the run was being cancelled when the daemon ended; None if it was not."""
+    for row in rows.values():
+        if row.state == "cancelled":
+            return row.error or ErrorInfo(CANCELLED, "")
+    return None
 
 
 def recalled_map(state: NodeState, row: TaskRow, rows: Rows) -> MapProgress:

@@ -73,12 +73,18 @@ def interrupted(row: TaskRow) -> ErrorInfo:
     return ErrorInfo(Interrupted.__name__, text)
 
 
-def cancelled(row: TaskRow, now: int) -> TaskRow:
-    """The row of an attempt that was under way when its run was cancelled."""
+CANCELLED = "Cancelled"
+"""The type of error in the rows of a run that was cancelled."""
+
+
+def cancelled(row: TaskRow, why: ErrorInfo, now: int) -> TaskRow:
+    """The row of a task that was under way, or not yet, when its run was cancelled."""
     return TaskRow(
         name=row.name,
         state="cancelled",
         attempt=row.attempt,
         started_at=row.started_at,
         finished_at=now,
+        error=why,
+        items=row.items,
     )

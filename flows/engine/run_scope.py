@@ -9,7 +9,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.flows.codec import decode
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.journal import Artifacts, Encoded
-from triphammer.flows.outcomes import Failed, Ok
+from triphammer.flows.outcomes import Ended, Failed, Ok
 
 
 class MapResult:
@@ -48,7 +48,7 @@ class RunScope:
     anew, so that none can change what another gets.
     """
 
-    __slots__ = ("_params", "_plan", "artifacts", "event", "results", "secrets")
+    __slots__ = ("_params", "_plan", "artifacts", "ends", "event", "results", "secrets")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class RunScope:
         self.artifacts = artifacts
         self.secrets = secrets
         self.results: dict[str, Stored] = {}
+        self.ends: dict[str, Ended] = {}
         self._params = params
         self._plan = plan
 
@@ -75,6 +76,10 @@ class RunScope:
         if isinstance(stored, MapResult):
             return stored.decoded(lambda item: decode(item, annotation, self.artifacts))
         return decode(stored, annotation, self.artifacts)
+
+    def ended(self, node: str) -> Ended | None:
+        """How a node has ended; None if it has not."""
+        return self.ends.get(node)
 
     def param(self, name: str) -> Any:
         """A parameter of the run."""

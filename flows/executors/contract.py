@@ -38,9 +38,9 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
     `sources` are that version's files by path, below `root`; `module` is the name by which the
     sender knows the flow file's module. `values` is pickled (event, parameters, results that
-    the task takes, the map item's arguments) and may name classes of the user's: it is read
-    once the version is loaded. `state` is the flow's durable mapping, `artifacts` the contents
-    of those that the results name.
+    the task takes, how its upstreams ended, the map item's arguments) and may name classes of
+    the user's: it is read once the version is loaded. `state` is the flow's durable mapping,
+    `artifacts` the contents of those that the results name.
     """
 
     id: AttemptId

@@ -95,9 +95,10 @@ def unpack(
     parcel: Parcel, plan: Plan, secrets: Secrets, artifacts: SentArtifacts, folder: RunFolder
 ) -> Attempt:
     """The attempt as the sender had it. Raises whatever unpickling the user's values does."""
-    event, params, results, value = pickle.loads(parcel.values)
+    event, params, results, ends, value = pickle.loads(parcel.values)
     scope = RunScope(plan, event=event, params=params, artifacts=artifacts, secrets=secrets)
     scope.results.update(results)
+    scope.ends.update(ends)
     start = RunStart(
         id=parcel.id.run,
         epoch=parcel.id.epoch,

@@ -1,72 +1,142 @@
-"""Lays a run's graph out in layers: a node stands right of all its upstreams."""
+"""Lays a run's graph out in layers: a node stands right of all its upstreams.
+
+Groups and sub-flows are frames, one below the other, each around its own nodes.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 44, 56, 18, 12
+HEAD, RIM = 22, 8
+"""Of a frame: the room for its name, and that between it and its nodes."""
+
+Row = Mapping[str, Any]
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A node's place in pixels and what it shows."""
+    """A node's place in pixels and what it shows. `label` is its name within its groups."""
 
     name: str
+    label: str
     state: str
     note: str
     x: int
     y: int
+    when: str | None = None
     width: int = WIDTH
     height: int = HEIGHT
 
 
+class Frame(msgspec.Struct, frozen=True):
+    """A group's place in pixels."""
+
+    name: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class Drawing(msgspec.Struct, frozen=True):
-    """Boxes and the SVG paths between them, within `width` x `height` pixels."""
+    """Boxes, the frames around them and the SVG paths between them, in `width` x `height`."""
 
     boxes: Sequence[Box]
+    frames: Sequence[Frame]
     lines: Sequence[str]
     width: int
     height: int
 
 
-def draw(nodes: Sequence[Mapping[str, Any]], tasks: Mapping[str, Mapping[str, Any]]) -> Drawing:
+def draw(nodes: Sequence[Row], tasks: Mapping[str, Row]) -> Drawing:
     """The drawing of `nodes` (each after its upstreams) with the states of their `tasks`."""
     layer: dict[str, int] = {}
-    rows: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for node in nodes:
-        place = max((layer[up] + 1 for up in node["upstream"]), default=0)
-        layer[node["name"]] = place
-        rows[place].append(node)
-    boxes = {
-        node["name"]: _box(node, tasks.get(node["name"], {}), column, row)
-        for column, members in rows.items()
-        for row, node in enumerate(members)
-    }
-    lines = [_line(boxes[up], boxes[n["name"]]) for n in nodes for up in n["upstream"]]
-    width = max((b.x + b.width for b in boxes.values()), default=0) + MARGIN
-    height = max((b.y + b.height for b in boxes.values()), default=0) + MARGIN
-    return Drawing(tuple(boxes.values()), lines, width, height)
+        layer[node["name"]] = max((layer[up] + 1 for up in node["upstream"]), default=0)
+    places: dict[str, tuple[int, int]] = {}
+    frames: list[Frame] = []
+    _place(nodes, 0, MARGIN, layer, places, frames)
+    boxes = {n["name"]: _box(n, tasks.get(n["name"], {}), *places[n["name"]]) for n in nodes}
+    lines = [_line(boxes[up], boxes[n["name"]]) for n in nodes for up in _drawn_from(n, nodes)]
+    shapes: list[Box | Frame] = [*boxes.values(), *frames]
+    width = max((s.x + s.width for s in shapes), default=0) + MARGIN
+    height = max((s.y + s.height for s in shapes), default=0) + MARGIN
+    return Drawing(tuple(boxes.values()), frames, lines, width, height)
 
 
-def _box(node: Mapping[str, Any], task: Mapping[str, Any], column: int, row: int) -> Box:
+def _place(
+    nodes: Sequence[Row],
+    depth: int,
+    top: int,
+    layer: Mapping[str, int],
+    places: dict[str, tuple[int, int]],
+    frames: list[Frame],
+) -> int:
+    """Place the nodes of one group from `top` downwards, its own first; the lower end."""
+    used: Counter[int] = Counter()
+    inner: dict[str, list[Row]] = {}
+    for node in nodes:
+        if len(node["groups"]) > depth:
+            inner.setdefault(node["groups"][depth], []).append(node)
+            continue
+        column = layer[node["name"]]
+        places[node["name"]] = (
+            MARGIN + column * (WIDTH + GAP_X),
+            top + used[column] * (HEIGHT + GAP_Y),
+        )
+        used[column] += 1
+    bottom = top + max(used.values(), default=0) * (HEIGHT + GAP_Y)
+    for name, members in inner.items():
+        end = _place(members, depth + 1, bottom + HEAD, layer, places, frames)
+        frames.append(_frame(name, [places[n["name"]] for n in members], bottom, end, depth))
+        bottom = end + RIM
+    return bottom
+
+
+def _frame(
+    name: str, places: Sequence[tuple[int, int]], top: int, bottom: int, depth: int
+) -> Frame:
+    rim = max(RIM - 2 * depth, 2)
+    left = min(x for x, _ in places) - rim
+    right = max(x for x, _ in places) + WIDTH + rim
+    return Frame(name, left, top, right - left, bottom - GAP_Y + RIM - top)
+
+
+def _drawn_from(node: Row, nodes: Sequence[Row]) -> Iterator[str]:
+    """The upstreams that a line comes from. Teardowns and handlers wait for all of a group:
+    they are drawn behind the last of them."""
+    if node["role"] in ("", "setup"):
+        yield from node["upstream"]
+        return
+    above = set(node["upstream"])
+    inner = {up for one in nodes if one["name"] in above for up in one["upstream"]}
+    yield from (up for up in node["upstream"] if up not in inner)
+
+
+def _box(node: Row, task: Row, x: int, y: int) -> Box:
+    name, groups = node["name"], node["groups"]
     return Box(
-        name=node["name"],
+        name=name,
+        label=name[len(groups[-1]) + 1 :] if groups else name,
         state=task.get("state", "pending"),
-        note=_note(task),
-        x=MARGIN + column * (WIDTH + GAP_X),
-        y=MARGIN + row * (HEIGHT + GAP_Y),
+        note=_note(node, task),
+        x=x,
+        y=y,
+        when=node["when"],
     )
 
 
-def _note(task: Mapping[str, Any]) -> str:
+def _note(node: Row, task: Row) -> str:
     items = task.get("items")
     if items:
         return f"{items.get('succeeded', 0)} of {sum(items.values())} done"
     attempt = task.get("attempt", 0)
-    return f"attempt {attempt}" if attempt > 1 else task.get("state", "pending")
+    state = f"attempt {attempt}" if attempt > 1 else task.get("state", "pending")
+    return f"{node['role']}, {state}" if node["role"] else state
 
 
 def _line(start: Box, end: Box) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from triphammer.flows.errors import GraphError
 from triphammer.flows.loader import FlowSet, load_files
+from triphammer.flows.outcomes import Ended
 from triphammer.sensors.event import Event
 
 
@@ -26,6 +27,9 @@ class KnownScope:
 
     def result(self, node: str) -> Any:
         return self.results[node]
+
+    def ended(self, node: str) -> Ended | None:
+        return None
 
     def param(self, name: str) -> Any:
         return self.params[name]

@@ -9,16 +9,21 @@ from typing import Annotated, assert_type
 from pydantic import Field
 
 from triphammer import (
+    ErrorInfo,
     Event,
     Failed,
     Ok,
+    branch,
     chain,
     connection,
     context,
     event,
     events,
     every,
+    first_of,
     flow,
+    group,
+    pipeline,
     publish,
     secret,
     send_webhook,
@@ -88,6 +93,38 @@ def orders(
     start(hourly, {"times": total})
     publish.options(wait="delivered", when=total == 3)("t", {"n": total}, key=event.data.id)
     return {"total": total, "first": rows[0].get("path", "none")}
+
+
+@task
+def alert(error: ErrorInfo) -> None:
+    """A handler."""
+    ends = context().upstream
+    assert_type([ends[name].state for name in ends], list[str])
+    context().logger.error("%s: %s", error.type, error.message)
+
+
+@task(on_failure=alert)
+def make() -> str:
+    """A setup."""
+    return "x"
+
+
+@task
+def drop(made: str) -> None:
+    """A teardown."""
+
+
+@flow(on_failure=alert, teardown=hourly)
+def ways(region: str = "eu") -> object:
+    """Uses everything that says which tasks run."""
+    with group("work", setup=make, teardown=drop) as work:
+        a = pipeline(make, parse, load)
+        with group("inner"):
+            b = load.options(trigger_rule="all_done_min_one_success", on_success=make)(a)
+    c = make.options(setup=drop.options(name="d").partial(made="x"))()
+    branch(region, {"eu": work, "us": [a, b]}, default=c)
+    chain(work, c)
+    return first_of(a, b)
 
 
 async def unit_test() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import msgspec
 from anyio.abc import TaskStatus
 
 from tests.flows.support import MemoryArtifacts, an_event
@@ -21,7 +22,7 @@ from triphammer.flows.engine.engine import Engine, RunEnd, RunStart
 from triphammer.flows.executors.contract import Executor
 from triphammer.flows.executors.inline import InlineExecutor
 from triphammer.flows.flow import Flow
-from triphammer.flows.journal import Posted, RunChange, TaskRow
+from triphammer.flows.journal import Encoded, Posted, RunChange, TaskRow
 
 
 class LoopClock:
@@ -96,6 +97,31 @@ class MemoryJournal:
         return [(row.name, row.state) for change in self.changes for row in change.tasks]
 
 
+class Ran:
+    """A run that has ended."""
+
+    def __init__(self, change: RunChange, rows: Mapping[str, TaskRow]) -> None:
+        self.state = change.state
+        self.error = change.error
+        self.failed_tasks = change.failed_tasks
+        self.rows = rows
+        self.states = {name: row.state for name, row in rows.items()}
+        self.result = None if change.result is None else value_of(change.result)
+
+    def value(self, task: str) -> Any:
+        """The result of a task."""
+        result = self.rows[task].result
+        return None if result is None else value_of(result)
+
+    def named(self, state: str) -> set[str]:
+        """The tasks in this state."""
+        return {name for name, one in self.states.items() if one == state}
+
+
+def value_of(encoded: Encoded) -> Any:
+    return msgspec.json.decode(encoded.body)
+
+
 class Shop:
     """An engine with all that it needs."""
 
@@ -138,6 +164,12 @@ class Shop:
         """Return once the engine has let the run go."""
         while run not in self.ends:
             await self._ended.wait()
+
+    async def ran(self, flow: Flow[..., Any], **params: Any) -> Ran:
+        """A run of `flow` from its beginning to its end."""
+        self.begin(flow, **params)
+        change = await self.end()
+        return Ran(change, self.journal.rows("run_1"))
 
     async def end(self, run: str = "run_1") -> RunChange:
         """The last change of a run, once it has ended."""

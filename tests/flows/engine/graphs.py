@@ -155,7 +155,11 @@ class Driven:
             name: TaskRow(name=name, state="running", attempt=launch.attempt, started_at=1)
             for name, launch in self.under_way.items()
         }
-        self._step(lambda step: self.machine.cancel("enough", running, step, self.now))
+        self._step(lambda step: self._cancel(running, step))
+
+    def _cancel(self, running: Mapping[str, TaskRow], step: Step) -> None:
+        for name in self.machine.cancel("enough", running, step, self.now):
+            del self.under_way[name]
 
     def states(self) -> Mapping[str, str]:
         return {name: row.state for name, row in self.rows.items()}
