@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -78,6 +78,23 @@ class Secrets:
             "connections": self._connections,
             "hidden": self._masker.hidden,
         }
+
+    def parts_named(self, texts: Sequence[str]) -> dict[str, Any]:
+        """The same of those secrets and connections only whose names stand in `texts`.
+
+        Their values are found here, since the folder of secrets may not be there.
+        """
+        names = [*self._values, *self._names_in_folder()]
+        values = {n: self.value(n) for n in names if any(n in text for text in texts)}
+        named = [n for n in self._connections if any(n in text for text in texts)]
+        connections = {name: self.connection(name) for name in named}
+        return {"values": values, "folder": None, "connections": connections, "hidden": ()}
+
+    def _names_in_folder(self) -> list[str]:
+        try:
+            return [] if self._folder is None else [f.name for f in self._folder.iterdir()]
+        except OSError:
+            return []
 
     @classmethod
     def of_parts(cls, parts: Mapping[str, Any]) -> Secrets:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskStatus
 
-from triphammer.config.clock import Clock
+from triphammer.config.clock import Clock, steady
 
 LATE_SECONDS = 1.0
 """A step back of the wall clock holds a callback up by this much at most."""
@@ -75,6 +75,19 @@ class Timers:
             call.action()
         _first(self._due, -math.inf)
         _first(self._latest, -math.inf)
+
+
+class Ticks:
+    """Time that no step of the wall clock moves, as a clock: for what are durations."""
+
+    def now(self) -> int:
+        """Microseconds since some moment."""
+        return steady()
+
+    async def wait_until(self, due: int) -> None:
+        """Return once `now() >= due`."""
+        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - the time itself is waited for
+            await anyio.sleep(left / 1e6)
 
 
 def _elapsed() -> float:

@@ -273,6 +273,7 @@ class _Session:
         )
         with ExitStack() as stack:
             ended = stack.enter_context(capturing(capture))
+            self._folder_id = await opened.store.folder_id()
             context_of = partial(self._executor_context, opened, capture, ended)
             flow_loop = self._flow_loop = FlowLoop.build(context_of("async"))
             executors = {**executors_on_demand(context_of, self._clock.now), "async": flow_loop}
@@ -306,6 +307,7 @@ class _Session:
             stall=self._stalled,
             ready=partial(self._health.report, f"executor {name}"),
             folder=self._folder,
+            folder_id=self._folder_id,
             log=self._log.getChild(name),
         )
 
@@ -365,7 +367,6 @@ class _Session:
             "dead letters": outbox.notify_acted,
             "claims": claims.notify,
         }
-        self._folder_id = await opened.store.folder_id()
         self._supervisor = Supervisor(
             make_context=self._sensor_context,
             health=self._health,

@@ -111,6 +111,7 @@ async def with_local(
                 stall=_ignore,
                 ready=_ignore,
                 folder=None,
+                folder_id=None,
                 log=logging.getLogger("triphammer"),
             )
             edges = Edges(

@@ -130,8 +130,8 @@ class ExecutorContext:
     `now` is the clock (microseconds UTC), callable from any thread. `ended` is called when an
     attempt has ended: its log is complete. `artifacts` keeps what results are made of. `stall`
     is told of user code that blocks the flow loop, `ready` whether the executor works (None)
-    or why not. `folder` is the data folder of the daemon; None: a session in memory, and
-    whatever still runs is cancelled when the executor stops.
+    or why not. `folder` is the data folder of the daemon and `folder_id` its stable id; None: a
+    session in memory, and whatever still runs is cancelled when the executor stops.
     """
 
     now: Callable[[], int]
@@ -143,6 +143,7 @@ class ExecutorContext:
     stall: Callable[[Stalled | None], None]
     ready: Callable[[str | None], None]
     folder: Path | None
+    folder_id: str | None
     log: logging.Logger
 
 

@@ -11,6 +11,7 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -67,13 +68,14 @@ class Plans:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], Plan] = {}
-
-    def has(self, parcel: Parcel) -> bool:
-        """Whether the parcel's version is loaded."""
-        return _key(parcel) in self._known
+        self._lock = Lock()
 
     def of(self, parcel: Parcel) -> Plan:
         """The parcel's flow at its version. Raises `GraphError` when it does not load here."""
+        with self._lock:
+            return self._of(parcel)
+
+    def _of(self, parcel: Parcel) -> Plan:
         plan = self._known.get(_key(parcel))
         if plan is None:
             while len(self._known) >= VERSIONS:

@@ -6,7 +6,6 @@ it returns, keeps its thread, and a retry of the same task waits for it.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +13,6 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Self
 
-import anyio
 from anyio.abc import TaskStatus
 
 from triphammer.flows.executors.body import run_body
@@ -33,7 +31,8 @@ from triphammer.flows.executors.outcome import (
     nothing_more,
     timed_out,
 )
-from triphammer.flows.timers import Timers
+from triphammer.flows.executors.turns import Turns
+from triphammer.flows.timers import Ticks, Timers
 
 
 class ThreadExecutor:
@@ -47,7 +46,7 @@ class ThreadExecutor:
         self._now = now
         self._report: Report | None = None
         self._jobs: dict[AttemptId, _Job] = {}
-        self._last: dict[_TaskKey, deque[_Job]] = {}
+        self._turns: Turns[_Job] = Turns()
         self._handed_over = 0
         self._threads: list[Thread] = []
         self._work: SimpleQueue[_Job | None] = SimpleQueue()
@@ -84,9 +83,7 @@ class ThreadExecutor:
         """Queue attempts for a free worker."""
         for attempt in attempts:
             job = self._jobs[attempt.id] = _Job(attempt)
-            same = self._last.setdefault(job.key, deque())
-            same.append(job)
-            if len(same) == 1:  # else an abandoned attempt of the same task still runs
+            if self._turns.join(job.key, job):  # else an abandoned attempt of it still runs
                 self._hand_over(job)
 
     def cancel(self, attempt: AttemptId) -> None:
@@ -138,12 +135,9 @@ class ThreadExecutor:
         """The function has returned: its thread is free, and so is a retry that waited."""
         self._handed_over -= 1
         del self._jobs[job.attempt.id]
-        same = self._last[job.key]
-        same.popleft()
-        if same:
-            self._hand_over(same[0])
-        else:
-            del self._last[job.key]
+        after = self._turns.leave(job.key)
+        if after is not None:
+            self._hand_over(after)
 
     # --- in the worker threads --------------------------------------------------------------
 
@@ -169,20 +163,7 @@ class ThreadExecutor:
 
 
 _TaskKey = tuple[str, str]
-
-
-class _Ticks:
-    """Time that no step of the wall clock moves: timeouts are durations."""
-
-    def now(self) -> int:
-        return time.monotonic_ns() // 1000
-
-    async def wait_until(self, due: int) -> None:
-        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - the time itself is waited for
-            await anyio.sleep(left / 1e6)
-
-
-_TICKS = _Ticks()
+_TICKS = Ticks()
 
 
 class _Job:

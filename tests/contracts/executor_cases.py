@@ -33,6 +33,8 @@ from triphammer.flows.executors.contract import (
     Parcel,
     Released,
 )
+from triphammer.flows.executors.dask.executor import DaskExecutor
+from triphammer.flows.executors.dask.link import DaskConnection
 from triphammer.flows.executors.flow_loop import FlowLoop
 from triphammer.flows.executors.inline import InlineExecutor
 from triphammer.flows.executors.processes.executor import ProcessExecutor
@@ -53,7 +55,13 @@ KINDS: Mapping[str, Make] = {
     "inline": InlineExecutor.build,
     "process": ProcessExecutor.build,
 }
-COROUTINES = {name: KINDS[name] for name in ("async", "inline", "process")}
+CANCELLABLE = {name: KINDS[name] for name in ("async", "inline", "process")}
+"""Those in which a coroutine can be cancelled."""
+
+
+def make_dask(address: str) -> Make:
+    """For the cluster at `address`."""
+    return lambda context: DaskExecutor(context, DaskConnection(address))
 
 
 def case(
@@ -146,6 +154,7 @@ class Bench:
         self.ended: list[TaskContext] = []
         self.lines: list[tuple[str, int, LogLine]] = []
         self.batches = 0
+        self.told: list[str | None] = []
         self._came = anyio.Event()
 
     def report(self, results: Sequence[AttemptResult | Released]) -> None:
@@ -172,6 +181,16 @@ class Bench:
         while text not in self.said(task):
             await self._came.wait()
 
+    def ready(self, reason: str | None) -> None:
+        self.told.append(reason)
+        self._came.set()
+        self._came = anyio.Event()
+
+    async def until_told(self, text: str) -> None:
+        """Return once the executor has told how it is, with these words."""
+        while not any(text in (reason or "") for reason in self.told):
+            await self._came.wait()
+
     async def result(self, id: AttemptId) -> AttemptResult:
         """The attempt's result, once there is one."""
         while id not in self.results:
@@ -191,7 +210,11 @@ class Bench:
 
 @asynccontextmanager
 async def at_work(
-    make: Make, *, limits: Limits | None = None, folder: Path | None = None
+    make: Make,
+    *,
+    limits: Limits | None = None,
+    folder: Path | None = None,
+    folder_id: str | None = None,
 ) -> AsyncGenerator[Bench]:
     """An executor that runs while the context is open."""
     bench = Bench()
@@ -211,8 +234,9 @@ async def at_work(
             ended=ended,
             lines=capture.add_lines,
             stall=lambda _: None,
-            ready=lambda _: None,
+            ready=bench.ready,
             folder=folder,
+            folder_id=folder_id,
             log=logging.getLogger("triphammer.test"),
         )
         bench.executor = make(context)

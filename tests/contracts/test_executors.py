@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,17 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.contracts.executor_cases import COROUTINES, KINDS, Bench, Make, Pipe, at_work, case
+from tests.contracts.executor_cases import (
+    CANCELLABLE,
+    KINDS,
+    Bench,
+    Make,
+    Pipe,
+    at_work,
+    case,
+    make_dask,
+)
+from tests.support.dask_cluster import DaskCluster, dask_cluster
 from triphammer.flows.codec import decode
 from triphammer.flows.context import current_context
 from triphammer.flows.errors import ValueMisfit
@@ -27,16 +38,31 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[DaskCluster]:
+    with dask_cluster() as running:
+        yield running
+
+
+def chosen(request: pytest.FixtureRequest) -> Make:
+    if request.param == "dask":
+        return make_dask(request.getfixturevalue("cluster").address)
+    return KINDS[request.param]
+
+
+@pytest.fixture(params=[*KINDS, "dask"])
 def make(request: pytest.FixtureRequest) -> Make:
-    chosen: Make = request.param
-    return chosen
+    return chosen(request)
 
 
-@pytest.fixture(params=list(COROUTINES.values()), ids=list(COROUTINES))
+@pytest.fixture(params=["async", "inline", "process", "dask"])
 def make_loop(request: pytest.FixtureRequest) -> Make:
-    chosen: Make = request.param
-    return chosen
+    return chosen(request)
+
+
+@pytest.fixture(params=list(CANCELLABLE))
+def make_cancellable(request: pytest.FixtureRequest) -> Make:
+    return chosen(request)
 
 
 def value_of(bench: Bench, result: AttemptResult) -> Any:
@@ -210,10 +236,10 @@ async def test_a_coroutine_is_awaited(make_loop: Make) -> None:
     assert result.value == Encoded("json", b"5")
 
 
-async def test_a_coroutine_is_cancelled(make_loop: Make, tmp_path: Path) -> None:
+async def test_a_coroutine_is_cancelled(make_cancellable: Make, tmp_path: Path) -> None:
     begun, cleaned = Pipe(tmp_path / "begun"), tmp_path / "begun.cleaned"
     one = case("coroutine_for_ever", begun.path)
-    async with at_work(make_loop) as bench:
+    async with at_work(make_cancellable) as bench:
         bench.executor.submit([one])
         assert await begun.written() == "begun"
         bench.executor.cancel(one.id)
@@ -223,8 +249,8 @@ async def test_a_coroutine_is_cancelled(make_loop: Make, tmp_path: Path) -> None
     assert cleaned.exists()
 
 
-async def test_a_coroutine_that_takes_too_long_times_out(make_loop: Make) -> None:
-    async with at_work(make_loop) as bench:
+async def test_a_coroutine_that_takes_too_long_times_out(make_cancellable: Make) -> None:
+    async with at_work(make_cancellable) as bench:
         result = await bench.of(case("too_long"))
     assert result.error is not None
     assert result.error.type == "AttemptTimeout"

@@ -31,6 +31,17 @@ def waits(files: list[str]) -> int:
 
 
 @task
+def counts(files: list[str]) -> int:
+    """The same, and each beginning is a line in the third file."""
+    with Path(files[2]).open("a") as file:
+        file.write("begun\n")
+    print("begun")
+    Path(files[0]).write_text(str(os.getpid()))
+    Path(files[1]).read_text()
+    return os.getpid()
+
+
+@task
 def segfault() -> None:
     ctypes.string_at(0)
 
@@ -115,6 +126,7 @@ def takes(value: Any) -> str:
 def odd() -> None:
     pid()
     waits(event.data)
+    counts(event.data)
     segfault()
     exits()
     obstinate(event.data)
