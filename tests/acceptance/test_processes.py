@@ -158,6 +158,8 @@ def test_a_process_has_the_runs_version_and_all_that_a_task_may_ask_for(
     make_daemon: Serve,
 ) -> None:
     daemon = make_daemon(FLOWS, env={"TRIPHAMMER_SECRETS__TOKEN": "hunter2hunter2"})
+    # What is on the disk by now is another version, not yet loaded.
+    (daemon.project / "flows" / "_helper.py").write_text("MORE = 1000")
     emit(daemon, "whole", {"n": 41})
     [run] = daemon.wait_for_runs("whole")
     assert run["result"] == [True, True, 42, "whole"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -172,6 +174,42 @@ async def test_arguments_that_cannot_be_sent_are_a_misfit(unsent: Any) -> None:
     assert result.error.type == ValueMisfit.__name__
     assert "what takes takes cannot be sent to another process" in result.error.message
     assert not result.retryable
+
+
+SCRIPT = """
+from triphammer import flow, task
+
+class Thing:
+    def __init__(self, name): self.name = name
+
+@task(executor="process")
+def make(name: str) -> Thing:
+    return Thing(name)
+
+@task(executor="process")
+def again(thing: Thing) -> Thing:
+    return Thing(thing.name + "!")
+
+@task
+def look(thing: Thing) -> list:
+    return [type(thing) is Thing, thing.name]
+
+@flow
+def whole(name: str):
+    return look(again(make(name)))
+
+if __name__ == "__main__":
+    print(whole.run(name="x"))
+"""
+
+
+def test_a_script_runs_its_own_flow_and_shares_its_classes(tmp_path: Path) -> None:
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(file)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[True, 'x!']\n", "")
 
 
 def test_numeric_libraries_share_the_cores_unless_told_otherwise() -> None:
