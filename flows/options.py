@@ -48,7 +48,9 @@ class TaskOptions(TypedDict, total=False):
 
     `retries` counts attempts after the first. `backoff` is "exponential", "linear",
     "constant", a duration (that wait each time) or a `Backoff`. `rate` is "50/s", "100/m" or
-    "10/h" over all runs together. Durations: seconds, `timedelta` or text such as "1m30s".
+    "10/h" over all runs together. `executor` says where the body runs: "process", "dask" or a
+    plug-in's name; None: "async" for coroutines, "thread" for plain functions. Durations:
+    seconds, `timedelta` or text such as "1m30s".
 
     `setup` and `teardown` are tasks, or calls of tasks: the first must succeed before this one
     begins, the second runs once this one has ended, however that was. True says that this task

@@ -15,7 +15,7 @@ def review(flow: FlowDef) -> Iterator[str]:
     for spec, node in {node.spec.name: node for node in flow.graph.nodes.values()}.items():
         if _is_unkillable(node):
             yield (
-                f"{place}: {spec} has a timeout= but runs in a thread, which cannot be killed: "
+                f"{place}: {spec} has a timeout= but runs {_where(node)}, which cannot be killed: "
                 "after the timeout it goes on and keeps its place; make it `async def`, or "
                 'let it run in a process: executor="process"'
             )
@@ -23,4 +23,9 @@ def review(flow: FlowDef) -> Iterator[str]:
 
 def _is_unkillable(node: Node) -> bool:
     in_thread = not node.spec.is_async and node.options.executor in (None, "thread")
-    return node.spec.kind == "task" and in_thread and node.options.timeout is not None
+    there = in_thread or node.options.executor == "dask"
+    return node.spec.kind == "task" and there and node.options.timeout is not None
+
+
+def _where(node: Node) -> str:
+    return "on a Dask worker" if node.options.executor == "dask" else "in a thread"

@@ -30,6 +30,11 @@ PLACE = f"flows/sample.py:{FIRST_LINE + 9}: "
     [
         ("slow(); slow()", [f"{PLACE}slow has a timeout= but runs in a thread"]),
         ("quick.options(timeout=1)()", [f"{PLACE}quick has a timeout= but runs in a thread"]),
+        (
+            "killable.options(executor='dask')()",
+            [f"{PLACE}killable has a timeout= but runs on a Dask worker"],
+        ),
+        ("slow.options(executor='process')()", []),
         ("slow.options(timeout=None)(); killable(); quick()", []),
         ("publish.options(timeout=1)('t')", []),
         ("pass", [f"{PLACE}sample draws no task: its runs do nothing"]),

@@ -38,6 +38,15 @@ class DaskCluster:
         self.workers.remove(process)
         self.add_worker()
 
+    def begin_anew(self) -> None:
+        """Another scheduler at the same address, and other workers."""
+        self.end()
+        port = self.address.rpartition(":")[2]
+        self._scheduler, _ = self._start(*_SCHEDULER[:-1], port, until="Scheduler at:")
+        self.workers = []
+        for _ in range(WORKERS):
+            self.add_worker()
+
     def end(self) -> None:
         """End all of it."""
         for process in (*self.workers, self._scheduler):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -47,6 +48,9 @@ class DaskConnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"[connections.dask] in triphammer.toml: address = {found.address!r} must be "
                 'such as "tcp://scheduler:8786" or "tls://scheduler:8786"'
             )
+        for file in (found.ssl_cafile, found.ssl_certfile, found.ssl_keyfile):
+            if file is not None and not Path(file).is_file():
+                raise FlowError(f"[connections.dask] in triphammer.toml: there is no file {file}")
         return found
 
     def security(self, dask: Any) -> Any:

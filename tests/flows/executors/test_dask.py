@@ -129,6 +129,21 @@ async def test_a_session_in_memory_leaves_nothing_with_the_scheduler(
     assert [name for name in names if "-local-" in name] == []
 
 
+async def test_a_task_that_the_scheduler_forgot_is_a_failed_attempt(tmp_path: Path) -> None:
+    one = Waiting(tmp_path, "forgotten")
+    with dask_cluster() as mine:
+        async with at_work(make_dask(mine.address), folder_id="folder_2") as bench:
+            bench.executor.submit([one.attempt])
+            await one.begun.written()
+            await until_published(mine, "folder_2", 1)
+            await anyio.to_thread.run_sync(mine.begin_anew)
+            result = await bench.result(one.attempt.id)
+            assert result.error is not None
+            assert result.error.message == "the Dask scheduler does not know the task any more"
+            assert result.retryable
+            assert (await bench.of(case("give", 1, task="after"))).error is None
+
+
 async def test_what_has_begun_keeps_its_slot_and_a_retry_waits_for_it(
     make: Make, tmp_path: Path
 ) -> None:
@@ -164,6 +179,7 @@ async def test_a_scheduler_that_cannot_be_reached_is_reported_and_work_waits() -
         ({"adress": "x"}, "adress"),
         ({"address": 1}, "address"),
         ({"address": "host:8786"}, "tcp://"),
+        ({"address": "tls://h:1", "ssl_cafile": "gone.pem"}, "there is no file gone.pem"),
         ({}, "address"),
     ],
 )
