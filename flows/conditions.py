@@ -185,7 +185,7 @@ class EventMatches(Condition):
         return repr(self._pattern)
 
 
-def condition(value: Any) -> Condition:
+def condition(value: Any, name: str = "when") -> Condition:
     """What stands in `when=` as a condition. Raises `GraphError` naming the user's line."""
     if isinstance(value, Condition):
         return value
@@ -196,8 +196,8 @@ def condition(value: Any) -> Condition:
         try:
             return EventMatches(value)
         except PatternError as error:
-            raise GraphError(f"when=: {error}", place.file, place.line) from error
-    raise GraphError(f"when={value!r} {_WHEN}", place.file, place.line)
+            raise GraphError(f"{name}=: {error}", place.file, place.line) from error
+    raise GraphError(f"{name}={value!r} {_WHEN}", place.file, place.line)
 
 
 _WHEN = (

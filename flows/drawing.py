@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from itertools import count, pairwise
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from triphammer.flows.bodies import MARK, beside, level_of, lifted, nested, outside, owner_of
 from triphammer.flows.errors import CycleError, GraphError
 from triphammer.flows.expr import Expr, expressions, needs
 from triphammer.flows.graph import Graph, Node, Options, TaskSpec
@@ -33,22 +34,25 @@ class Drawing:
         self._prefix = ""
         self._groups: tuple[str, ...] = ()
         self._prefixes: set[str] = set()
+        self._results: dict[str, Any] = {}
         self._flows: list[tuple[object, str]] = []
 
     @property
     def names(self) -> Sequence[str]:
-        """The nodes drawn so far, in order."""
-        return list(self._nodes)
+        """The nodes drawn so far, in order; those of bodies only while in them."""
+        level = level_of(self._prefix)
+        return [name for name in self._nodes if level_of(name) == level]
 
     @contextmanager
-    def body(self, flow: object, name: str) -> Generator[None]:
-        """While the body of `flow` runs; a sub-flow's nodes are named below its name."""
+    def body(self, flow: object, name: str, *, mark: str = "/") -> Generator[None]:
+        """While the body of `flow` runs; a sub-flow's nodes are named below its name, unless
+        `mark` is empty."""
         if any(one is flow for one, _ in self._flows):
             place = user_place()
             circle = " -> ".join([*(known for _, known in self._flows), name])
             raise CycleError(f"a flow calls itself: {circle}", place.file, place.line)
         token = _current.set(self)
-        below = self.below(name, "/") if self._flows else nullcontext()
+        below = self.below(name, mark) if self._flows and mark else nullcontext()
         self._flows.append((flow, name))
         try:
             with below:
@@ -74,6 +78,31 @@ class Drawing:
         finally:
             self._prefix, self._groups = outer, groups
 
+    @contextmanager
+    def inside(self, owner: str) -> Generator[None]:
+        """Nodes drawn meanwhile are the body of the node `owner`."""
+        outer, groups = self._prefix, self._groups
+        self._prefix, self._groups = owner + MARK, (*groups, f"{owner}[]")
+        try:
+            yield
+        finally:
+            self._prefix, self._groups = outer, groups
+
+    def end_body(self, owner: str, result: Any) -> None:
+        """The body of `owner` is drawn and gives `result`; `owner` waits for what it uses."""
+        level = owner + MARK
+        with self.inside(owner):
+            self.check(result)
+        inside = [node for name, node in self._nodes.items() if name.startswith(level)]
+        used = [name for node in inside for name in node.above]
+        self._results[owner] = result
+        self.wait_for(owner, outside([*used, *needs(result)], level))
+
+    def wait_for(self, name: str, above: Iterable[str]) -> None:
+        """Let a node wait for others whose values it uses."""
+        upstream = (*self._nodes[name].upstream, *above)
+        self.change(name, upstream=tuple(dict.fromkeys(upstream)))
+
     def add(
         self,
         base: str,
@@ -86,7 +115,7 @@ class Drawing:
     ) -> str:
         """Draw one node and return its name: `base`, or `base_2` where that is taken."""
         place = user_place()
-        self._check_own([args, kwargs, options.when], place)
+        self.check([args, kwargs, options.when])
         name = self._name(base, options.name, place)
         data = tuple(dict.fromkeys(needs([args, kwargs])))
         above = (*data, *needs(options.when)) if options.when is not None else data
@@ -105,12 +134,19 @@ class Drawing:
         return name
 
     def order(self, before: str, after: str) -> None:
-        """`after` waits for `before`."""
-        self._edges.setdefault((before, after), user_place())
+        """`after` waits for `before`; what is in a body lets its owner wait."""
+        place, level = user_place(), level_of(before)
+        if not after.startswith(level):
+            raise GraphError(_within(before), place.file, place.line)
+        self._edges.setdefault((before, lifted(after, level)), place)
 
     def node(self, name: str) -> Node:
         """A node as it has been drawn so far; what `>>` adds is not in it yet."""
         return self._nodes[name]
+
+    def has_body(self, name: str) -> bool:
+        """Whether there are nodes inside a node."""
+        return name in self._results
 
     def change(self, name: str, **fields: Any) -> None:
         """Draw a node otherwise than it was."""
@@ -137,18 +173,25 @@ class Drawing:
             upstream = self._nodes[after].upstream
             if before not in upstream:
                 self.change(after, upstream=(*upstream, before))
-        above = {name: dict.fromkeys(node.above) for name, node in self._nodes.items()}
+        above = {name: dict.fromkeys(beside(node)) for name, node in self._nodes.items()}
         order = topological_order(above)
         if order is None:
             raise self._cycle(above)
         nodes = {name: self._nodes[name] for name in order}
-        return Graph(nodes=nodes, result=result)
+        self.check(result)
+        return Graph(nodes=nested(nodes, self._results), result=result)
 
-    def _check_own(self, template: Any, place: Place) -> None:
+    def check(self, template: Any) -> None:
+        """Raise `GraphError` for what another flow or another body has drawn."""
+        place = user_place()
         for part in expressions(template):
             if isinstance(part, Result) and part.drawing is not self:
                 message = f"the handle of {part.node!r} was drawn by another flow: draw it here"
                 raise GraphError(message, place.file, place.line)
+            if isinstance(part, Result) and not self._prefix.startswith(level_of(part.node)):
+                raise GraphError(_within(part.node), place.file, place.line)
+            if part.turn_of is not None and not self._prefix.startswith(part.turn_of + MARK):
+                raise GraphError(_within(part.turn_of + MARK), place.file, place.line)
 
     def _cycle(self, above: Mapping[str, Mapping[str, None]]) -> CycleError:
         circle = find_circle(above)
@@ -173,6 +216,12 @@ class Drawing:
         if name not in self._nodes:
             return name
         return next(n for i in count(2) if (n := f"{name}_{i}") not in self._nodes)
+
+
+def _within(name: str) -> str:
+    owner = owner_of(name)
+    what = repr(name) if name != owner + MARK else "an item or turn"
+    return f"{what} is there only in the body of {owner!r}: use the result of {owner!r}"
 
 
 class Ends(NamedTuple):

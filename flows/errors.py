@@ -7,6 +7,7 @@ FlowError                  root of the family
 ├── ValueMisfit            an argument or result does not fit its annotation; no retry
 ├── NotInTask              context(), state or secret used outside a running task
 └── TaskFailed             raised inside the engine: one attempt failed
+    ├── LoopExhausted      a loop's condition did not hold after all its turns
     ├── AttemptTimeout     the attempt took longer than its timeout
     ├── WorkerDied         the worker process ended under the attempt
     └── Interrupted        the daemon died during an `at_most_once` attempt
@@ -50,6 +51,10 @@ class NotInTask(FlowError, RuntimeError):
 
 class TaskFailed(FlowError):
     """One attempt failed."""
+
+
+class LoopExhausted(TaskFailed):
+    """A loop's condition did not hold after all its turns."""
 
 
 class AttemptTimeout(TaskFailed):

@@ -14,13 +14,14 @@ class Scope(Protocol):
 
     `result` is a node's decoded result (None where a trigger rule let the task run past a
     skipped or failed upstream), `ended` how it has ended (None: not yet). `event` and `param`
-    are the run's.
+    are the run's. `turn` is what this turn or item of a node was given, in its body.
     """
 
     @property
     def event(self) -> Any: ...
     def result(self, node: str) -> Any: ...
     def ended(self, node: str) -> Ended | None: ...
+    def turn(self, node: str) -> tuple[Any, ...]: ...
     def param(self, name: str) -> Any: ...
     def secret(self, name: str) -> str: ...
     def connection(self, name: str) -> Any: ...
@@ -30,6 +31,8 @@ class Expr:
     """Base of handles, references, conditions, `text(...)`, secret and connection references."""
 
     __slots__ = ()
+    turn_of: str | None = None
+    """The node whose item or turn it stands for: only its body knows that."""
 
     def evaluate(self, scope: Scope) -> Any:
         """The value in `scope`; LookupError or TypeError where a reference leads nowhere."""

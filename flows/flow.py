@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Unpack, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from triphammer.config.source import Source
@@ -16,6 +16,7 @@ from triphammer.flows.errors import FlowError, GraphError
 from triphammer.flows.graph import Graph, Options, Param
 from triphammer.flows.handle import Handle
 from triphammer.flows.kinds import is_array
+from triphammer.flows.mapped import FlowMap, FlowOptions
 from triphammer.flows.options import option
 from triphammer.flows.parameters import EventType, event_type, parameters
 from triphammer.flows.places import Place, raising_place, user_place
@@ -132,15 +133,29 @@ class Flow(Generic[P, R]):
             place = user_place()
             message = f"{self.name} is a flow: to run it here and now write {self.name}.run(...)"
             raise GraphError(message, place.file, place.line)
-        known = self._bind(args, kwargs)
-        refuse_uncalled(list(known.values()))
+        known = self.bind(args, kwargs)
         before = set(drawing.names)
         result = self._draw(drawing, known)
         drawn = [name for name in drawing.names if name not in before]
         return Handle(self.name, result, drawing.ends(drawn))
 
-    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of a sub-flow by name; the event of the run where none is given."""
+    def options(self, **options: Unpack[FlowOptions]) -> FlowMap:
+        """This flow with options, for `.map(...)` in the body of another."""
+        return FlowMap(self).options(**options)
+
+    def partial(self, **fixed: Any) -> FlowMap:
+        """This flow with some parameters fixed, for `.map(...)` in the body of another."""
+        return FlowMap(self).partial(**fixed)
+
+    def map(self, *collections: Any) -> Handle:
+        """In the body of another flow: this one for each item. See `FlowMap.map`."""
+        return FlowMap(self).map(*collections)
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a sub-flow by name; the event of the run where none is given.
+
+        Raises `GraphError` where they do not fit.
+        """
         signature = self.signature
         given = dict(kwargs)
         known = {"event": given.pop("event", self._event_ref())} if self.takes_event else {}
@@ -150,12 +165,17 @@ class Flow(Generic[P, R]):
         check_call(self.name, signature, args, given, user_place())
         bound = signature.bind(*args, **given)
         bound.apply_defaults()
+        refuse_uncalled(list(bound.arguments.values()))
         return {**known, **bound.arguments}
 
-    def _draw(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
+    def draw_inside(self, drawing: Drawing, known: Mapping[str, Any]) -> Any:
+        """Draw this flow's tasks as the body of a node; what it returns."""
+        return self._draw(drawing, known, mark="")
+
+    def _draw(self, drawing: Drawing, known: Mapping[str, Any], mark: str = "/") -> Any:
         body: Callable[..., Any] = self._fn
         before = len(drawing.names)
-        with drawing.body(self, self.name):
+        with drawing.body(self, self.name, mark=mark):
             try:
                 result = body(**known)
                 refuse_uncalled([result], self.place)

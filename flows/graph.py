@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -52,7 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a node calls. `kind`: "task" (the user's `fn`), "publish", "webhook", "start",
-    "branch", "first_of".
+    "branch", "first_of", "body" (a graph of its own).
 
     `hints` are the resolved annotations of the parameters and "return". `is_async` says that
     `fn` is a coroutine function. `where` is `file:line` of the definition.
@@ -66,6 +66,17 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     where: str
 
 
+class Loop(msgspec.Struct, frozen=True, kw_only=True):
+    """How the turns of a node go on: until `until` holds of the last result, at most `most`
+    times (None: without limit). `on_max`: "fail", or "last" to take what there is by then.
+    `takes`: each turn is given the last result."""
+
+    until: Expr | None = None
+    most: int | None = None
+    on_max: str = "fail"
+    takes: bool = True
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One task or map of a graph.
 
@@ -77,6 +88,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     `setups` must have succeeded, whatever the node's rule. `role` is "setup", "teardown" or
     "handler"; the latter two say nothing about how the run ends. `groups` are the groups and
     sub-flows that it is in, outermost first, by their whole names.
+
+    A node with a `loop` runs turn after turn; its `args` are the first one's. With a `body` it
+    runs these nodes for each item or turn instead of `spec`.
     """
 
     name: str
@@ -91,6 +105,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     role: Role = ""
     groups: tuple[str, ...] = ()
     where: str = ""
+    loop: Loop | None = None
+    body: Graph | None = None
 
     @property
     def above(self) -> tuple[str, ...]:
@@ -108,6 +124,21 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
 
     nodes: Mapping[str, Node]
     result: Any = None
+
+    def every(self) -> Iterator[Node]:
+        """All nodes, those inside a node right behind it."""
+        for node in self.nodes.values():
+            yield node
+            if node.body is not None:
+                yield from node.body.every()
+
+    def templates(self) -> Iterator[Any]:
+        """Everything that may hold expressions."""
+        for node in self.every():
+            yield [node.args, dict(node.kwargs), node.options.when]
+            yield None if node.loop is None else node.loop.until
+            yield None if node.body is None else node.body.result
+        yield self.result
 
 
 class Param(msgspec.Struct, frozen=True, kw_only=True):

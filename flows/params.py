@@ -147,6 +147,9 @@ class _EventScope:
     def result(self, node: str) -> Any:
         raise LookupError(f"{node} has not run yet")
 
+    def turn(self, node: str) -> tuple[Any, ...]:
+        raise LookupError(node)
+
     def ended(self, node: str) -> Ended | None:
         raise LookupError(node)
 

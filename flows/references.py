@@ -134,6 +134,27 @@ class ParamRef(Reference):
         return self._name
 
 
+class TurnRef(Reference):
+    """What an item of a mapped flow, or a turn of a loop, is given."""
+
+    __slots__ = ("_owner", "_place", "turn_of")
+
+    def __init__(self, owner: str, place: int, steps: tuple[Step, ...] = ()) -> None:
+        super().__init__(steps)
+        self.turn_of: str | None = owner
+        self._owner = owner
+        self._place = place
+
+    def evaluate(self, scope: Scope) -> Any:
+        return follow(scope.turn(self._owner)[self._place], self._steps, scope)
+
+    def _after(self, step: Step) -> TurnRef:
+        return TurnRef(self._owner, self._place, (*self._steps, step))
+
+    def _root(self) -> str:
+        return f"{self._owner}[]"
+
+
 class Text(Comparable):
     """A text with values in it, put together at run time."""
 

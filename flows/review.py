@@ -12,7 +12,7 @@ def review(flow: FlowDef) -> Iterator[str]:
     place = f"{flow.file}:{flow.line}"
     if not flow.graph.nodes:
         yield f"{place}: {flow.name} draws no task: its runs do nothing"
-    for spec, node in {node.spec.name: node for node in flow.graph.nodes.values()}.items():
+    for spec, node in {node.spec.name: node for node in flow.graph.every()}.items():
         if _is_unkillable(node):
             yield (
                 f"{place}: {spec} has a timeout= but runs {_where(node)}, which cannot be killed: "

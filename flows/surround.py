@@ -70,13 +70,17 @@ def draw(
     kwargs: Mapping[str, Any],
     *,
     mapped: bool = False,
+    body: Callable[[str], None] | None = None,
 ) -> Handle:
-    """Draw one node and what its options want around it."""
+    """Draw one node, by `body` what is inside it, and what its options want around it."""
     bare = msgspec.structs.replace(options, setup=(), teardown=(), on_success=(), on_failure=())
-    before = len(drawing.names)
+    around = any((options.setup, options.teardown, options.on_success, options.on_failure))
+    before = len(drawing.names) if around else 0
     name = drawing.add(spec.name, spec, bare, args, kwargs, mapped=mapped)
     handle = node_handle(drawing, name)
-    if bare is options:
+    if body is not None:
+        body(name)
+    if not around:
         return handle
     if any(one is True for one in options.setup):
         drawing.change(name, role="setup")
@@ -164,8 +168,8 @@ def _drawn(drawing: Drawing, one: Any, values: Sequence[Any], role: Role) -> Han
 
 
 def _is_one_task(handle: Handle) -> bool:
-    first, last = handle.graph_ends.first, handle.graph_ends.last
-    return len(first) == 1 and list(first) == list(last)
+    drawing, first, last = handle.graph_ends
+    return len(first) == 1 and list(first) == list(last) and not drawing.has_body(first[0])
 
 
 def _called(fn: Callable[..., Any], values: Sequence[Any], role: Role) -> Any:

@@ -62,9 +62,16 @@ class TaskCall(Generic[P, R]):
         drawing = self._drawing()
         if not collections:
             _refuse(f"{self._name}.map() needs something to map over: .map(items)")
-        columns = tuple(_collection(self._name, column) for column in collections)
+        columns = tuple(mapped_over(self._name, column) for column in collections)
         self._check(columns, self._fixed)
         return self._draw(drawing, columns, self._fixed, mapped=True)
+
+    def draw_as(self, args: tuple[Any, ...], body: Callable[[str], None]) -> Handle:
+        """Draw one node, and by `body` what is inside it."""
+        drawing = self._drawing()
+        self._check(args, self._fixed)
+        spec = self._task.spec
+        return draw(drawing, spec, self._options, args, self._fixed, body=body)
 
     @property
     def signature(self) -> inspect.Signature:
@@ -215,7 +222,8 @@ def _unnamed(options: Options) -> Options:
     return Options(**{f: getattr(options, f) for f in Options.__struct_fields__ if f != "name"})
 
 
-def _collection(name: str, value: Any) -> Any:
+def mapped_over(name: str, value: Any) -> Any:
+    """A collection to map over. Raises `GraphError` for what can never be one."""
     if isinstance(value, range):
         return list(value)
     if not isinstance(value, Expr) and not is_array(value):

@@ -40,9 +40,7 @@ async def check_project(
 
 def secret_names(flow: FlowDef) -> Iterator[str]:
     """The secrets that a flow names in its graph and in the verifiers of its webhooks."""
-    nodes = flow.graph.nodes.values()
-    written = [[n.args, dict(n.kwargs), n.options.when] for n in nodes]
-    for found in expressions([*written, flow.graph.result, dict(flow.fill)]):
+    for found in expressions([*flow.graph.templates(), dict(flow.fill)]):
         if isinstance(found, SecretRef):
             yield found.name
     for source in flow.on:

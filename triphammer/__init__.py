@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triphammer.flows.flow import flow
     from triphammer.flows.groups import group
     from triphammer.flows.journal import ErrorInfo
+    from triphammer.flows.loops import loop
     from triphammer.flows.outcomes import Ended, Failed, Ok
     from triphammer.flows.outgoing import publish, send_webhook, start
     from triphammer.flows.pipeline import pipeline
@@ -36,6 +37,7 @@ _HOMES = {
     "triphammer.flows.flow": ("flow",),
     "triphammer.flows.groups": ("group",),
     "triphammer.flows.journal": ("ErrorInfo",),
+    "triphammer.flows.loops": ("loop",),
     "triphammer.flows.outcomes": ("Ended", "Failed", "Ok"),
     "triphammer.flows.outgoing": ("publish", "send_webhook", "start"),
     "triphammer.flows.pipeline": ("pipeline",),
@@ -75,6 +77,7 @@ __all__ = [
     "flow",
     "github",
     "group",
+    "loop",
     "pipeline",
     "publish",
     "secret",

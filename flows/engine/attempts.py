@@ -64,7 +64,7 @@ class Call:
     def __call__(self) -> Any:
         planned = self._launch.node
         kwargs: Mapping[str, Any] = planned.node.kwargs
-        if planned.node.mapped:
+        if self._launch.item is not None:
             item = enumerate(_item(self._launch))
             fitted = [_fit(planned, _name(planned, i), value) for i, value in item]
         else:

@@ -342,7 +342,7 @@ class Engine:
         start, scope = run.machine.start, run.machine.scope
         for launch in launches:
             attempt = make_attempt(
-                start, launch, scope, state=self._journal.state, folder=run.folder
+                start, launch, launch.scope or scope, state=self._journal.state, folder=run.folder
             )
             where = launch.node.executor
             self._ready.setdefault(where, []).append(attempt)

@@ -14,31 +14,43 @@ Resuming: see `recall`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Any
 
 from triphammer.flows.engine.ending import Failures, ending
-from triphammer.flows.engine.maps import Item, MapProgress, item_number, items_of
-from triphammer.flows.engine.part import NodeState, Part
+from triphammer.flows.engine.maps import Item, MapProgress, items_of
+from triphammer.flows.engine.part import NodeState, Part, Parts, goes_on
 from triphammer.flows.engine.plan import Plan
-from triphammer.flows.engine.recall import how_settled, recall_items, recalled_map, why_cancelled
+from triphammer.flows.engine.recall import (
+    begun_inside,
+    how_settled,
+    recall_items,
+    recalled_map,
+    why_cancelled,
+)
+from triphammer.flows.engine.result import body_result
 from triphammer.flows.engine.retry import retry_delay
 from triphammer.flows.engine.rows import (
     CANCELLED,
     cancelled,
     failed_row,
     interrupted,
+    many_row,
     resumed,
     retrying,
     row_of,
     skipped_row,
 )
 from triphammer.flows.engine.run_scope import RunScope
+from triphammer.flows.engine.turns import Turns
 from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Launch, RunStart, Step
+from triphammer.flows.errors import LoopExhausted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
-from triphammer.flows.journal import ErrorInfo, TaskRow
+from triphammer.flows.expr import resolve
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 from triphammer.flows.outcomes import Ended
 
 
@@ -62,8 +74,9 @@ class RunMachine:
         self.ended = False
         self._random = random
         self._rows: Mapping[str, TaskRow] = {row.name: row for row in start.tasks}
-        self._part = Part(plan, scope)
+        self._parts = Parts(Part(plan, scope))
         self._todo: deque[NodeState] = deque()
+        self._over: deque[Part] = deque()
         self._failures = Failures()
         self._undelivered: dict[str, Undelivered] = {}
         self._awaits = awaits
@@ -75,28 +88,20 @@ class RunMachine:
         if self._rows:
             self._cancelled = why_cancelled(self._rows)
             self._asked = self._cancelled is not None
-            for state in self._part.nodes.values():
-                self._recall(state)
-        self._todo.extend(self._part.nodes.values())
+        self._take_in(self._parts.root)
         self._consider_all(step, now)
 
     def finished(self, result: AttemptResult, step: Step, now: int) -> None:
         """An attempt has ended: settle it, retry it, or go on with what waited for it."""
-        state, item = self._find(result.id.task)
+        state, item = self._parts.find(result.id.task)
+        options = state.planned.node.options
         if result.error is not None:
-            step.failed_attempts.append(
-                (
-                    result.id.task,
-                    result.id.attempt,
-                    result.started_at,
-                    result.finished_at,
-                    result.error,
-                )
-            )
-            if result.retryable and result.id.attempt <= state.planned.node.options.retries:
+            id, begun, ended = result.id, result.started_at, result.finished_at
+            step.failed_attempts.append((id.task, id.attempt, begun, ended, result.error))
+            if result.retryable and id.attempt <= options.retries:
                 self._retry(state, result, item, step, now)
                 return
-        elif state.planned.node.options.wait is not None and result.outbox and self._awaits:
+        elif options.wait is not None and result.outbox and self._awaits:
             ids = {message.id for message in result.outbox}
             self._undelivered[result.id.task] = Undelivered(result, ids)
             step.rows.append(row_of(result, "waiting"))
@@ -115,10 +120,9 @@ class RunMachine:
 
     def due(self, launch: Launch, step: Step) -> None:
         """The time of a retry has come."""
-        state = self._find(launch.name)[0]
-        progress = state.progress
-        if state.settled:  # the run is being cancelled
+        if not self.wants(launch):
             return
+        progress = self._parts.find(launch.name)[0].progress
         if progress is None:
             step.now.append(launch)
             return
@@ -127,10 +131,11 @@ class RunMachine:
 
     def close(self, step: Step, now: int) -> None:
         """End the run if nothing is left to do; after all results of a batch."""
-        if self._part.left or self.ended:
+        root = self._parts.root
+        if root.left or self.ended:
             return
         self.ended = True
-        step.ending = ending(self._part, self._failures, now, self._cancelled)
+        step.ending = ending(root, self._failures, now, self._cancelled)
 
     def cancel(
         self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int
@@ -142,82 +147,136 @@ class RunMachine:
         """
         hard, self._asked = self._asked, True
         waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
-        running = {**running, **waiting}
-        cut = [s for s in self._states() if not s.settled and (hard or not _goes_on(s, running))]
+        running, parts = {**running, **waiting}, self._parts
+        left = [state for state in parts.states() if not state.settled]
+        cut = [state for state in left if hard or not goes_on(state, parts, running)]
         if not cut:
             return ()
-        self._cancelled = self._cancelled or ErrorInfo(CANCELLED, reason)
-        stopped = [name for name in running if self._find(name)[0] in cut]
+        why = self._cancelled = self._cancelled or ErrorInfo(CANCELLED, reason)
+        stopped = [name for name in running if parts.find(name)[0] in set(cut)]
         for name in stopped:
             self._undelivered.pop(name, None)
-            step.rows.append(cancelled(running[name], self._cancelled, now))
+            step.rows.append(cancelled(running[name], why, now))
         for state in cut:
-            self._cancel_node(state, self._cancelled, step, now, told=state.name in running)
+            self._cancel_node(state, why, step, now, told=state.name in running)
         self._consider_all(step, now)
         return stopped
 
     def wants(self, launch: Launch) -> bool:
         """Whether an attempt may still begin: the run may have been cancelled meanwhile."""
-        return self._cancelled is None or not self._find(launch.name)[0].settled
-
-    def _states(self) -> Iterable[NodeState]:
-        return self._part.nodes.values()
-
-    def _find(self, task: str) -> tuple[NodeState, int | None]:
-        """The node that a task belongs to, and which of its items the task is."""
-        name, item = item_number(task)
-        return self._part.nodes[name], item
+        if self._cancelled is None:
+            return True
+        try:
+            return not self._parts.find(launch.name)[0].settled
+        except KeyError:  # with all that it was inside of
+            return False
 
     # --- what attempts bring --------------------------------------------------------------
 
     def _ended(self, result: AttemptResult, step: Step, now: int) -> None:
         step.rows.append(row_of(result, "succeeded" if result.error is None else "failed"))
-        state, item = self._find(result.id.task)
+        state, item = self._parts.find(result.id.task)
+        value, error = result.value, result.error
         if item is None:
-            self._task_done(state, result, now)
+            self._task_done(state, value, error, result.finished_at)
+        elif state.turns is not None:
+            self._turn_done(state, state.turns, value, error, step, now)
         else:
-            self._item_done(state, item, result, step, now)
+            self._item_done(state, item, value, error, result.id.attempt, step, now)
         self._consider_all(step, now)
 
-    def _task_done(self, state: NodeState, result: AttemptResult, now: int) -> None:
-        if result.error is not None:
-            self._fail(state, result.error, now)
+    def _task_done(
+        self, state: NodeState, value: Encoded | None, error: ErrorInfo | None, at: int
+    ) -> None:
+        if error is not None:
+            self._fail(state, error, at)
         else:
-            state.part.scope.results[state.planned.name] = result.value
-            self._settle(state, "succeeded", result.finished_at)
+            state.part.scope.results[state.planned.name] = value
+            self._settle(state, "succeeded", at)
 
     def _item_done(
-        self, state: NodeState, item: int, result: AttemptResult, step: Step, now: int
+        self,
+        state: NodeState,
+        item: int,
+        value: Encoded | None,
+        error: ErrorInfo | None,
+        attempts: int,
+        step: Step,
+        now: int,
     ) -> None:
         progress = state.progress
         assert progress is not None
-        if result.error is not None:
-            progress.fail(item, result.error, result.id.attempt)
+        if error is not None:
+            progress.fail(item, error, attempts)
         else:
-            progress.succeed(item, result.value)
+            progress.succeed(item, value)
         if progress.left == 0:
             self._map_done(state, progress, step, now)
         else:
-            step.now += progress.take()
+            self._go(state, progress.take(), step.now, now)
 
     def _map_done(self, state: NodeState, progress: MapProgress, step: Step, now: int) -> None:
         error = progress.error()
-        step.rows.append(
-            TaskRow(
-                name=state.name,
-                state="succeeded" if error is None else "failed",
-                attempt=1,
-                started_at=progress.started_at,
-                finished_at=now,
-                error=error,
-                items=progress.total,
-            )
-        )
+        step.rows.append(many_row(state.name, progress.started_at, now, error, progress.total))
         if error is not None:
             self._fail(state, error, now)
         else:
             state.part.scope.results[state.planned.name] = progress.result()
             self._settle(state, "succeeded", now)
+
+    def _turn_done(
+        self,
+        state: NodeState,
+        turns: Turns,
+        value: Encoded | None,
+        error: ErrorInfo | None,
+        step: Step,
+        now: int,
+    ) -> None:
+        if error is None:
+            turns.succeed(value)
+            self._next_turn(state, turns, step, now)
+            return
+        text = f"{state.name}[{turns.turn}]: {error.message}"
+        turns.turn += 1
+        self._loop_done(state, turns, ErrorInfo(error.type, text, error.traceback), step, now)
+
+    def _loop_done(
+        self, state: NodeState, turns: Turns, error: ErrorInfo | None, step: Step, now: int
+    ) -> None:
+        last = turns.last if error is None else None
+        step.rows.append(many_row(state.name, turns.started_at, now, error, turns.turn, last))
+        self._task_done(state, last, error, now)
+
+    def _part_done(self, part: Part, step: Step, now: int) -> None:
+        """All that was inside one item or turn has ended."""
+        owner, item = part.owner, part.item
+        self._parts.close(part)
+        if owner is None or owner.settled:  # cancelled as a whole
+            return
+        name, why = part.prefix.removesuffix("/"), self._cancelled
+        if why is not None:
+            step.rows.append(cancelled(TaskRow(name=name, state="pending"), why, now))
+            if not self._parts.of(owner):
+                self._cancel_node(owner, why, step, now)
+            return
+        value, error = _outcome(part, name)
+        state = "succeeded" if error is None else "failed"
+        step.rows.append(
+            TaskRow(
+                name=name,
+                state=state,
+                attempt=1,
+                started_at=part.started_at,
+                finished_at=now,
+                result=value,
+                error=error,
+            )
+        )
+        if owner.turns is not None:
+            self._turn_done(owner, owner.turns, value, error, step, now)
+        else:
+            self._item_done(owner, item, value, error, 1, step, now)
 
     def _retry(
         self,
@@ -230,19 +289,18 @@ class RunMachine:
         id, options = result.id, state.planned.node.options
         due = now + int(1e6 * retry_delay(options.backoff, id.attempt, self._random))
         step.rows.append(retrying(result, due))
-        progress = state.progress
-        if progress is None or item is None:
-            step.later.append((due, Launch(state.planned, id.task, id.attempt + 1)))
-            return
-        progress.pause()
-        step.later.append((due, progress.launch(item, id.attempt + 1)))
-        step.now += progress.take()
+        step.later.append((due, state.launch(item, id.attempt + 1)))
+        if state.progress is not None:
+            state.progress.pause()
+            step.now += state.progress.take()
 
     # --- settling -------------------------------------------------------------------------
 
     def _settle(self, state: NodeState, how: str, at: int, error: ErrorInfo | None = None) -> None:
-        ended = Ended("skipped" if how == "blocked" else how, error, at)
-        self._todo.extend(state.part.settle(state, how, ended))
+        ended, part = Ended("skipped" if how == "blocked" else how, error, at), state.part
+        self._todo.extend(part.settle(state, how, ended))
+        if part.left == 0 and part.owner is not None:
+            self._over.append(part)
 
     def _fail(self, state: NodeState, error: ErrorInfo, at: int) -> None:
         self._failures.note(state.name, error)
@@ -250,7 +308,10 @@ class RunMachine:
 
     def _consider_all(self, step: Step, now: int) -> None:
         """Judge the nodes whose upstreams have changed; a queue, since chains may be long."""
-        while self._todo:
+        while self._todo or self._over:
+            if self._over:
+                self._part_done(self._over.popleft(), step, now)
+                continue
             state = self._todo.popleft()
             if not state.settled and not state.begun:
                 self._consider(state, step, now)
@@ -276,8 +337,7 @@ class RunMachine:
         self, state: NodeState, why: ErrorInfo, step: Step, now: int, *, told: bool = False
     ) -> None:
         if not told:
-            total = None if state.progress is None else state.progress.total
-            row = TaskRow(name=state.name, state="pending", items=total)
+            row = TaskRow(name=state.name, state="pending", items=state.total)
             step.rows.append(cancelled(row, why, now))
         self._settle(state, "cancelled", now, why)
 
@@ -298,53 +358,125 @@ class RunMachine:
             wanted = when is None or bool(when.evaluate(scope))
             what = "its items"
             items = items_of(node, scope) if node.mapped and wanted else None
+            what = "its first turn"
+            first = resolve(node.args, scope) if node.loop is not None and wanted else ()
         # Seam to user code: comparisons and iteration of values may raise anything.
         except Exception as error:  # noqa: BLE001
-            info = describe(error, scope.secrets.mask)
-            text = f"{what} ({node.where}): {info.message}"
-            self._fail_before(state, ErrorInfo(info.type, text, info.traceback), step, now)
+            self._fail_before(state, self._described(state, error, what), step, now)
             return
         if not wanted:
             self._skip(state, step, now)
             return
         state.begun = True
-        if items is None:
-            self._begin_task(state, step, now)
-        else:
+        if items is not None:
             self._begin_map(state, items, step, now)
+        elif node.loop is not None:
+            self._begin_loop(state, first, step, now)
+        else:
+            self._attempt(state, state.launch(None, 1), step, now)
 
-    def _begin_task(self, state: NodeState, step: Step, now: int) -> None:
-        row = self._rows.get(state.name)
+    def _described(self, state: NodeState, error: Exception, what: str) -> ErrorInfo:
+        info = describe(error, self.scope.secrets.mask)
+        text = f"{what} ({state.planned.node.where}): {info.message}"
+        return ErrorInfo(info.type, text, info.traceback)
+
+    def _attempt(self, state: NodeState, launch: Launch, step: Step, now: int) -> None:
+        """Begin the first attempt of a task or turn, or go on with the one the journal knows."""
+        row = self._rows.get(launch.name)
         if row is not None and row.state == "running" and state.at_most_once:
-            self._fail_before(state, interrupted(row), step, now)
+            error = interrupted(row)
+            if state.turns is None:
+                self._fail_before(state, error, step, now)
+                return
+            step.rows.append(failed_row(launch.name, row, error, now))
+            self._turn_done(state, state.turns, None, error, step, now)
             return
         if row is not None and row.state == "waiting":
             self._wait_again(row, step, now)
             return
-        due, launch = resumed(row, Launch(state.planned, state.name, 1), now)
+        due, launch = resumed(row, launch, now)
         if due > now:
             step.later.append((due, launch))
         else:
             step.launches.append(launch)
 
-    def _begin_map(self, state: NodeState, items: list[Item], step: Step, now: int) -> None:
+    def _begun(self, state: NodeState, step: Step, now: int, items: int | None) -> int:
+        """When a map or loop began; that it does now rides on the next change."""
         row = self._rows.get(state.name)
+        if row is None:
+            step.rides.append(
+                TaskRow(name=state.name, state="running", attempt=1, started_at=now, items=items)
+            )
+        return now if row is None or row.started_at is None else row.started_at
+
+    def _begin_map(self, state: NodeState, items: list[Item], step: Step, now: int) -> None:
+        row, scope = self._rows.get(state.name), state.part.scope
         begun = now if row is None or row.started_at is None else row.started_at
-        progress = state.progress = MapProgress(state.planned, items, begun)
+        progress = state.progress = MapProgress(state.planned, items, begun, state.name, scope)
+        if self._is_left_inside(state):
+            self._go_on_inside(state, dict(enumerate(items)), step, now)
+            return
         waits = recall_items(state, progress, self._rows, step, now) if self._rows else []
         if progress.left == 0:
             self._map_done(state, progress, step, now)
             return
-        if row is None:
-            running = TaskRow(
-                name=state.name, state="running", attempt=1, started_at=now, items=progress.total
-            )
-            step.rides.append(running)
-        step.launches += progress.take()
+        self._begun(state, step, now, progress.total)
+        self._go(state, progress.take(), step.launches, now)
         for waiting in waits:
             self._wait_again(waiting, step, now)
 
+    def _begin_loop(self, state: NodeState, first: Item, step: Step, now: int) -> None:
+        loop, scope = state.planned.node.loop, state.part.scope
+        assert loop is not None
+        begun = self._begun(state, step, now, None)
+        turns = state.turns = Turns(state.planned, loop, first, begun, state.name, scope)
+        turns.recall(self._rows)
+        if self._is_left_inside(state):
+            turns.over()
+            self._go_on_inside(state, {turns.turn: turns.given}, step, now)
+        else:
+            self._next_turn(state, turns, step, now)
+
+    def _next_turn(self, state: NodeState, turns: Turns, step: Step, now: int) -> None:
+        try:
+            over = turns.over()
+        # Seam to user code: comparisons of values may raise anything.
+        except Exception as error:  # noqa: BLE001
+            what = "its turns" if isinstance(error, LoopExhausted) else "until="
+            self._loop_done(state, turns, self._described(state, error, what), step, now)
+            return
+        if over:
+            self._loop_done(state, turns, None, step, now)
+        elif state.planned.body is not None:
+            self._open(state, turns.turn, turns.given, now)
+        else:
+            self._attempt(state, turns.launch(1), step, now)
+
+    def _go(self, state: NodeState, items: list[Launch], into: list[Launch], now: int) -> None:
+        """Begin items of a map: attempts, or all that is inside them."""
+        if state.planned.body is None:
+            into += items
+            return
+        for launch in items:
+            assert launch.item is not None
+            self._open(state, launch.item, launch.value, now)
+
+    def _open(self, owner: NodeState, item: int, given: tuple[Any, ...], now: int) -> None:
+        """Begin what is inside an item or turn."""
+        part = self._parts.open(owner, item, given, now)
+        self._take_in(part)
+        if not part.nodes:
+            self._over.append(part)
+
     # --- taking up a run that was interrupted ---------------------------------------------
+
+    def _take_in(self, part: Part) -> None:
+        """Let the nodes of a part be judged, those that had settled being known."""
+        states = list(part.nodes.values())
+        if self._rows:
+            for state in states:
+                self._recall(state)
+        self._todo.extend(states)
 
     def _recall(self, state: NodeState) -> None:
         """Take over what the journal says of a node that had settled."""
@@ -352,15 +484,29 @@ class RunMachine:
         how = how_settled(row)
         if row is None or not how:
             return
+        at = row.finished_at or 0
         if how == "failed":
-            self._fail(state, row.error or ErrorInfo("Unknown", ""), row.finished_at or 0)
+            self._fail(state, row.error or ErrorInfo("Unknown", ""), at)
             return
         if how == "succeeded":
             results, name = state.part.scope.results, state.planned.name
             results[name] = row.result
             if state.planned.node.mapped:
                 results[name] = recalled_map(state, row, self._rows).result()
-        self._settle(state, how, row.finished_at or 0, row.error)
+        self._settle(state, how, at, row.error)
+
+    def _is_left_inside(self, state: NodeState) -> bool:
+        """Whether the run is being cancelled, and only what has begun inside goes on."""
+        return self._cancelled is not None and state.planned.body is not None
+
+    def _go_on_inside(
+        self, state: NodeState, given: Mapping[int, tuple[Any, ...]], step: Step, now: int
+    ) -> None:
+        for item in sorted(begun_inside(state, self._rows)):
+            if f"{state.name}[{item}]" not in self._rows and item in given:
+                self._open(state, item, given[item], now)
+        if not self._parts.of(state) and self._cancelled is not None:
+            self._cancel_node(state, self._cancelled, step, now)
 
     def _wait_again(self, row: TaskRow, step: Step, now: int) -> None:
         """Go on waiting for what a task has sent, unless it arrived meanwhile."""
@@ -372,6 +518,14 @@ class RunMachine:
             self._ended(result, step, now)
 
 
-def _goes_on(state: NodeState, running: Mapping[str, TaskRow]) -> bool:
-    """Whether cancelling leaves a node alone."""
-    return state.role == "teardown" or (state.role == "setup" and state.name in running)
+def _outcome(part: Part, name: str) -> tuple[Encoded | None, ErrorInfo | None]:
+    """What has become of an item or turn with a body."""
+    if part.failed:
+        return None, part.failure or ErrorInfo("Unknown", f"{name} did not succeed")
+    try:
+        return body_result(part.plan, part.scope, name), None
+    # Seam to user code: what it returns is put together of values with their own methods.
+    except Exception as error:  # noqa: BLE001
+        info = describe(error, part.scope.secrets.mask)
+        text = f"what the body returns: {info.message}"
+        return None, ErrorInfo(info.type, text, info.traceback)

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from triphammer.flows.engine.plan import PlannedNode
-from triphammer.flows.engine.run_scope import MapResult
+from triphammer.flows.engine.run_scope import MapResult, RunScope
 from triphammer.flows.engine.values import Launch
 from triphammer.flows.expr import Scope, resolve
 from triphammer.flows.graph import Node
@@ -66,13 +66,24 @@ class MapProgress:
         "_under_way",
         "items",
         "left",
+        "name",
         "planned",
+        "scope",
         "started_at",
         "total",
     )
 
-    def __init__(self, planned: PlannedNode, items: list[Item], started_at: int) -> None:
+    def __init__(
+        self,
+        planned: PlannedNode,
+        items: list[Item],
+        started_at: int,
+        name: str,
+        scope: RunScope | None = None,
+    ) -> None:
         self.planned = planned
+        self.name = name
+        self.scope = scope
         self.items = items
         self.total = len(items)
         self.left = self.total
@@ -88,8 +99,8 @@ class MapProgress:
 
     def launch(self, item: int, attempt: int) -> Launch:
         """The attempt of one item, with the item's arguments."""
-        name = f"{self.planned.name}[{item}]"
-        return Launch(self.planned, name, attempt, item, self.items[item])
+        name = f"{self.name}[{item}]"
+        return Launch(self.planned, name, attempt, item, self.items[item], self.scope)
 
     def leave_out(self, item: int) -> None:
         """This item is taken care of: `take` must not begin it by itself."""
@@ -170,7 +181,7 @@ class MapProgress:
         if self._first is None or self.planned.node.options.errors != "fail":
             return None
         item, error = self._first
-        first = f"{self.planned.name}[{item}]: {error.message}"
+        first = f"{self.name}[{item}]: {error.message}"
         text = (
             first
             if self._failed == 1

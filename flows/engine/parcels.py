@@ -32,8 +32,9 @@ def pack(
     """The parcel of one attempt. Raises `ValueMisfit` for values that cannot be pickled."""
     flow, node = start.flow, launch.node.node
     stand_in(flow.version, module_source(flow.file, "", "").name, flow.module)
-    results = {name: scope.results.get(name) for name in node.data}
+    results = {name: scope.stored(name) for name in node.data}
     ends = {name: ended for name in node.above if (ended := scope.ended(name)) is not None}
+    turns = scope.all_turns()
     return Parcel(
         id=id,
         flow=flow.name,
@@ -44,7 +45,7 @@ def pack(
         sources=flow.sources,
         node=launch.node.name,
         item=launch.item,
-        values=_pickled(launch, (start.event, start.params, results, ends, launch.value)),
+        values=_pickled(launch, (start.event, start.params, results, ends, turns, launch.value)),
         state=state(flow.name),
         artifacts={digest: scope.artifacts.get(digest) for digest in _named(results)},
         workdir=folder.place,

@@ -17,11 +17,12 @@ class PlannedNode:
     `behind` are the nodes that wait for it, `guarded` those that it is a setup of.
     `positional` are the names of its function's
     positional parameters, `rest` of its `*args`. `returned` is the annotation of its result (a
-    map: of each item's).
+    map: of each item's). `body` is the plan of what is inside it.
     """
 
     __slots__ = (
         "behind",
+        "body",
         "executor",
         "guarded",
         "hints",
@@ -32,33 +33,49 @@ class PlannedNode:
         "returned",
     )
 
-    def __init__(self, node: Node, behind: Sequence[str], guarded: Sequence[str]) -> None:
+    def __init__(
+        self, flow: FlowDef, node: Node, behind: Sequence[str], guarded: Sequence[str]
+    ) -> None:
         self.node = node
         self.name = node.name
         self.behind = behind
         self.guarded = guarded
         self.executor = executor_of(node)
         self.hints = node.spec.hints
-        self.returned = self.hints.get("return", Any)
+        self.body: Plan | None = None if node.body is None else Plan(flow, node.body)
+        own: Any = self.hints.get("return", Any)
+        self.returned: Any = own if self.body is None else self.body.returned
         self.positional, self.rest = _positional(node.spec.fn)
 
 
 class Plan:
-    """The nodes in topological order. `last` are those that decide how the run ends: nothing
+    """The nodes of a flow, or of the body of one of its nodes, in topological order.
+
+    `every` are these and those inside of them. `last` are those that decide how it ends: nothing
     waits for them but teardowns and handlers. `whole` names the node whose result as it is
-    stored is the flow's result, where it returns just that."""
+    stored is the result, where the body returns just that; `returned` is its annotation.
+    """
 
-    __slots__ = ("flow", "last", "nodes", "whole")
+    __slots__ = ("every", "flow", "last", "nodes", "result", "returned", "whole")
 
-    def __init__(self, flow: FlowDef) -> None:
-        graph = flow.graph
+    def __init__(self, flow: FlowDef, graph: Graph | None = None) -> None:
+        graph = flow.graph if graph is None else graph
         behind = _followers(graph, lambda node: node.upstream)
         guarded = _followers(graph, lambda node: node.setups)
         self.flow = flow
-        self.nodes = {n: PlannedNode(v, behind[n], guarded[n]) for n, v in graph.nodes.items()}
+        self.result = graph.result
+        self.nodes = {
+            name: PlannedNode(flow, node, behind[name], guarded[name])
+            for name, node in graph.nodes.items()
+        }
+        self.every: dict[str, PlannedNode] = dict(self.nodes)
+        for planned in self.nodes.values():
+            if planned.body is not None:
+                self.every.update(planned.body.every)
         followed = {up for node in graph.nodes.values() if node.decides for up in node.above}
         self.last = [n for n, v in graph.nodes.items() if v.decides and n not in followed]
         self.whole = _whole(graph)
+        self.returned: Any = Any if self.whole is None else self.nodes[self.whole].returned
 
 
 def _followers(graph: Graph, above: Callable[[Node], Sequence[str]]) -> Mapping[str, Sequence[str]]:
@@ -111,6 +128,9 @@ class _MarkerScope:
     def ended(self, node: str) -> Ended | None:
         return None
 
+    def turn(self, node: str) -> tuple[Any, ...]:
+        raise LookupError(node)
+
     def param(self, name: str) -> Any:
         raise LookupError(name)
 
@@ -129,5 +149,5 @@ def _whole(graph: Graph) -> str | None:
     # Seam: an expression may do anything with a marker; then it is no plain handle.
     except Exception:  # noqa: BLE001
         return None
-    mapped = isinstance(found, _Marker) and graph.nodes[found.node].mapped
-    return found.node if isinstance(found, _Marker) and not mapped else None
+    node = graph.nodes.get(found.node) if isinstance(found, _Marker) else None
+    return None if node is None or node.mapped else node.name

@@ -40,13 +40,20 @@ def why_cancelled(rows: Rows) -> ErrorInfo | None:
     return None
 
 
+def begun_inside(state: NodeState, rows: Rows) -> set[int]:
+    """The items or turns of a node of which some task inside has a row."""
+    start = f"{state.name}["
+    found = (name[len(start) :].partition("]/") for name in rows if name.startswith(start))
+    return {int(number) for number, mark, _ in found if mark}
+
+
 def recalled_map(state: NodeState, row: TaskRow, rows: Rows) -> MapProgress:
     """A map that had succeeded, with its results."""
     planned, total = state.planned, row.items or 0
     # Only `Failed` of `collect` tells of the item itself.
     collects = planned.node.options.errors == "collect"
     items = items_of(planned.node, state.part.scope) if collects else [()] * total
-    progress = MapProgress(planned, items, row.started_at or 0)
+    progress = MapProgress(planned, items, row.started_at or 0, state.name)
     for item in range(total):
         known = rows.get(f"{state.name}[{item}]")
         if known is not None:

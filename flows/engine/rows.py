@@ -7,7 +7,7 @@ import msgspec
 from triphammer.flows.engine.values import Launch
 from triphammer.flows.errors import Interrupted
 from triphammer.flows.executors.contract import AttemptResult
-from triphammer.flows.journal import ErrorInfo, TaskRow
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
 UPSTREAM_FAILED = "UpstreamFailed"
 """The type of error in the row of a task that an upstream's failure keeps from running."""
@@ -43,7 +43,7 @@ def resumed(row: TaskRow | None, first: Launch, now: int) -> tuple[int, Launch]:
     due = 0
     if row.state == "retrying" and row.due_at is not None:
         due = min(row.due_at, now + max(0, row.due_at - (row.finished_at or 0)))
-    return due, Launch(first.node, first.name, attempt, first.item, first.value)
+    return due, msgspec.structs.replace(first, attempt=attempt)
 
 
 def skipped_row(name: str, now: int, why: str | None = None) -> TaskRow:
@@ -61,6 +61,27 @@ def failed_row(name: str, row: TaskRow | None, error: ErrorInfo, now: int) -> Ta
         started_at=None if row is None else row.started_at,
         finished_at=now,
         error=error,
+    )
+
+
+def many_row(
+    name: str,
+    began: int,
+    now: int,
+    error: ErrorInfo | None,
+    items: int,
+    result: Encoded | None = None,
+) -> TaskRow:
+    """The row of a map or loop as a whole, which has ended."""
+    return TaskRow(
+        name=name,
+        state="succeeded" if error is None else "failed",
+        attempt=1,
+        started_at=began,
+        finished_at=now,
+        result=result,
+        error=error,
+        items=items,
     )
 
 

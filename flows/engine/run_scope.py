@@ -39,16 +39,28 @@ class MapResult:
 
 
 Stored = Encoded | MapResult | None
+NOTHING = Encoded("json", b"null")
 
 
 class RunScope:
     """The event, the parameters and the results so far.
 
     Read in executor threads while the service loop adds results; decodes for every consumer
-    anew, so that none can change what another gets.
+    anew, so that none can change what another gets. The scope of a body (`inner`) also finds
+    what there is around it, since names are never the same.
     """
 
-    __slots__ = ("_params", "_plan", "artifacts", "ends", "event", "results", "secrets")
+    __slots__ = (
+        "_outer",
+        "_params",
+        "artifacts",
+        "ends",
+        "event",
+        "plan",
+        "results",
+        "secrets",
+        "turns",
+    )
 
     def __init__(
         self,
@@ -58,28 +70,69 @@ class RunScope:
         params: Mapping[str, Any],
         artifacts: Artifacts,
         secrets: Secrets,
+        outer: RunScope | None = None,
     ) -> None:
         self.event = event
         self.artifacts = artifacts
         self.secrets = secrets
         self.results: dict[str, Stored] = {}
         self.ends: dict[str, Ended] = {}
+        self.turns: dict[str, tuple[Any, ...]] = {}
         self._params = params
-        self._plan = plan
+        self.plan = plan
+        self._outer = outer
+
+    def inner(self, plan: Plan, owner: str, given: tuple[Any, ...]) -> RunScope:
+        """The scope of one item or turn of the node `owner`, whose body is `plan`."""
+        scope = RunScope(
+            plan,
+            event=self.event,
+            params=self._params,
+            artifacts=self.artifacts,
+            secrets=self.secrets,
+            outer=self,
+        )
+        scope.turns[owner] = given
+        return scope
+
+    def stored(self, node: str) -> Stored:
+        """A node's result as it is stored."""
+        found = self.results.get(node)
+        return self._outer.stored(node) if found is None and self._outer is not None else found
 
     def result(self, node: str) -> Any:
         """A node's result; None where there is none (skipped, failed, not ended yet)."""
         stored = self.results.get(node)
         if stored is None:
-            return None
-        annotation = self._plan.nodes[node].returned
+            return None if self._outer is None else self._outer.result(node)
+        annotation = self.plan.every[node].returned
         if isinstance(stored, MapResult):
-            return stored.decoded(lambda item: decode(item, annotation, self.artifacts))
+            return stored.decoded(lambda item: self.decoded(item, annotation))
+        return self.decoded(stored, annotation)
+
+    def decoded(self, stored: Encoded, annotation: Any) -> Any:
+        """A stored value; a body may give nothing, whatever it is annotated with."""
+        if stored == NOTHING:
+            return None
         return decode(stored, annotation, self.artifacts)
 
     def ended(self, node: str) -> Ended | None:
         """How a node has ended; None if it has not."""
-        return self.ends.get(node)
+        found = self.ends.get(node)
+        return self._outer.ended(node) if found is None and self._outer is not None else found
+
+    def turn(self, node: str) -> tuple[Any, ...]:
+        """What this item or turn of a node was given. Raises LookupError outside of its body."""
+        found = self.turns.get(node)
+        if found is not None:
+            return found
+        if self._outer is None:
+            raise LookupError(f"there is no item or turn of {node!r} here")
+        return self._outer.turn(node)
+
+    def all_turns(self) -> Mapping[str, tuple[Any, ...]]:
+        """What the items and turns that this scope is inside of were given."""
+        return self.turns if self._outer is None else {**self._outer.all_turns(), **self.turns}
 
     def param(self, name: str) -> Any:
         """A parameter of the run."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from triphammer.flows.engine.plan import PlannedNode
+from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
@@ -46,13 +47,15 @@ class RunEnd(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """An attempt to begin. `item` is the map item's number, `value` its arguments."""
+    """An attempt to begin. `item` is the number of the map's item or the loop's turn, `value`
+    its arguments. `scope` is where the others are found; None: that of the run."""
 
     node: PlannedNode
     name: str
     attempt: int
     item: int | None = None
     value: tuple[Any, ...] = ()
+    scope: RunScope | None = None
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -97,10 +97,11 @@ def unpack(
     parcel: Parcel, plan: Plan, secrets: Secrets, artifacts: SentArtifacts, folder: RunFolder
 ) -> Attempt:
     """The attempt as the sender had it. Raises whatever unpickling the user's values does."""
-    event, params, results, ends, value = pickle.loads(parcel.values)
+    event, params, results, ends, turns, value = pickle.loads(parcel.values)
     scope = RunScope(plan, event=event, params=params, artifacts=artifacts, secrets=secrets)
     scope.results.update(results)
     scope.ends.update(ends)
+    scope.turns.update(turns)
     start = RunStart(
         id=parcel.id.run,
         epoch=parcel.id.epoch,
@@ -109,7 +110,7 @@ def unpack(
         params=params,
         created_at=0,
     )
-    node = plan.nodes[parcel.node]
+    node = plan.every[parcel.node]
     launch = Launch(node, parcel.id.task, parcel.id.attempt, parcel.item, value)
     return make_attempt(start, launch, scope, state=lambda _: parcel.state, folder=folder)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from triphammer.flows.bodies import owner_of
 from triphammer.flows.codec import decode_json_safe
 from triphammer.flows.engine.plan import executor_of
 from triphammer.flows.graph import FlowDef
@@ -167,7 +168,7 @@ def graph(definition: FlowDef) -> Json:
             "task": node.spec.name,
             "kind": node.spec.kind,
             "mapped": node.mapped,
-            "upstream": list(node.above),
+            "upstream": list(node.above) + ([owner] if owner and not node.above else []),
             "groups": list(node.groups),
             "role": node.role,
             "when": None if node.options.when is None else repr(node.options.when),
@@ -177,6 +178,7 @@ def graph(definition: FlowDef) -> Json:
             "timeout": node.options.timeout,
             "trigger_rule": node.options.trigger_rule,
         }
-        for node in definition.graph.nodes.values()
+        for node in definition.graph.every()
+        for owner in (owner_of(node.name),)
     ]
     return {"nodes": nodes}

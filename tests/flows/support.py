@@ -28,6 +28,9 @@ class KnownScope:
     def result(self, node: str) -> Any:
         return self.results[node]
 
+    def turn(self, node: str) -> tuple[Any, ...]:
+        raise LookupError(node)
+
     def ended(self, node: str) -> Ended | None:
         return None
 

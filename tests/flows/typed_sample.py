@@ -23,6 +23,7 @@ from triphammer import (
     first_of,
     flow,
     group,
+    loop,
     pipeline,
     publish,
     secret,
@@ -124,6 +125,8 @@ def ways(region: str = "eu") -> object:
     c = make.options(setup=drop.options(name="d").partial(made="x"))()
     branch(region, {"eu": work, "us": [a, b]}, default=c)
     chain(work, c)
+    n = loop(load.options(retries=1), a, until=lambda last: last > 3, max=9)
+    hourly.options(max_parallel=3, errors="collect").map([n, n])
     return first_of(a, b)
 
 

@@ -176,9 +176,13 @@ def run_values(seq: int, change: RunChange) -> tuple[Any, ...]:
 
 
 def task_values(run: int, row: TaskRow) -> tuple[Any, ...]:
-    """The parameters of `put_task`. The items of a map are named `map[n]`."""
-    name = row.name
-    of = name[: name.rindex("[")] if name.endswith("]") and "[" in name else None
+    """The parameters of `put_task`. Items of a map are named `map[n]`, what is inside one
+    `map[n]/task`: neither is shown but when all is asked for."""
+    name, of = row.name, None
+    if name.endswith("]"):
+        of = name[: name.rindex("[")]
+    elif "]/" in name:
+        of = name[: name.rindex("]/") + 1]
     return (
         run,
         name,
