@@ -79,8 +79,8 @@ def with_child(file: str) -> None:
 
 @task
 def tidies(files: list[str]) -> None:
-    Path(files[0]).write_text("begun")
     try:
+        Path(files[0]).write_text("begun")
         signal.pause()
     finally:
         print("tidied")
