@@ -15,6 +15,7 @@ import msgspec
 
 from triphammer.config.secrets import Secrets
 from triphammer.flows.errors import NotInTask, ValueMisfit
+from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.journal import OutMessage, StartRequest
 from triphammer.flows.outcomes import Ended
 from triphammer.flows.workdir import RunFolder
@@ -93,19 +94,24 @@ class TaskContext:
     `key` is the same for every attempt of one task or map item: an idempotency key.
     `deadline` is when the timeout ends it (UTC), None: never. `progress` may be called any
     time; the console shows the last call. `outgoing` and `starts` join the attempt's commit.
-    `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
+    `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`. `root`
+    is the project's folder. `groups` starts processes, where the executor has lent it;
+    `contained`: nothing may leave this process (the testing kit).
     """
 
     __slots__ = (
         "_folder",
         "_progress",
         "attempt",
+        "contained",
         "deadline",
         "event",
         "flow",
+        "groups",
         "logger",
         "outgoing",
         "params",
+        "root",
         "run",
         "secrets",
         "starts",
@@ -127,6 +133,7 @@ class TaskContext:
         state: Callable[[str], Mapping[str, bytes]],
         secrets: Secrets,
         upstream: Mapping[str, Ended] = MappingProxyType({}),
+        root: Path | None = None,
     ) -> None:
         self.run = run
         self.flow = flow
@@ -137,6 +144,9 @@ class TaskContext:
         self.deadline: datetime | None = None
         self.secrets = secrets
         self.upstream = upstream
+        self.root = Path.cwd() if root is None else root
+        self.groups: Groups | None = None
+        self.contained = False
         self.state = FlowState(flow, state)
         self.outgoing: list[OutMessage] = []
         self.starts: list[StartRequest] = []

@@ -10,6 +10,8 @@ FlowError                  root of the family
     ├── LoopExhausted      a loop's condition did not hold after all its turns
     ├── AttemptTimeout     the attempt took longer than its timeout
     ├── WorkerDied         the worker process ended under the attempt
+    ├── CommandFailed      a command could not be started, or ended in failure
+    ├── RequestFailed      a request got no answer, or a bad one
     └── Interrupted        the daemon died during an `at_most_once` attempt
 """
 
@@ -63,6 +65,14 @@ class AttemptTimeout(TaskFailed):
 
 class WorkerDied(TaskFailed):
     """The worker process ended while it carried the attempt out."""
+
+
+class CommandFailed(TaskFailed):
+    """A command could not be started or ended with a code that is no success."""
+
+
+class RequestFailed(TaskFailed):
+    """An HTTP request was not answered, or not as it should be."""
 
 
 class Interrupted(TaskFailed):

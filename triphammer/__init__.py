@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from triphammer.flows.outcomes import Ended, Failed, Ok
     from triphammer.flows.outgoing import publish, send_webhook, start
     from triphammer.flows.pipeline import pipeline
+    from triphammer.flows.ready.git import git_checkout
+    from triphammer.flows.ready.http import http
+    from triphammer.flows.ready.shell import shell
+    from triphammer.flows.ready.sql import sql
+    from triphammer.flows.ready.ssh import ssh
     from triphammer.flows.references import connection, event, secret, text
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
@@ -41,6 +46,11 @@ _HOMES = {
     "triphammer.flows.outcomes": ("Ended", "Failed", "Ok"),
     "triphammer.flows.outgoing": ("publish", "send_webhook", "start"),
     "triphammer.flows.pipeline": ("pipeline",),
+    "triphammer.flows.ready.git": ("git_checkout",),
+    "triphammer.flows.ready.http": ("http",),
+    "triphammer.flows.ready.shell": ("shell",),
+    "triphammer.flows.ready.sql": ("sql",),
+    "triphammer.flows.ready.ssh": ("ssh",),
     "triphammer.flows.references": ("connection", "event", "secret", "text"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
@@ -75,8 +85,10 @@ __all__ = [
     "finished",
     "first_of",
     "flow",
+    "git_checkout",
     "github",
     "group",
+    "http",
     "loop",
     "pipeline",
     "publish",
@@ -84,7 +96,10 @@ __all__ = [
     "send_webhook",
     "sensor",
     "shared",
+    "shell",
     "slack",
+    "sql",
+    "ssh",
     "standard",
     "start",
     "state",

@@ -31,6 +31,7 @@ from triphammer.flows.executors.contract import (
 from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.loop_body import LoopBody
 from triphammer.flows.executors.outcome import Ended, nothing_more
+from triphammer.flows.executors.processes.groups import Groups, mark_of
 from triphammer.flows.executors.watchdog import Watchdog
 
 STOP_SECONDS = 2.0
@@ -41,15 +42,22 @@ class FlowLoop:
     """Runs coroutine bodies. `now` is the clock (microseconds UTC), callable from any thread.
 
     `ended` is called in the loop's thread when an attempt has ended. `stall` is told, on the
-    service loop, of user code that blocks this loop.
+    service loop, of user code that blocks this loop. `mark` is what the processes of the data
+    folder are known by.
     """
 
     def __init__(
-        self, now: Callable[[], int], *, ended: Ended = nothing_more, stall: Stall | None = None
+        self,
+        now: Callable[[], int],
+        *,
+        ended: Ended = nothing_more,
+        stall: Stall | None = None,
+        mark: str | None = None,
     ) -> None:
         self._now = now
         self._ended = ended
         self._stall = stall
+        self._groups = Groups(mark)
         self._report: Report | None = None
         self._incoming: deque[Attempt | AttemptId] = deque()
         self._outgoing: deque[AttemptResult | Released] = deque()
@@ -63,7 +71,8 @@ class FlowLoop:
     @classmethod
     def build(cls, context: ExecutorContext) -> Self:
         """The flow loop of a daemon or a local run."""
-        return cls(context.now, ended=context.ended, stall=context.stall)
+        mark = None if context.folder is None else mark_of(context.folder)
+        return cls(context.now, ended=context.ended, stall=context.stall, mark=mark)
 
     @property
     def running(self) -> int:
@@ -105,6 +114,7 @@ class FlowLoop:
             with anyio.move_on_after(STOP_SECONDS + 1, shield=True):
                 await stopped.wait()
             self._loop = None
+            self._groups.close()
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """The value of a user's function (`@sensor`): a coroutine runs on this loop, a plain
@@ -154,7 +164,7 @@ class FlowLoop:
         while self._incoming:
             item = self._incoming.popleft()
             if isinstance(item, Attempt):
-                body = self._bodies[item.id] = LoopBody(item, self._now, self._tell)
+                body = self._bodies[item.id] = LoopBody(item, self._now, self._tell, self._groups)
                 body.start(loop)
             elif (found := self._bodies.get(item)) is not None:
                 found.cancel()

@@ -80,6 +80,7 @@ class InlineExecutor:
     async def _one(self, attempt: Attempt) -> None:
         started_at = self._now()
         attempt.context.begin(started_at, attempt.timeout)
+        attempt.context.contained = True
         enter_context(attempt.context)
         result = cancellation(attempt, started_at, started_at)
         try:

@@ -9,6 +9,7 @@ from inspect import isawaitable
 from triphammer.flows.context import enter_context
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Released
 from triphammer.flows.executors.outcome import cancellation, failure, success, timed_out
+from triphammer.flows.executors.processes.groups import Groups
 
 GRACE = 5.0
 """Seconds a cancelled coroutine has to end before it is given up."""
@@ -26,6 +27,7 @@ class LoopBody:
         "_begun",
         "_early",
         "_given_up",
+        "_groups",
         "_now",
         "_started",
         "_tell",
@@ -39,11 +41,13 @@ class LoopBody:
         attempt: Attempt,
         now: Callable[[], int],
         tell: Callable[[LoopBody, AttemptResult | Released, bool], None],
+        groups: Groups,
     ) -> None:
         self.attempt = attempt
         self.task: Task[None] | None = None
         self._now = now
         self._tell = tell
+        self._groups = groups
         self._timer: TimerHandle | None = None
         self._started = now()
         self._early: Callable[..., AttemptResult] | None = None
@@ -98,6 +102,7 @@ class LoopBody:
     async def _result(self) -> AttemptResult:
         attempt = self.attempt
         attempt.context.begin(self._started, attempt.timeout)
+        attempt.context.groups = self._groups
         enter_context(attempt.context)
         try:
             value = attempt.body()

@@ -24,6 +24,7 @@ from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.explain import filtered
 from triphammer.service.local import Local, inline_executors, start_sensors, with_local
 from triphammer.service.store.contract import Page, RunRow
+from triphammer.testing.overrides import Overrides, overridden
 from triphammer.testing.virtual_loop import VirtualLoop
 
 T = TypeVar("T")
@@ -126,10 +127,11 @@ class Simulation:
         secrets: Mapping[str, str],
         connections: Mapping[str, Mapping[str, Any]],
         start: datetime,
+        overrides: Overrides,
     ) -> None:
         self._flows: dict[str, FlowDef] = {}
         for flow in flows:
-            self._flows[flow.name] = definition_of(flow)
+            self._flows[flow.name] = overridden(definition_of(flow), overrides)
         self._secrets = Secrets(values=secrets, connections=connections)
         self._loop = VirtualLoop()
         self._clock = VirtualClock(self._loop, start)
@@ -279,10 +281,18 @@ def simulate(
     secrets: Mapping[str, str] | None = None,
     connections: Mapping[str, Mapping[str, Any]] | None = None,
     start: datetime = START,
+    overrides: Overrides | None = None,
 ) -> Simulation:
     """Flows in memory with virtual time that begins at `start`; nothing leaves the process.
 
     Use it as `with simulate(flow) as sim:` or `async with`. Plain functions run inline,
-    timers and `@sensor`s fire as virtual time passes.
+    timers and `@sensor`s fire as virtual time passes. `overrides` are functions in the place of
+    tasks, with the same arguments: `overrides={shell: fake}`.
     """
-    return Simulation(flows, secrets=secrets or {}, connections=connections or {}, start=start)
+    return Simulation(
+        flows,
+        secrets=secrets or {},
+        connections=connections or {},
+        start=start,
+        overrides=overrides or {},
+    )

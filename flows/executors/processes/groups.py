@@ -46,6 +46,10 @@ class Group:
         """Let the child itself end in order (SIGTERM)."""
         self._send(os.kill, signal.SIGTERM)
 
+    def ask_all_to_end(self) -> None:
+        """Let the whole group end in order (SIGTERM)."""
+        self._send(os.killpg, signal.SIGTERM)
+
     def kill(self) -> None:
         """Kill the whole group."""
         self._send(os.killpg, signal.SIGKILL)
@@ -88,6 +92,7 @@ class Groups:
         stdout: int | None = None,
         stderr: int | None = None,
         pass_fds: Sequence[int] = (),
+        cwd: Path | None = None,
     ) -> Group:
         """Start a child; the rest is as `subprocess.Popen` takes it. Raises OSError.
 
@@ -102,6 +107,7 @@ class Groups:
             stdout=stdout,
             stderr=stderr,
             pass_fds=pass_fds,
+            cwd=cwd,
             start_new_session=True,
         )
         self._tell(b"+", process.pid)

@@ -1,0 +1,1 @@
+"""Ready-made tasks: commands, HTTP requests, SQL, other machines, working copies."""
