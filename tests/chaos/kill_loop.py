@@ -29,6 +29,7 @@ from tests.acceptance.process import DaemonProcess, NotUp, project
 from tests.chaos.audit import Audit, Effects
 from tests.chaos.load import FLOWS, Ledger, Load
 from tests.chaos.points import POINTS
+from tests.chaos.regime import say_command
 from tests.kafka.broker import open_broker
 from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
 from tests.support.receiver import Receiver, open_receiver
@@ -58,7 +59,7 @@ class Report:
     seed: int
     kills: Counter[str] = field(default_factory=Counter[str])
     acknowledged: int = 0
-    resent: int = 0
+    requests: int = 0
     tasks_begun: int = 0
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     broken: dict[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
@@ -67,16 +68,16 @@ class Report:
         lines = [
             f"seed {self.seed}",
             f"kills {self.kills.total()}: {dict(sorted(self.kills.items()))}",
-            f"acknowledged {self.acknowledged}, requests sent again {self.resent}",
+            f"acknowledged {self.acknowledged} events, in {self.requests} requests",
             f"task starts {self.tasks_begun}",
             f"stored {dict(self.counts)}",
-            *(f"{name}: {_few(found)}" for name, found in self.broken.items()),
+            *(f"{name} {_few(found)}" for name, found in self.broken.items()),
         ]
         return "\n".join(lines)
 
 
 def _few(found: Sequence[Any]) -> str:
-    return f"{len(found)} {list(found[:3])}" if found else "0"
+    return f"{len(found)}, such as {list(found[:3])}" if found else "0"
 
 
 class KillLoop:
@@ -221,7 +222,7 @@ class KillLoop:
         audit = Audit(folder, self._ledger)
         report = self.report
         report.acknowledged = self._ledger.total
-        report.resent = self._ledger.attempts
+        report.requests = self._ledger.attempts
         report.tasks_begun = effects.begun
         report.counts = audit.counts()
         report.broken = {
@@ -286,6 +287,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
     parser.add_argument("--port", type=int, default=18_420)
     given = parser.parse_args()
+    say_command("kill_loop", given)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder, open_broker(Path(folder)) as broker:
         report = anyio.run(
