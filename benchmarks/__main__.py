@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import files, footprint, kafka, matching, overload, webhooks
+from benchmarks import files, footprint, kafka, matching, overload, recovery, webhooks
 from benchmarks.figures import Figure, row, table_head
 from benchmarks.setting import make_daemon
 from tests.acceptance.process import DaemonProcess
@@ -32,6 +32,7 @@ ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "matching": lambda _: matching.matching(),
     "footprint": footprint.footprint,
     "overload": overload.overload,
+    "recovery": recovery.recovery,
 }
 
 
