@@ -22,6 +22,8 @@ from triphammer.sensors.kafka.positions import NO_TIMESTAMP
 from triphammer.sensors.times import EPOCH, utc
 
 RECORD = "triphammer.kafka.record"
+ROTTEN = "triphammer-rotten"
+"""The header of a record that stands for records that have rotted; its value says which."""
 _CLOUD_MARKS = ("ce_specversion", "content-type")
 _JSON = msgspec.json.Decoder()
 
@@ -90,6 +92,8 @@ class RecordReader:
     ) -> Event | DeadRecord:
         try:
             headers = record.headers
+            if headers and headers[0][0] == ROTTEN:
+                raise Rejected(400, (headers[0][1] or b"").decode("utf-8", "replace"))
             if headers and _may_be_cloud_event(headers):
                 event = self._cloud_event(record, now)
                 if event is not None:

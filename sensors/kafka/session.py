@@ -16,6 +16,7 @@ from triphammer.sensors.kafka.batch import Cursor, Taken, take_batch
 from triphammer.sensors.kafka.cluster import Cluster
 from triphammer.sensors.kafka.committer import Committer
 from triphammer.sensors.kafka.consumer import GroupConsumer
+from triphammer.sensors.kafka.errors import Unreadable
 from triphammer.sensors.kafka.findings import finding_event, finding_text
 from triphammer.sensors.kafka.options import KafkaOptions
 from triphammer.sensors.kafka.positions import (
@@ -122,6 +123,9 @@ class Session:
         except NoOffsetForPartitionError as error:
             # The library looked for a position before we had decided on one.
             self._undecide([error.args[0]])
+        except Unreadable as error:
+            self._context.log.warning("records are fetched again and mended: %s", error)
+            self._undecide(list(self._cursors))
         return {}
 
     def _undecide(self, partitions: Sequence[Partition] | Mapping[Partition, int]) -> None:
