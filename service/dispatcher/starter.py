@@ -183,11 +183,20 @@ class Starter:
 
     async def _read(self, flow: str) -> None:
         """Begin queued runs of `flow` in order until its places or its queue are used up."""
-        if self._ordering.orders(flow):
-            await self._read_heads(flow)
+        while self._admission.free(flow):
+            self._touched.discard(flow)
+            if self._ordering.orders(flow):
+                await self._read_heads(flow)
+            all_begun = await self._read_keyless(flow)
+            # A run that came while we read, or the next of a key, must not be forgotten.
+            if all_begun and flow not in self._touched:
+                self._admission.caught_up(flow)
+                return
+
+    async def _read_keyless(self, flow: str) -> bool:
+        """Begin those that wait for nobody but a place; whether none of them is left."""
         after = 0
         while free := self._admission.free(flow):
-            self._touched.discard(flow)
             rows = await self._store.queued(flow=flow, after=after, limit=READ)
             # Runs that began but whose `running` row is not committed yet still read queued.
             waiting = [row for row in rows if not self._admission.has(row.id)]
@@ -196,13 +205,10 @@ class Starter:
                 self._shrink(flow)
                 await self._begin_row(row)
             if len(rows) < READ and len(waiting) <= free:
-                # A run that came while we read must not be forgotten: only then is it all.
-                if flow not in self._touched:
-                    self._admission.caught_up(flow)
-                    return
-                after = 0
-            elif rows and len(waiting) < free:
+                return True
+            if rows and len(waiting) < free:
                 after = rows[-1].seq
+        return False
 
     async def _read_heads(self, flow: str) -> None:
         """Begin the first run of each key that waits for nobody."""

@@ -67,7 +67,8 @@ class Writer:
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         """Wait for room, then for the commit. Raises `StoreUnavailable`.
 
-        Units whose waiting is cancelled may be committed all the same.
+        What is posted is waited for, cancelled or not: whoever asked must learn what is stored
+        now, so that memory follows. That ends, since `run` answers everybody.
         """
         if not units:
             return ()
@@ -81,7 +82,8 @@ class Writer:
             ready.set()
 
         self.post(units, done)
-        await ready.wait()
+        with anyio.CancelScope(shield=True):
+            await ready.wait()
         if isinstance(outcomes[0], StoreUnavailable):
             raise outcomes[0]
         return outcomes

@@ -110,6 +110,26 @@ async def test_commit_waits_for_room() -> None:
     gate.raw.close()
 
 
+async def test_whoever_is_cancelled_meanwhile_still_learns_what_was_committed() -> None:
+    gate = Gate()
+    writer = Writer(gate, unexpected)
+    learned: list[Outcome] = []
+
+    async def ask() -> None:
+        learned.extend(await writer.commit([unit()]))
+
+    async with anyio.create_task_group() as group:
+        await group.start(writer.run)
+        async with anyio.create_task_group() as asking:
+            asking.start_soon(ask)
+            await gate.entered.wait()
+            asking.cancel_scope.cancel()
+            gate.open.set()
+        writer.close()
+    assert learned == [True]
+    gate.raw.close()
+
+
 async def test_an_error_of_unknown_outcome_refuses_all_and_what_comes_later() -> None:
     gate = Gate()
     failures: list[Exception] = []
