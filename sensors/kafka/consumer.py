@@ -147,11 +147,11 @@ class GroupConsumer:
         """The partitions that are not fetched from."""
         return frozenset(self._consumer.paused())
 
-    async def commit(self, offsets: Mapping[Partition, int], mark: str) -> None:
-        """Commit next offsets of assigned partitions to the broker, each with our mark."""
+    async def commit(self, offsets: Mapping[Partition, tuple[int, str]]) -> None:
+        """Commit next offsets of assigned partitions to the broker, each with its mark."""
         mine = self._mine(offsets)
         if mine:
-            await self._consumer.commit({tp: OffsetAndMetadata(offsets[tp], mark) for tp in mine})
+            await self._consumer.commit({tp: OffsetAndMetadata(*offsets[tp]) for tp in mine})
 
     async def limits(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
         """The earliest offset and the end of each partition."""

@@ -12,6 +12,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from triphammer.sensors.kafka.topic_ids import topic_ids
+
 CONSUMER: Any = AIOKafkaConsumer
 PRODUCER: Any = AIOKafkaProducer
 
@@ -38,6 +40,10 @@ class ClusterClient:
     async def create_topic(self, name: str, partitions: int = 1) -> None:
         new_topic: Any = NewTopic
         await self.admin.create_topics([new_topic(name, partitions, 1)])
+
+    async def topic_id(self, name: str) -> str:
+        """What no other topic ever has."""
+        return (await topic_ids(self.admin._client, [name]))[name]
 
     async def delete_topic(self, name: str) -> None:
         """Returns once the topic is gone from the cluster's metadata."""
