@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from triphammer.config.errors import TriphammerError
+from triphammer.config.ids import is_row_number
 from triphammer.sensors.errors import Overloaded, Rejected
 from triphammer.service.deadletters import DeadFilter, DeadLetter, Told
 from triphammer.service.dispatcher.redrive import Redrive
@@ -89,7 +90,7 @@ class DeadRecords:
         self._store = store
 
     def owns(self, id: str) -> bool:
-        return id.startswith(RECORD) and id[len(RECORD) :].isdecimal()
+        return id.startswith(RECORD) and is_row_number(id[len(RECORD) :])
 
     async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
         if which.target is not None or which.flow is not None:
@@ -133,7 +134,7 @@ def _key_and_flow(id: str) -> tuple[str, str]:
 
 
 def _page(which: DeadFilter, after: str | None, limit: int) -> Page:
-    if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
+    if after is not None and not is_row_number(after):
         raise Rejected(400, f"{after!r} is no place in a list of dead letters")
     return Page(
         limit=limit,

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from triphammer.config.clock import Clock
+from triphammer.config.ids import is_row_number
 from triphammer.sensors.errors import Rejected
 from triphammer.service.errors import UnknownDeadLetter
 from triphammer.service.store.contract import (
@@ -264,7 +265,7 @@ def _done(outcome: Outcome) -> bool:
 
 def _time_and_id(place: str) -> tuple[int, str]:
     at, dot, id = place.partition(".")
-    if not dot or not at.isascii() or not at.isdigit() or len(at) > 18:
+    if not dot or not is_row_number(at):
         raise Rejected(400, f"{place!r} is no place in a list of dead letters")
     return int(at), id
 

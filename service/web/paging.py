@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from triphammer.config.ids import is_row_number
 from triphammer.sensors.errors import Rejected
 
 
@@ -23,7 +24,7 @@ def before(cursor: str | None) -> int | None:
     """The `seq` a cursor names. Raises `Rejected` 400 for one that we never gave."""
     if cursor is None:
         return None
-    if not cursor.startswith("c") or not cursor[1:].isdigit():
+    if not cursor.startswith("c") or not is_row_number(cursor[1:]):
         raise Rejected(400, f"cursor {cursor!r} is not one of ours: pass `next` of the last page")
     return int(cursor[1:])
 
