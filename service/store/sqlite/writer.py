@@ -11,6 +11,7 @@ from itertools import islice
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from triphammer.config.threadsafe import CallSoon, thread_caller
 from triphammer.sensors.errors import StoreUnavailable
@@ -67,9 +68,10 @@ class Writer:
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         """Wait for room, then for the commit. Raises `StoreUnavailable`.
 
-        What is posted is waited for, cancelled or not: whoever asked must learn what is stored
-        now, so that memory follows. That ends, since `run` answers everybody.
+        A cancellation counts before the units are posted. Then they are waited for: whoever
+        asked must learn what is stored now, so that memory follows. `run` answers everybody.
         """
+        await checkpoint_if_cancelled()
         if not units:
             return ()
         while self._size >= QUEUE and self._error is None:
