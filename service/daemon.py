@@ -39,11 +39,12 @@ from triphammer.service.disk import DiskWatch
 from triphammer.service.dispatcher.underway import Underway, open_underway
 from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
+from triphammer.service.last_words import last_words
 from triphammer.service.loading import Loaded, load
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.retention import Sweeper
-from triphammer.service.store.layout import WORK
+from triphammer.service.store.layout import LAST_WORDS, UNDERWAY, WORK
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
@@ -274,9 +275,7 @@ class _Session:
             flow_loop = FlowLoop(now, ended=ended, stall=self._stalled)
             threads = ThreadExecutor(now, threads=settings.limits.threads, ended=ended)
             self._flow_loop = flow_loop
-            underway = stack.enter_context(
-                open_underway(self._folder / "underway", settings.limits.active_runs)
-            )
+            underway = self._open_underway(stack, settings.limits.active_runs)
             executors: Mapping[str, Executor] = {"async": flow_loop, "thread": threads}
             self._core = self._build_core(opened, executors, underway)
             self._hub = self._core.hub
@@ -290,6 +289,13 @@ class _Session:
                 await group.start(threads.run)
                 await self._run_parts(group, opened, stop, reloads, announce)
                 group.cancel_scope.cancel()
+
+    def _open_underway(self, stack: ExitStack, slots: int) -> Underway:
+        words = stack.enter_context(last_words(self._folder / LAST_WORDS))
+        if words:
+            self._log.error("the process before ended with: %s", words)
+        table = open_underway(self._folder / UNDERWAY, slots, fatal=bool(words))
+        return stack.enter_context(table)
 
     def _build_core(
         self, opened: Opened, executors: Mapping[str, Executor], underway: Underway
@@ -397,6 +403,7 @@ class _Session:
         """Intake first, then what is under way; doors and store are closed after it."""
         self._news = None
         self._health.report("daemon", "stopping", essential=True)
+        self._core.edges.underway.end_all()
         self._core.dispatcher.close("the daemon is stopping")
         if self.store_error is None:
             await self._drain(outbox)

@@ -65,7 +65,7 @@ class Starter:
         self._log = log
         self._ordering = Ordering()
         self._keys: dict[str, str] = {}
-        self._suspects = Suspects(self._take_up)
+        self._suspects = Suspects(self._take_up, underway)
         self._engine: Engine | None = None
         self._journal: Journal | None = None
         self._queued: Counter[str] = Counter()
@@ -174,6 +174,7 @@ class Starter:
         """Read queued runs from the store whenever a place may be free for them."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._suspects.run, name="suspects")
+            group.start_soon(self._underway.run, name="underway")
             task_status.started()
             while True:
                 await self._wake.wait()

@@ -14,12 +14,12 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 FLOWS = {
     "work": """
-import asyncio, os, signal
+import asyncio, signal
 from triphammer import Event, events, flow, task
 
 @task
 async def crash() -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
+    signal.raise_signal(signal.SIGSEGV)
 
 @task
 async def hold() -> str:
@@ -68,6 +68,9 @@ def test_a_run_that_crashes_the_daemon_is_quarantined(make_daemon: Serve) -> Non
     daemon.wait()
     starts = started_until_it_stays(daemon)
     assert 3 <= starts <= 6
+    [said, *_] = [line for line in daemon.printed if "the process before ended with" in line]
+    assert "Segmentation fault" in said
+    assert "in crash" in said
     [run] = daemon.runs("bad")
     shown = daemon.get(f"/api/v1/runs/{run['id']}")
     assert shown["error"]["type"] == "Quarantined"
