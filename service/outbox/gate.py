@@ -124,6 +124,7 @@ class Gate:
     def admits(self, row: OutboxRow, now: int) -> bool:
         """Whether `row`, which was let pass before, may still go."""
         if row.message.kind == "webhook" and row.message.target in self._disabled:
+            self.drop(row)
             return False
         failing = self._failing.get(breaker_name(row.message))
         if failing is None or failing.breaker.probe == row.message.id:

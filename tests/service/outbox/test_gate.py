@@ -139,3 +139,13 @@ def test_an_operator_need_not_wait() -> None:
     sorted_ = closed.sort([row("m2"), row("m3")], START)
     assert ids(sorted_.go) == ["m2"]
     assert all(until >= START + MICROS for _, until in sorted_.hold)
+
+
+def test_a_probe_whose_target_was_disabled_meanwhile_makes_way_for_another() -> None:
+    closed = opened()
+    later = START + 10 * MICROS
+    (probe,) = closed.sort([row("m2")], later).go
+    closed.disable({DOWN: "it is gone"})
+    assert not closed.admits(probe, later)
+    closed.disable({})
+    assert ids(closed.sort([row("m3")], later).go) == ["m3"]
