@@ -41,11 +41,13 @@ class Sorted:
 
 @dataclass(slots=True)
 class _Failing:
-    """A target that fails: why, and the addresses of messages that wait for that to end."""
+    """A target that fails: since when and why, and the addresses of messages that wait for
+    that to end."""
 
     breaker: Breaker
-    reason: str
-    unreachable: bool
+    since: int
+    reason: str = ""
+    unreachable: bool = False
     waiting: set[str] = field(default_factory=set[str])
 
 
@@ -114,6 +116,8 @@ class Gate:
         self, result: Sorted, failing: _Failing, row: OutboxRow, until: int, now: int
     ) -> None:
         began = row.redriven_at or row.created_at
+        if not row.attempts:  # it may have waited for others, or for the daemon
+            began = max(began, failing.since)
         if now - began >= self._give_up and not failing.unreachable:
             text = f"{failing.reason}; given up after {row.attempts} attempts of its own"
             result.give_up.append((row, text))
@@ -140,7 +144,7 @@ class Gate:
         if isinstance(outcome, Delivered) or not _tells_of_target(row.message, outcome):
             known = self._failing.pop(name, None)
             return frozenset(known.waiting) if known and known.breaker.opened else frozenset()
-        failing = self._failing.pop(name, None) or _Failing(CLOSED, "", False)
+        failing = self._failing.pop(name, None) or _Failing(CLOSED, now)
         rule, jitter = self._rule, self._random.random()
         after = None if outcome.after is None else min(outcome.after, LONGEST_WISH)
         if outcome.unreachable:

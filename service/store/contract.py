@@ -93,12 +93,16 @@ class Stale(msgspec.Struct, frozen=True):
 
 
 class OutboxResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a delivery: state `pending` (again at `due_at`), `delivered`, `dead`."""
+    """What became of a delivery: state `pending` (again at `due_at`), `delivered`, `dead`.
+
+    `trying_since`: from when on its time counts until it is given up; None as before.
+    """
 
     id: str
     state: str
     attempts: int
     due_at: int | None = None
+    trying_since: int | None = None
     error: str | None = None
     at: int = 0
 
@@ -361,7 +365,8 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the outbox. State: pending, delivered, dead, skipped (dead and given up).
 
-    `attempts` and `redriven_at` count from its last redrive. `dead_at`: since when it is dead.
+    `attempts` count from its last redrive. `redriven_at`: that, or since when it is tried.
+    `dead_at`: since when it is dead.
     """
 
     seq: int

@@ -121,7 +121,8 @@ UPDATE events SET moved_to = ?2 WHERE key = ?1;
 UPDATE outbox SET
   state = ?2, attempts = ?3, due_at = coalesce(?4, due_at), error = ?5,
   delivered_at = CASE WHEN ?2 = 'delivered' THEN ?6 END,
-  dead_at = CASE WHEN ?2 = 'dead' THEN ?6 END
+  dead_at = CASE WHEN ?2 = 'dead' THEN ?6 END,
+  redriven_at = coalesce(?7, redriven_at)
 WHERE id = ?1 AND state = 'pending';
 
 -- name: redrive_message

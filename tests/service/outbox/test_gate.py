@@ -104,6 +104,18 @@ def test_messages_grow_old_while_they_are_held() -> None:
     assert reason == "down answered 503; given up after 4 attempts of its own"
 
 
+def test_what_was_not_tried_is_given_up_only_once_its_target_has_failed_for_long() -> None:
+    """It was behind a dead letter, or the daemon was off."""
+    old = START - round(9 * GIVE_UP) * MICROS
+    closed = opened()
+    sorted_ = closed.sort([row("m2", at=old)], START)
+    assert (ids([held for held, _ in sorted_.hold]), sorted_.give_up) == (["m2"], [])
+    later = START + round(GIVE_UP) * MICROS
+    closed.learn(closed.sort([row("m9", at=later)], later).go[0], FAILED, later)
+    ((given_up, _),) = closed.sort([row("m2", at=old)], later).give_up
+    assert given_up.message.id == "m2"
+
+
 def test_an_absent_broker_is_not_a_reason_to_give_up() -> None:
     def kafka(id: str, topic: str) -> OutboxRow:
         return row_of(OutMessage(id=id, kind="kafka", target=topic, body=b""))
