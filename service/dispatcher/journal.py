@@ -9,7 +9,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.journal import Posted, RunChange, StartRequest
 from triphammer.service.dispatcher.active import ActiveRuns
-from triphammer.service.dispatcher.decide import RUNS, decide, requested_run
+from triphammer.service.dispatcher.decide import MANUAL, RUNS, decide, requested_run
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.finished import FINISHED, finished_event, requested_event
 from triphammer.service.dispatcher.flow_state import FlowStates
@@ -122,7 +122,7 @@ class RunJournal:
 
 
 def _error(flow: str, reason: str) -> Disposition:
-    return Disposition("manual", flow, "error", reason)
+    return Disposition(MANUAL, flow, "error", reason)
 
 
 def _news(change: RunChange) -> Iterator[News]:

@@ -124,8 +124,9 @@ class Starter:
         self._touch(flow)
 
     def withdrawn(self, run: RunRow) -> None:
-        """A queued run was cancelled before it began."""
-        self._shrink(run.flow)
+        """A run was cancelled before the engine had it: it was queued, or had its place."""
+        if not self._admission.has(run.id):
+            self._shrink(run.flow)
         self.skipped(run)
 
     def redriven(self, flow: str) -> None:

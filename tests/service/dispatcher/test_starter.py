@@ -84,6 +84,21 @@ def test_the_next_of_a_key_begins_whose_turn_comes_while_the_queue_is_read(
     assert states(runs) == ["succeeded"] * 4
 
 
+def test_a_run_that_is_cancelled_as_it_begins_is_not_counted_twice(
+    sim: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, second, _ = [sim.emit(order("a", number)) for number in (1, 2, 3)]
+    starter = sim.local.core.starter
+    assert starter.queued == 2
+    held = Held(sim.local.store.event)
+    monkeypatch.setattr(sim.local.store, "event", held)
+    booking["a1"].set()
+    sim.advance(0)
+    assert held.asked
+    starter.withdrawn(second.row)
+    assert starter.queued == 1
+
+
 def test_a_run_begins_although_its_sensor_was_cancelled_during_the_commit(
     sim: Simulation,
 ) -> None:
