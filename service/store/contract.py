@@ -194,13 +194,14 @@ class PruneEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     Only events whose work is done go: every run ended before `before`, failed ones (dead
     letters) before `failed_before`; no message is pending or dead, no file is to be moved. With
-    `keep` the window is by number instead of by age: all but the newest so many. `after` is
-    where the last window ended. `dry` only counts.
+    `keep` the window is by number instead of by age: all but the newest so many; with `newest`
+    it is by age among these. `after` is where the last window ended. `dry` only counts.
     """
 
     before: int
     failed_before: int = 0
     keep: int | None = None
+    newest: int | None = None
     after: tuple[int, int] = (0, 0)
     limit: int = 50
     dry: bool = False

@@ -2,9 +2,10 @@
 -- yet is passed over, so that no transaction looks at more than one window.
 
 -- name: old_events
--- Window by age: time and number to go on after, the end, the size.
+-- Window by age: time and number to go on after, the end, the size; of the newest ?5 only.
 SELECT seq, key, received_at FROM events
 WHERE received_at >= ?1 AND (received_at > ?1 OR seq > ?2) AND received_at < ?3
+  AND +seq > (SELECT max(seq) FROM events) - ?5
 ORDER BY received_at, seq LIMIT ?4;
 
 -- name: surplus_events

@@ -17,6 +17,9 @@ ROWS = 1000
 """Tasks and failed attempts that one window may remove: a map may have ten thousand."""
 
 
+ALL = 2**62
+
+
 class _Window(NamedTuple):
     keys: Sequence[str]
     after: Place | None
@@ -50,7 +53,7 @@ class Pruning:
     def _window(self, raw: Raw, unit: PruneEvents) -> _Window:
         at, seq = unit.after
         if unit.keep is None:
-            old = (at, seq, unit.before, unit.limit)
+            old = (at, seq, unit.before, unit.limit, ALL if unit.newest is None else unit.newest)
             rows = raw.execute(self._sql["old_events"], old).fetchall()
         else:
             surplus = (seq, unit.keep, unit.limit)
