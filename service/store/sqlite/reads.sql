@@ -51,7 +51,7 @@ SELECT * FROM runs WHERE state = 'queued' AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: queued_of_flow
 -- Those that hold no key: they wait for nobody but a place.
-SELECT * FROM runs WHERE state = 'queued' AND holds = 0 AND flow = ? AND seq > ?
+SELECT * FROM runs INDEXED BY runs_keyless WHERE state = 'queued' AND holds = 0 AND flow = ? AND seq > ?
 ORDER BY seq LIMIT ?;
 
 -- name: queued_heads
@@ -86,17 +86,18 @@ SELECT flow FROM paused ORDER BY flow;
 SELECT key, value FROM flow_state WHERE flow = ?;
 
 -- name: outbox_due
--- Oldest first. A message with a key waits for every earlier one of its target and key.
-SELECT * FROM outbox o
+-- What is due longest first: what is held for later is not looked at. A message with a key waits
+-- for every earlier one of its target and key.
+SELECT * FROM outbox o INDEXED BY outbox_due
 WHERE state = 'pending' AND due_at <= ?1
   AND (key IS NULL OR NOT EXISTS (
     SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
       AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')))
-ORDER BY seq LIMIT ?2;
+ORDER BY due_at, seq LIMIT ?2;
 
 -- name: outbox_next_due
 -- When the first message that waits for none before it is due.
-SELECT due_at FROM outbox o
+SELECT due_at FROM outbox o INDEXED BY outbox_due
 WHERE state = 'pending'
   AND (key IS NULL OR NOT EXISTS (
     SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
@@ -128,9 +129,10 @@ SELECT flow, version, file, sources, at FROM versions WHERE flow = ? AND version
 SELECT body FROM catalogs WHERE id = ?;
 
 -- name: dead_dispositions
--- Events that could not start a flow, newest first; before a number, of a flow, in a time.
+-- Events that could not start a flow, newest first; before a number, of a flow, in a time. SQLite
+-- would rather go through all events of the time.
 SELECT d.seq, d.event, d.subscription, d.flow, d.outcome, d.detail, e.received_at AS at
-FROM dispositions d JOIN events e ON e.key = d.event
+FROM dispositions d INDEXED BY dispositions_dead CROSS JOIN events e ON e.key = d.event
 WHERE d.outcome IN ('dead-lettered', 'error')
   AND d.seq < coalesce(?2, 9223372036854775807)
   AND (?3 IS NULL OR d.flow = ?3)
@@ -140,7 +142,7 @@ ORDER BY d.seq DESC LIMIT ?1;
 
 -- name: dead_runs
 -- Failed runs that nobody has dealt with, newest first; before a number, of a flow, in a time.
-SELECT * FROM runs
+SELECT * FROM runs INDEXED BY runs_dead
 WHERE state = 'failed' AND settled IS NULL
   AND seq < coalesce(?2, 9223372036854775807)
   AND (?3 IS NULL OR flow = ?3)

@@ -86,6 +86,25 @@ def test_lists_come_out_of_their_index_in_order(raw: sqlite3.Connection, name: s
     assert not any("TEMP B-TREE" in step for step in plan(raw, sql, [1] * placeholders(sql)))
 
 
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("dead_runs", "runs_dead"),
+        ("dead_dispositions", "dispositions_dead"),
+        ("queued_of_flow", "runs_keyless"),
+        ("outbox_due", "outbox_due"),
+        ("outbox_next_due", "outbox_due"),
+    ],
+)
+def test_the_few_among_many_have_an_index_of_their_own(
+    raw: sqlite3.Connection, name: str, index: str
+) -> None:
+    sql = statements("reads.sql")[name]
+    steps = plan(raw, sql, [1] * placeholders(sql))
+    assert f" {index} " in f"{steps[0]} "
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
 PAGES = {
     "newest runs": run_page(Page()),
     "runs before": run_page(Page(before=9)),
