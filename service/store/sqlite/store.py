@@ -148,7 +148,7 @@ class SqliteStore:
 
     async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
         found = await self._readers.rows(self._sql["outbox_due"], now, limit)
-        return [rows.outbox_row(row) for row in found]
+        return sorted((rows.outbox_row(row) for row in found), key=lambda row: row.seq)
 
     async def outbox_next_due(self) -> int | None:
         found = await self._readers.rows(self._sql["outbox_next_due"])
