@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from triphammer.config.durations import Duration
 from triphammer.config.sizes import Size
@@ -31,6 +31,9 @@ class Server(Section):
     port: int = Field(default=8420, ge=0, le=65535)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    head_timeout: Duration = timedelta(seconds=10)
+    body_timeout: Duration = timedelta(seconds=30)
+    keep_alive: Duration = timedelta(seconds=75)
     drain: Duration = timedelta(seconds=30)
 
 
@@ -81,7 +84,18 @@ class Limits(Section):
     runs_per_flow: int = Field(default=16, ge=1)
     threads: int = Field(default=32, ge=1, le=1024)
     body: Size = 10 * MB
+    bodies: Size = 100 * MB
+    head: Size = 32_000
+    connections: int | None = Field(default=None, ge=1)
+    streams: int = Field(default=200, ge=1)
     log_lines: int = Field(default=10_000, ge=1)
+
+    @field_validator("bodies")
+    @classmethod
+    def _room_for_one(cls, bodies: int, others: ValidationInfo) -> int:
+        if bodies < others.data.get("body", 0):
+            raise ValueError("it must be at least limits.body, or the largest is never taken")
+        return bodies
 
 
 class OutboxSettings(Section):

@@ -19,10 +19,12 @@ from triphammer.service.retention import Sweeper
 from triphammer.service.store.opening import Opened
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web.app import build_app, on_defect
+from triphammer.service.web.connections import Connections
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.stream import Streams
 
 
 def application(
@@ -32,6 +34,7 @@ def application(
     supervisor: Supervisor,
     sweeper: Sweeper,
     health: Health,
+    connections: Connections,
     body_limit: int,
     outbox_changed: Callable[[], None],
 ) -> ASGIApp:
@@ -60,14 +63,22 @@ def application(
         admission=core.admission,
         supervisor=supervisor,
     )
-    gauges = Gauges(opened.store, opened.logs, core.starter, core.engine, core.hub, core.taken)
+    gauges = Gauges(
+        store=opened.store,
+        logs=opened.logs,
+        starter=core.starter,
+        engine=core.engine,
+        hub=core.hub,
+        events=core.taken,
+        connections=connections,
+    )
     app = build_app(
         operations=operations,
         reading=reading,
         deadletters=dead_letters(core, outbox_changed),
         console=Console(reading, health),
         probes=Probes(health, gauges.read),
-        hub=core.hub,
+        streams=Streams(core.hub, connections.limits.streams),
         version=version("triphammer"),
     )
     return ServerErrorMiddleware(Doors(app, operations, core.edges.clock, body_limit), on_defect)

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -49,6 +50,7 @@ from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.systemd import Systemd
+from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
 from triphammer.service.web.server import WebServer, listen
 
@@ -96,11 +98,12 @@ async def serve_until(
     health.report("store", "it is not open yet", essential=True)
     front = Front(health)
     with listen(server.host, server.port) as listener:
-        web = WebServer(front, listener.dup(), tls=_tls(loaded))
+        connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
+        web = WebServer(front, listener.dup(), tls=_tls(loaded), connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)
-            sessions = _Sessions(loaded, secrets, front, health, port, systemd, log)
+            sessions = _Sessions(loaded, secrets, front, health, connections, port, systemd, log)
             await sessions.run_until(stop, reloads, announce)
             await web.stop()
 
@@ -114,6 +117,7 @@ class _Sessions:
         secrets: Secrets,
         front: Front,
         health: Health,
+        connections: Connections,
         port: int,
         systemd: Systemd,
         log: logging.Logger,
@@ -122,6 +126,7 @@ class _Sessions:
         self._secrets = secrets
         self._front = front
         self._health = health
+        self._connections = connections
         self._port = port
         self._systemd = systemd
         self._log = log
@@ -163,6 +168,7 @@ class _Sessions:
             self._secrets,
             self._front,
             self._health,
+            self._connections,
             self._port,
             self._systemd,
             self._log,
@@ -195,6 +201,7 @@ class _Session:
         secrets: Secrets,
         front: Front,
         health: Health,
+        connections: Connections,
         port: int,
         systemd: Systemd,
         log: logging.Logger,
@@ -202,6 +209,7 @@ class _Session:
         self._loaded = loaded
         self._secrets = secrets
         self._front = front
+        self._connections = connections
         self._port = port
         self._systemd = systemd
         self._log = log
@@ -468,6 +476,7 @@ class _Session:
             supervisor=self._supervisor,
             sweeper=self._sweeper,
             health=self._health,
+            connections=self._connections,
             body_limit=self._loaded.settings.limits.body,
             outbox_changed=partial(self._notify, "dead letters"),
         )

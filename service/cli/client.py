@@ -49,6 +49,9 @@ class DaemonClient:
     def stream(self, path: str, **params: str) -> Generator[Iterator[str], None, None]:
         """The lines of a stream of server-sent events, open once the first has come."""
         with self._http.stream("GET", path, params=params, timeout=None) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise DaemonError(_detail(answer))
             lines = answer.iter_lines()
             next(lines, "")
             yield lines

@@ -76,7 +76,7 @@ def _routes() -> Iterator[str]:
         deadletters=stand_in,
         console=stand_in,
         probes=stand_in,
-        hub=stand_in,
+        streams=stand_in,
         version=triphammer.__version__,
     )
     yield "- `POST /hooks/{path}` A delivery to a webhook."
