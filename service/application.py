@@ -96,4 +96,4 @@ def dead_letters(core: Core, outbox_changed: Callable[[], None]) -> DeadLetters:
         DeadMessages(store, clock, outbox_changed),
         DeadRecords(store),
     )
-    return DeadLetters(kinds, clock)
+    return DeadLetters(kinds, clock, store.find)

@@ -16,7 +16,7 @@ import msgspec
 from triphammer.config.clock import Clock
 from triphammer.config.ids import is_row_number
 from triphammer.sensors.errors import Rejected
-from triphammer.service.errors import UnknownDeadLetter
+from triphammer.service.errors import NotFound, UnknownDeadLetter
 from triphammer.service.store.contract import (
     DeadPage,
     EnableEndpoint,
@@ -77,6 +77,9 @@ Told = bool | str
 """What became of a dead letter: True, False if it was not dead, or why it must stay dead."""
 
 
+Find = Callable[[str], Awaitable[Sequence[str]]]
+
+
 class Kind(Protocol):
     """One kind of dead letters."""
 
@@ -108,11 +111,13 @@ class Kind(Protocol):
 
 
 class DeadLetters:
-    """All kinds, in the order they are handed in."""
+    """All kinds, in the order they are handed in. `find` gives the ids that begin with a text:
+    whoever names a dead letter may shorten its id."""
 
-    def __init__(self, kinds: Sequence[Kind], clock: Clock) -> None:
+    def __init__(self, kinds: Sequence[Kind], clock: Clock, find: Find) -> None:
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self._clock = clock
+        self._find = find
 
     async def page(
         self, which: DeadFilter, after: tuple[str, str] | None, limit: int
@@ -131,11 +136,12 @@ class DeadLetters:
         return found
 
     async def redrive(self, ids: Sequence[str]) -> Acted:
-        """Give these a new life. Raises `UnknownDeadLetter` if none of them is dead."""
+        """Give these a new life. Raises `UnknownDeadLetter` if none of them is dead, `NotFound`
+        for a beginning of several ids."""
         return await self._named(ids, _redrive)
 
     async def skip(self, ids: Sequence[str]) -> Acted:
-        """Give these up for good. Raises `UnknownDeadLetter` if none of them is dead."""
+        """Give these up for good. Raises as `redrive`."""
         return await self._named(ids, _skip)
 
     async def redrive_all(self, which: DeadFilter) -> tuple[Acted, bool]:
@@ -160,7 +166,7 @@ class DeadLetters:
         return [self._kinds[which.kind]]
 
     async def _named(self, ids: Sequence[str], act: _Act) -> Acted:
-        told: dict[str, Told] = dict.fromkeys(ids, False)
+        told: dict[str, Told] = dict.fromkeys([await self._whole(id) for id in ids], False)
         for kind in self._kinds.values():
             own = [id for id in told if kind.owns(id)]
             if own:
@@ -169,6 +175,14 @@ class DeadLetters:
         if len(acted.not_dead) == len(told):
             raise UnknownDeadLetter(acted.not_dead)
         return acted
+
+    async def _whole(self, id: str) -> str:
+        """The id that `id` is, or is the only beginning of; what follows a slash stays."""
+        key, slash, rest = id.partition("/")
+        found = await self._find(key)
+        if len(found) > 1 and key not in found:
+            raise NotFound(f"{key!r} is the beginning of several: {', '.join(found)}")
+        return f"{found[0]}{slash}{rest}" if len(found) == 1 else id
 
     async def _each(self, which: DeadFilter, act: _Act) -> Acted:
         """What dies while this goes on is left alone: it would never end."""

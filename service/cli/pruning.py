@@ -36,7 +36,9 @@ def prune_here(data: Path | None, config: Path | None, url: str, *, dry: bool) -
     except FolderLocked:
         pass
     with connect(url) as daemon:
-        answer: Mapping[str, Any] = daemon.post(f"/api/v1/prune?dry_run={str(dry).lower()}")
+        answer: Mapping[str, Any] = daemon.post(
+            f"/api/v1/prune?dry_run={str(dry).lower()}", patient=True
+        )
     return answer
 
 
