@@ -156,6 +156,32 @@ async def test_an_error_of_unknown_outcome_refuses_all_and_what_comes_later() ->
     gate.raw.close()
 
 
+@pytest.mark.parametrize("where", ["in the transaction", "in an answer"])
+async def test_nobody_waits_for_a_writer_that_has_crashed(where: str) -> None:
+    gate = Gate()
+    writer = Writer(gate, unexpected)
+    crash = RuntimeError("a mistake of ours")
+
+    def crashing(_: Sequence[Outcome]) -> None:
+        raise crash
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            await group.start(writer.run)
+            if where == "in an answer":
+                writer.post([unit()], crashing)
+            else:
+                gate.broken = crash
+            group.start_soon(_refused, writer)
+            await anyio.wait_all_tasks_blocked()
+            gate.open.set()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run()
+    assert caught.value.exceptions == (crash,)
+    gate.raw.close()
+
+
 async def test_nobody_waits_for_a_writer_that_has_ended() -> None:
     gate = Gate()
     gate.open.set()
