@@ -8,12 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from triphammer.config.durations import Duration
+from triphammer.config.showing import shown
 from triphammer.config.sizes import Size
+from triphammer.config.zones import zone_named
 
 MB = 1_000_000
 
@@ -54,10 +55,8 @@ class FlowSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (LookupError, ValueError, OSError):
-            raise ValueError(f"{name!r} is no time zone; write it like Europe/Berlin") from None
+        if zone_named(name) is None:
+            raise ValueError(f"{shown(name)} is no time zone; write it like Europe/Berlin")
         return name
 
 

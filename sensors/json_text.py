@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
+from triphammer.config.nesting import deeper_than
 from triphammer.sensors.errors import Rejected
 
 _BOM = b"\xef\xbb\xbf"
@@ -15,7 +15,6 @@ DEPTH = 200
 """Levels of arrays and objects. What is deeper is no message but an attack on whatever walks it
 later: pages, validators, the users' own code."""
 
-_CONTAINERS = frozenset({dict, list})
 JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding a hostile text may raise: its form, its encoding, its depth."""
 
@@ -31,10 +30,15 @@ def decode_json(body: bytes, what: str = "body") -> tuple[Any, bytes]:
         value = msgspec.json.decode(body)
     except JSON_FAULTS as error:
         raise malformed_json(body, error, what) from error
-    # Most texts have so few brackets that they cannot be deep, which is quick to see.
-    if body.count(b"[") + body.count(b"{") > DEPTH and _is_deep(value):
-        raise _too_deep(what)
+    check_depth(value, body, what)
     return value, body
+
+
+def check_depth(value: Any, body: bytes, what: str) -> None:
+    """Raise `Rejected` 400 where `value`, the value of `body`, has more than `DEPTH` levels."""
+    # Most texts have so few brackets that they cannot be deep, which is quick to see.
+    if body.count(b"[") + body.count(b"{") > DEPTH and deeper_than(DEPTH, value):
+        raise _too_deep(what)
 
 
 def malformed_json(body: bytes, error: Exception, what: str = "body") -> Rejected:
@@ -46,24 +50,6 @@ def malformed_json(body: bytes, error: Exception, what: str = "body") -> Rejecte
 
 def _too_deep(what: str) -> Rejected:
     return Rejected(400, f"the JSON of the {what} is nested too deeply: {DEPTH} levels are taken")
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether there are more than `DEPTH` levels. Level by level: a sender chooses the depth."""
-    level = _containers([value])
-    for _ in range(DEPTH):
-        level = _containers(child for item in level for child in _children(item))
-        if not level:
-            return False
-    return True
-
-
-def _containers(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if type(value) in _CONTAINERS]
-
-
-def _children(item: Any) -> Iterable[Any]:
-    return cast(Iterable[Any], item.values() if type(item) is dict else item)
 
 
 def _fault(body: bytes, error: Exception) -> str:

@@ -16,7 +16,7 @@ from triphammer.sensors.contract import DeadRecord
 from triphammer.sensors.errors import Rejected
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
-from triphammer.sensors.json_text import JSON_FAULTS, malformed_json
+from triphammer.sensors.json_text import JSON_FAULTS, check_depth, malformed_json
 from triphammer.sensors.kafka.options import ValueKind
 from triphammer.sensors.kafka.positions import NO_TIMESTAMP
 from triphammer.sensors.times import EPOCH, utc
@@ -186,9 +186,11 @@ def _header_texts(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
 
 def _json_value(value: bytes) -> tuple[Any, bytes | None]:
     try:
-        return _JSON.decode(value), value
+        data = _JSON.decode(value)
     except JSON_FAULTS as error:
         raise malformed_json(value, error, "value") from error
+    check_depth(data, value, "value")
+    return data, value
 
 
 def _text_value(value: bytes) -> tuple[Any, bytes | None]:

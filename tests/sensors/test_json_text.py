@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,13 @@ def test_a_fault_is_told_with_its_place(body: bytes, reason: str) -> None:
     assert caught.value.status == 400
     assert reason in str(caught.value)
     assert "value" in str(caught.value)
+
+
+def test_what_is_taken_can_be_read_again_from_deep_in_the_stack() -> None:
+    def below(frames: int) -> Any:
+        return below(frames - 1) if frames else decode_json(nested(DEPTH))
+
+    assert below(600)
 
 
 def test_a_byte_order_mark_is_not_kept() -> None:
