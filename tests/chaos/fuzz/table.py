@@ -1,0 +1,12 @@
+"""All targets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.chaos.fuzz import events, hooks, settings, times
+from tests.chaos.fuzz.target import Target
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target for module in (events, hooks, settings, times) for target in module.TARGETS
+}
