@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
 from random import Random
 from typing import Any, ClassVar, Self
 
@@ -51,13 +50,13 @@ class Lingering:
 
 
 @pytest.fixture
-async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Supervisor]:
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     def kind(_: str) -> Any:
         return Lingering
 
     monkeypatch.setattr("triphammer.service.supervisor.sensor_kind", kind)
     Lingering.running.clear()
-    yield Supervisor(
+    return Supervisor(
         make_context=lambda spec, _: make_context(spec, Recorder()),
         health=Health(lambda: 0),
         random=Random(1),
@@ -107,5 +106,3 @@ async def test_a_reload_after_the_stop_starts_nothing(supervisor: Supervisor) ->
         await supervisor.apply(specs(1, "a"))
         assert Lingering.running == set()
         group.cancel_scope.cancel()
-
-
