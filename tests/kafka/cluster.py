@@ -132,6 +132,19 @@ class ClusterClient:
             await consumer.stop()
         return sum(ends.values())
 
+    async def read_all(self, topic: str) -> list[Any]:
+        """Every record that is in the topic now, partition by partition."""
+        consumer = CONSUMER(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            await consumer._client._wait_on_metadata(topic)
+            found: list[Any] = []
+            for number in sorted(consumer.partitions_for_topic(topic)):
+                found += await _read_partition(consumer, TopicPartition(topic, number))
+            return found
+        finally:
+            await consumer.stop()
+
     async def read(self, topic: str, count: int) -> list[Any]:
         """The first `count` records of the topic's first partition."""
         consumer = CONSUMER(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
@@ -141,6 +154,15 @@ class ClusterClient:
             return [await consumer.getone() for _ in range(count)]
         finally:
             await consumer.stop()
+
+
+async def _read_partition(consumer: Any, partition: TopicPartition) -> list[Any]:
+    consumer.assign([partition])
+    end = (await consumer.end_offsets([partition]))[partition]
+    found: list[Any] = []
+    while await consumer.position(partition) < end:
+        found.append(await consumer.getone())
+    return found
 
 
 @asynccontextmanager
