@@ -28,6 +28,9 @@ from triphammer.service.store.contract import OutboxRow
 
 MOST_FAILING = 10_000
 """Targets that are remembered as failing: the one forgotten first is merely tried again."""
+UNREACHABLE_HOLD = 30.0
+"""Seconds that messages to an unreachable broker are put off, but for one of them: that one is
+the next probe, within seconds, and when it arrives all are brought forward."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class Gate:
                 result.go.append(row)
             else:
                 self._judge(result, probes, name, failing, row, now)
+        result.hold = self._spread(result.hold, now)
         for name, row in probes.items():
             self._failing[name].breaker = probing(self._failing[name].breaker, row.message.id)
             result.go.append(row)
@@ -124,6 +128,21 @@ class Gate:
             return
         failing.waiting.add(row.message.target)
         result.hold.append((row, until))
+
+    def _spread(self, hold: list[tuple[OutboxRow, int]], now: int) -> list[tuple[OutboxRow, int]]:
+        """`hold`, but of a broker that cannot be reached all but one put off for longer: a great
+        backlog is not to be written anew every few seconds."""
+        next_probes: dict[str, OutboxRow] = {}
+        for row, _ in hold:
+            name = breaker_name(row.message)
+            if self._failing[name].unreachable:
+                next_probes[name] = min(next_probes.get(name, row), row, key=_fewest_attempts)
+        later = now + round(UNREACHABLE_HOLD * MICROS)
+        spread: list[tuple[OutboxRow, int]] = []
+        for row, until in hold:
+            is_next = next_probes.get(breaker_name(row.message), row) is row
+            spread.append((row, until if is_next else max(until, later)))
+        return spread
 
     def admits(self, row: OutboxRow, now: int) -> bool:
         """Whether `row`, which was let pass before, may still go."""

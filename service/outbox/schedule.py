@@ -11,8 +11,9 @@ from triphammer.service.outbox.outcome import Dead, Delivered, Outcome
 from triphammer.service.store.contract import OutboxResult, OutboxRow
 
 MICROS = 1_000_000
-UNREACHABLE_CAP = 30.0
-"""Seconds at most between two tries at a broker that cannot be reached."""
+UNREACHABLE_CAP = 5.0
+"""Seconds at most between two tries at a broker that cannot be reached: once it is back, what
+waits is to go within seconds."""
 LONGEST_WISH = 86_400.0
 """Seconds that a target's `Retry-After` can put a message off at most."""
 

@@ -161,3 +161,20 @@ def test_a_probe_whose_target_was_disabled_meanwhile_makes_way_for_another() -> 
     assert not closed.admits(probe, later)
     closed.disable({})
     assert ids(closed.sort([row("m3")], later).go) == ["m3"]
+
+
+def published(id: str, topic: str, attempts: int = 0) -> OutboxRow:
+    message = OutMessage(id=id, kind="kafka", target=topic, body=b"{}")
+    return row_of(message, attempts=attempts)
+
+
+def test_of_a_broker_that_is_away_one_message_is_looked_at_soon() -> None:
+    away = Retry("no broker", unreachable=True)
+    made = opened(away, published("m1", "a"))
+    rows = [published("m2", "b", 3), published("m3", "c", 1), published("m4", "b", 1)]
+    until = {each.message.id: at - START for each, at in made.sort(rows, START).hold}
+    assert until["m3"] <= 5 * MICROS
+    assert until["m2"] == until["m4"] == 30 * MICROS, "a backlog is not written anew all the time"
+    sorted_ = made.sort([rows[1]], START + until["m3"])
+    assert ids(sorted_.go) == ["m3"]
+    assert made.learn(rows[1], Delivered(), START + until["m3"]) == {"a", "b", "c"}
