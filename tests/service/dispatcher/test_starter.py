@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Sequence
+from random import Random
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from triphammer.testing import SimulatedRun, Simulation, simulate
 
 NOW = 1_767_225_600_000_000
 booking: dict[str, asyncio.Event] = {}
+journal: list[str] = []
 
 
 @task
@@ -82,6 +84,58 @@ def test_the_next_of_a_key_begins_whose_turn_comes_while_the_queue_is_read(
     booking["b2"].set()
     sim.advance(0)
     assert states(runs) == ["succeeded"] * 4
+
+
+class Slow:
+    """A read of the store that takes some time."""
+
+    def __init__(self, read: Callable[..., Any], random: Random) -> None:
+        self._read = read
+        self._random = random
+
+    async def __call__(self, *args: Any, **named: Any) -> Any:
+        await asyncio.sleep(self._random.choice((0, 0.01, 0.1)))
+        rows = await self._read(*args, **named)
+        await asyncio.sleep(self._random.choice((0, 0.01, 0.1)))
+        return rows
+
+
+@task
+async def note(order: str, seconds: float) -> None:
+    journal.append(f"{order} begins")
+    await asyncio.sleep(seconds)
+    journal.append(f"{order} ends")
+
+
+@flow(on=events(type="order"), order_by="data.customer", max_runs=3)
+def noted(event: Event) -> object:
+    return note(event.id, event.data["seconds"])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_after_the_other_of_each_key_whatever_the_timing(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    journal.clear()
+    ids: dict[str, list[str]] = {"a": [], "b": [], "c": [], "": []}
+    with simulate(noted) as sim:
+        for read in ("queued_heads", "queued", "event"):
+            slow = Slow(getattr(sim.local.store, read), random)
+            monkeypatch.setattr(sim.local.store, read, slow)
+        for number in range(40):
+            customer = random.choice(list(ids))
+            ids[customer].append(f"{customer}{number}")
+            data = {"customer": customer or None, "seconds": random.choice((0, 0.01, 0.1, 1))}
+            sim.emit(
+                new_event(id=f"{customer}{number}", source="s", type="order", data=data, now=NOW)
+            )
+            sim.advance(random.choice((0, 0, 0.01, 0.3)))
+        sim.advance("1h")
+        assert states(sim.runs()) == ["succeeded"] * 40
+    for customer in "abc":
+        told = [entry for entry in journal if entry.startswith(customer)]
+        assert told == [f"{id} {what}" for id in ids[customer] for what in ("begins", "ends")]
 
 
 def test_a_run_that_is_cancelled_as_it_begins_is_not_counted_twice(
