@@ -16,6 +16,8 @@ from triphammer.sensors.contract import Accepted, Claim, DeadRecord
 from triphammer.sensors.event import Event
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
+DEAD = ("dead-lettered", "error")
+"""Outcomes of an event that somebody must deal with: redrive it or skip it."""
 
 
 # --- units: what can be committed -------------------------------------------------------

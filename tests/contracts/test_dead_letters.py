@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contracts.store_cases import (
+    CLAIM,
     ERROR,
     NOW,
     a_run,
@@ -21,8 +22,11 @@ from triphammer.service.store.contract import (
     Crashed,
     Decided,
     Disposition,
+    DueClaim,
     NewRun,
     Page,
+    Pruned,
+    PruneEvents,
     RedriveEvent,
     RedriveRun,
     SkipEvent,
@@ -32,6 +36,7 @@ from triphammer.service.store.sqlite.store import SqliteStore
 
 __all__ = ["anyio_backend", "kind", "store"]
 pytestmark = pytest.mark.anyio
+DAY = 86_400_000_000
 
 
 async def ended(store: SqliteStore, run: NewRun, state: str, at: int = NOW) -> None:
@@ -116,6 +121,47 @@ async def test_an_event_that_could_not_start_its_flow(store: SqliteStore) -> Non
     assert await one(store, SkipEvent(event=other.key, subscription="orders")) is True
     assert [d.outcome for d in await store.dispositions(other.key)] == ["skipped"]
     assert await store.dead_events(Page()) == []
+
+
+# --- files of dead letters ------------------------------------------------------------------
+
+MISFIT = Disposition("orders", "orders", "dead-lettered", "does not fit")
+
+
+async def test_a_file_is_done_when_a_redrive_has_mended_its_failure(store: SqliteStore) -> None:
+    event, first, second = an_event(), a_run(), a_run("other")
+    await begun(store, first, second, event=event, claim=CLAIM)
+    await ended(store, first, "failed")
+    again = a_run()
+    await one(store, RedriveRun(run=first.id, new=again))
+    await ended(store, second, "succeeded")
+    assert await store.claims_due(10) == [], "the new run needs the file"
+    await ended(store, again, "succeeded")
+    assert await store.claims_due(10) == [DueClaim(event.key, CLAIM, failed=False)]
+
+
+async def test_the_file_of_an_event_that_did_not_fit_moves_after_its_redrive(
+    store: SqliteStore,
+) -> None:
+    event, run = an_event(), a_run()
+    await one(store, accept(Decided(event=event, dispositions=(MISFIT,), claim=CLAIM)))
+    assert await store.claims_due(10) == []
+    await one(store, RedriveEvent(event=event.key, subscription="orders", new=run))
+    await ended(store, run, "succeeded")
+    assert await store.claims_due(10) == [DueClaim(event.key, CLAIM, failed=False)]
+
+
+async def test_the_file_of_an_event_that_is_skipped_stays_in_place(store: SqliteStore) -> None:
+    event = an_event()
+    other = Disposition("other", "other", "error", "raised")
+    await one(store, accept(Decided(event=event, dispositions=(MISFIT, other), claim=CLAIM)))
+    await one(store, accept(Decided(event=an_event())))
+    prune = PruneEvents(before=NOW + DAY)
+    for subscription in ("orders", "other"):
+        assert await one(store, prune) == Pruned(rows=0)
+        await one(store, SkipEvent(event=event.key, subscription=subscription))
+    assert await store.claims_due(10) == []
+    assert await one(store, prune) == Pruned(rows=1)
 
 
 async def test_of_each_key_the_first_may_run(store: SqliteStore) -> None:

@@ -47,6 +47,7 @@ class Pruning:
         raw.execute(self._sql["drop_messages"], (_json(ids),))
         raw.execute(self._sql["drop_runs"], (numbers,))
         raw.execute(self._sql["drop_dispositions"], (keys,))
+        raw.execute(self._sql["drop_claims"], (keys,))
         raw.execute(self._sql["drop_events"], (_json([seq for seq, _ in found]),))
         return Pruned(rows=len(found), runs=ids, after=window.after)
 

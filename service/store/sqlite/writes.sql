@@ -102,10 +102,11 @@ SELECT json_group_array(claims.event) FROM claims
 WHERE claims.state = 'open' AND claims.event IN (SELECT value FROM json_each(?));
 
 -- name: unfinished_of_event
--- How many runs of an event have not ended, and how many have failed.
+-- How many runs of an event have not ended, and how many have failed. A failed run that was
+-- redriven has another one in its place.
 SELECT
   count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')),
-  count(*) FILTER (WHERE state = 'failed')
+  count(*) FILTER (WHERE state = 'failed' AND settled IS NOT 'redriven')
 FROM runs WHERE event = ?;
 
 -- name: claim_due
