@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import anyio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from triphammer.sensors.kafka.topic_ids import topic_ids
@@ -40,6 +40,13 @@ class ClusterClient:
     async def create_topic(self, name: str, partitions: int = 1) -> None:
         new_topic: Any = NewTopic
         await self.admin.create_topics([new_topic(name, partitions, 1)])
+
+    async def add_partitions(self, name: str, count: int) -> None:
+        """Make them `count`; returns once they can be produced to."""
+        new: Any = NewPartitions
+        await self.admin.create_partitions({name: new(total_count=count)})
+        while len(self.producer.client.cluster.partitions_for_topic(name) or ()) < count:
+            await self.producer.client.force_metadata_update()
 
     async def topic_id(self, name: str) -> str:
         """What no other topic ever has."""

@@ -328,6 +328,21 @@ async def test_a_topic_that_comes_later(kafka: Broker, cluster: ClusterClient) -
         await daemon.wait_ready()
 
 
+async def test_partitions_that_come_later_are_read_from_their_start(
+    kafka: Broker, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("grows")
+    await cluster.create_topic(name)
+    async with reading(daemon, topic(name), kafka.bootstrap, replace(QUICK, metadata_age_ms=2_000)):
+        await cluster.produce(name, numbers(0, 3))
+        await daemon.wait_for(3)
+        await cluster.add_partitions(name, 3)
+        await cluster.produce(name, numbers(0, 5), partition=2)
+        await daemon.wait_for(8)
+    assert daemon.offsets(2) == list(range(5))
+    assert daemon.findings() == []
+
+
 async def test_two_daemons_of_one_group_share_the_records(
     kafka: Broker, cluster: ClusterClient
 ) -> None:
