@@ -37,6 +37,8 @@ from tests.support.receiver import Receiver, open_receiver
 ROOT = Path(__file__).parents[2]
 LONGEST_END, PLANTED_END = 600.0, 40.0
 """Seconds that the daemon has at the end to come to rest."""
+SLOWEST = 100
+"""Events a second that a busy machine works off at the end, on top of that."""
 LONGEST_LIFE = 8.0
 """Seconds after which a daemon that did not come to its point is killed all the same."""
 CALLS: Mapping[str, int] = {"during_move": 6, "after_move": 6, "during_recovery": 20}
@@ -117,7 +119,9 @@ class KillLoop:
             with ExitStack() as stack:
                 stack.callback(daemon.kill)
                 await self._lives(daemon, effects, kills, events)
-                await anyio.to_thread.run_sync(self._let_end, daemon)
+                await anyio.to_thread.run_sync(
+                    self._let_end, daemon, LONGEST_END + events / SLOWEST
+                )
             effects.after_a_life()
             await self._audit(daemon.project, effects, receiver, cluster)
         return self.report
@@ -199,11 +203,11 @@ class KillLoop:
         if number % 10 == 0:
             print(f"{number} kills, {self._ledger.total} acknowledged", flush=True)
 
-    def _let_end(self, daemon: DaemonProcess) -> None:
+    def _let_end(self, daemon: DaemonProcess, longest: float) -> None:
         """Wait until the daemon has nothing left to do, then stop it in order. Were it never
         so, the audit says what is left."""
         files = daemon.project / "inbox"
-        deadline = time.monotonic() + (PLANTED_END if self._planted else LONGEST_END)
+        deadline = time.monotonic() + (PLANTED_END if self._planted else longest)
         while time.monotonic() < deadline:
             if _quiet(daemon) and not any(p.suffix == ".bin" for p in files.iterdir()):
                 break
