@@ -64,14 +64,13 @@ def again(
     params: Mapping[str, Any] = NO_PARAMS,
     lineage: tuple[str, ...] = (),
 ) -> NewRun:
-    """A run of `flow` on an event of the past. It takes the place in the order of the run that
-    failed, so that it has no key of its own; without `lineage` it has that of the event. Raises
-    on data or params that misfit."""
+    """A run of `flow` on an event of the past; without `lineage` it has that of the event.
+    Raises on data or params that misfit."""
     check_event(flow, event)
     values = fill_params(flow, event, params)
     whole = lineage or (*_lineage(event), flow.name)
     _, run = _run(flow, event, values, whole, now, subscription)
-    return msgspec.structs.replace(run, order_key=None)
+    return run
 
 
 def _lineage(event: Event) -> tuple[str, ...]:

@@ -63,12 +63,19 @@ class RunJournal:
             Progress(change=c, caused=tuple(self._caused(c, now)), catalog=catalog, at=now)
             for c in changes
         ]
-        self._store.post(units, partial(self._committed, units, done))
+        caused = [item for unit in units for item in unit.caused]
+        self._dispatcher.expect(caused)
+        self._store.post(units, partial(self._committed, units, caused, done))
 
     def _committed(
-        self, units: Sequence[Progress], done: Done, outcomes: Sequence[Outcome]
+        self,
+        units: Sequence[Progress],
+        caused: Sequence[Decided],
+        done: Done,
+        outcomes: Sequence[Outcome],
     ) -> None:
         posted = [self._settle(u, o) for u, o in zip(units, outcomes, strict=True)]
+        self._dispatcher.expect_no_more(caused)
         self._hub.publish([n for p in posted if p.error is None for n in _news(p.change)])
         done(posted)
 

@@ -53,9 +53,9 @@ class Redrive:
         old = await self._dead(id)
         stored = await self._event(old.event)
         new = self._again(old, stored)
-        if not await self._commit(RedriveRun(run=id, new=new)):
+        unit = RedriveRun(run=id, new=new)
+        if not await self._commit_new(unit, stored, held=old.order_key is not None):
             raise _settled(id)
-        self._begin(new, stored, held=old.order_key is not None)
         return new
 
     async def event(self, key: str, subscription: str) -> NewRun:
@@ -70,9 +70,9 @@ class Redrive:
             now=self._clock.now(),
             params=stored.event.data["params"] if requested else {},
         )
-        if not await self._commit(RedriveEvent(event=key, subscription=subscription, new=new)):
+        unit = RedriveEvent(event=key, subscription=subscription, new=new)
+        if not await self._commit_new(unit, stored, held=False):
             raise _settled(f"{key} for {subscription}")
-        self._begin(new, stored, held=False)
         return new
 
     async def skip_run(self, id: str) -> None:
@@ -112,7 +112,7 @@ class Redrive:
         live = self._library.flow(old.flow)
         manual = old.subscription == MANUAL
         given: dict[str, Any] = msgspec.json.decode(old.params) if manual else {}
-        return again(
+        new = again(
             live,
             stored.event,
             subscription=old.subscription,
@@ -120,6 +120,20 @@ class Redrive:
             params={name: value for name, value in given.items() if name in live.params},
             lineage=old.lineage,
         )
+        # It takes over what the old one holds.
+        return msgspec.structs.replace(new, order_key=None)
+
+    async def _commit_new(
+        self, unit: RedriveRun | RedriveEvent, stored: EventRow, *, held: bool
+    ) -> bool:
+        self._starter.expect([unit.new.id])
+        try:
+            if not await self._commit(unit):
+                return False
+            self._begin(unit.new, stored, held=held)
+            return True
+        finally:
+            self._starter.expect_no_more([unit.new.id])
 
     async def _commit(self, unit: Unit) -> Outcome:
         (outcome,) = await self._store.commit([unit])

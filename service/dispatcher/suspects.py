@@ -44,7 +44,8 @@ class Suspects:
         self._came.set()
 
     def end(self, run: str) -> None:
-        """`run` has ended."""
+        """`run` has ended, or will not begin."""
+        self._waiting = [row for row in self._waiting if row.id != run]
         self._on_trial.discard(run)
         if not self._on_trial:
             self._ended.set()
@@ -71,8 +72,9 @@ class Suspects:
     async def _try(self, rows: Sequence[RunRow]) -> None:
         self._on_trial, self._ended = {row.id for row in rows}, anyio.Event()
         for row in rows:
-            self._underway.on_trial(row.id)
-            await self._begin(row)
+            if row.id in self._on_trial:
+                self._underway.on_trial(row.id)
+                await self._begin(row)
         with anyio.move_on_after(TRIAL_SECONDS):
             await self._ended.wait()
         for run in self._on_trial:

@@ -477,14 +477,9 @@ class Store(Protocol):
         """Runs that an engine had taken (running, waiting) and that have not ended."""
         ...
 
-    async def queued(
-        self, *, flow: str | None = None, after: int = 0, limit: int = 100
-    ) -> Sequence[RunRow]:
-        """Queued runs in order of `seq`, oldest first; of a flow those that hold no key."""
-        ...
-
-    async def queued_heads(self, flow: str, limit: int) -> Sequence[RunRow]:
-        """Of each order key of `flow` the first run that holds it, where that is queued."""
+    async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
+        """Queued runs of `flow` that wait for nobody but a place, oldest first: those without
+        an order key, and of each key the first run that holds it."""
         ...
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:

@@ -46,8 +46,8 @@ async def ended(store: SqliteStore, run: NewRun, state: str, at: int = NOW) -> N
     await one(store, changed(run, epoch=epoch, state=state, finished_at=at, error=error))
 
 
-async def heads(store: SqliteStore, flow: str = "orders") -> list[str]:
-    return [run.id for run in await store.queued_heads(flow, 100)]
+async def ready(store: SqliteStore, limit: int = 100) -> list[str]:
+    return [run.id for run in await store.ready("orders", limit)]
 
 
 async def test_a_failed_run_is_a_dead_letter_until_it_is_dealt_with(store: SqliteStore) -> None:
@@ -168,28 +168,28 @@ async def test_of_each_key_the_first_may_run(store: SqliteStore) -> None:
     keys = ["a", "b", "a", None, "b", "a"]
     runs = [a_run(order_key=key) for key in keys]
     await one(store, accept(*(ran(an_event(), run) for run in runs)))
-    assert await heads(store) == [runs[0].id, runs[1].id]
-    assert [r.id for r in await store.queued(flow="orders")] == [runs[3].id]
+    assert await ready(store) == [runs[0].id, runs[1].id, runs[3].id]
+    assert await ready(store, 2) == [runs[0].id, runs[1].id]
     assert sorted(await store.held_keys()) == [("orders", "a", 3), ("orders", "b", 2)]
     await ended(store, runs[0], "succeeded")
-    assert await heads(store) == [runs[1].id, runs[2].id]
+    assert await ready(store) == [runs[1].id, runs[2].id, runs[3].id], "oldest first"
     await ended(store, runs[1], "cancelled")
     await ended(store, runs[2], "superseded")
-    assert await heads(store) == [runs[4].id, runs[5].id]
+    assert await ready(store) == [runs[3].id, runs[4].id, runs[5].id]
 
 
 async def test_behind_a_failed_run_its_key_waits_and_others_go_on(store: SqliteStore) -> None:
     runs = [a_run(order_key=key) for key in ("a", "a", "b")]
     await one(store, accept(*(ran(an_event(), run) for run in runs)))
     await ended(store, runs[0], "failed")
-    assert await heads(store) == [runs[2].id]
+    assert await ready(store) == [runs[2].id]
     again = a_run()
     await one(store, RedriveRun(run=runs[0].id, new=again))
-    assert await heads(store) == [again.id, runs[2].id], "in the place of the failed one"
+    assert await ready(store) == [again.id, runs[2].id], "in the place of the failed one"
     await ended(store, again, "failed")
-    assert await heads(store) == [runs[2].id]
+    assert await ready(store) == [runs[2].id]
     await one(store, SkipRun(run=again.id))
-    assert await heads(store) == [runs[1].id, runs[2].id]
+    assert await ready(store) == [runs[1].id, runs[2].id]
 
 
 async def test_crashes_are_counted_against_runs_that_are_open(store: SqliteStore) -> None:

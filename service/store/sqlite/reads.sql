@@ -46,28 +46,30 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
 -- name: unfinished
 SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
 
--- name: queued
-SELECT * FROM runs WHERE state = 'queued' AND seq > ? ORDER BY seq LIMIT ?;
-
--- name: queued_of_flow
--- Those that hold no key: they wait for nobody but a place.
-SELECT * FROM runs INDEXED BY runs_keyless WHERE state = 'queued' AND holds = 0 AND flow = ? AND seq > ?
-ORDER BY seq LIMIT ?;
-
--- name: queued_heads
--- Of each key of a flow the first run that holds it, where that one is queued. The keys are
--- walked by the index: the many that wait behind a failed run are not looked at.
+-- name: ready
+-- Queued runs of a flow that wait for nobody but a place: those that hold no key, and of each
+-- key the first run that holds it, where that one is queued. The keys are walked by the index:
+-- the many that wait behind a failed run are not looked at.
 WITH RECURSIVE keys (key) AS (
   SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1
   UNION ALL
   SELECT (SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1 AND order_key > key)
   FROM keys WHERE key IS NOT NULL
-)
-SELECT runs.* FROM keys JOIN runs ON runs.seq = (
-  SELECT seq FROM runs WHERE flow = ?1 AND holds = 1 AND order_key = key
-  ORDER BY coalesce(place, seq) LIMIT 1
-)
-WHERE runs.state = 'queued' ORDER BY coalesce(runs.place, runs.seq) LIMIT ?2;
+),
+found (number, place) AS (
+  SELECT seq, seq FROM (
+    SELECT seq FROM runs INDEXED BY runs_keyless
+    WHERE state = 'queued' AND holds = 0 AND flow = ?1 ORDER BY seq LIMIT ?2
+  )
+  UNION ALL
+  SELECT runs.seq, coalesce(runs.place, runs.seq) FROM keys JOIN runs ON runs.seq = (
+    SELECT seq FROM runs WHERE flow = ?1 AND holds = 1 AND order_key = key
+    ORDER BY coalesce(place, seq) LIMIT 1
+  )
+  WHERE runs.state = 'queued'
+),
+oldest AS (SELECT number, place FROM found ORDER BY place LIMIT ?2)
+SELECT runs.* FROM oldest JOIN runs ON runs.seq = oldest.number ORDER BY oldest.place;
 
 -- name: held_keys
 -- Which keys are held, and by how many runs each.

@@ -109,17 +109,8 @@ class SqliteStore:
     async def unfinished(self) -> Sequence[RunRow]:
         return [rows.run_row(row) for row in await self._readers.rows(self._sql["unfinished"])]
 
-    async def queued(
-        self, *, flow: str | None = None, after: int = 0, limit: int = 100
-    ) -> Sequence[RunRow]:
-        if flow is None:
-            found = await self._readers.rows(self._sql["queued"], after, limit)
-        else:
-            found = await self._readers.rows(self._sql["queued_of_flow"], flow, after, limit)
-        return [rows.run_row(row) for row in found]
-
-    async def queued_heads(self, flow: str, limit: int) -> Sequence[RunRow]:
-        found = await self._readers.rows(self._sql["queued_heads"], flow, limit)
+    async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
+        found = await self._readers.rows(self._sql["ready"], flow, limit)
         return [rows.run_row(row) for row in found]
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:

@@ -70,7 +70,7 @@ async def test_the_next_begin_when_those_before_have_ended_or_survived() -> None
         for n in range(5):
             begun.suspects.add(row(f"run_{n}"))
         await anyio.sleep(1)
-        begun.end("run_1")  # it has not begun: this is not its end
+        begun.end("run_x")  # it is not on trial: this is not the end of one
         begun.end("run_0")
         await anyio.sleep(TRIAL_SECONDS + 5)
         begun.suspects.add(row("run_5"))
@@ -85,6 +85,19 @@ async def test_the_next_begin_when_those_before_have_ended_or_survived() -> None
         "run_4": second,
         "run_5": third,
     }
+
+
+async def test_who_is_withdrawn_before_its_turn_has_none() -> None:
+    begun = Begun()
+    async with anyio.create_task_group() as group:
+        group.start_soon(begun.suspects.run)
+        for n in range(3):
+            begun.suspects.add(row(f"run_{n}"))
+        await anyio.sleep(1)
+        begun.suspects.end("run_1")
+        await anyio.sleep(2 * TRIAL_SECONDS)
+        group.cancel_scope.cancel()
+    assert begun.at == {"run_0": 0.0, "run_2": TRIAL_SECONDS}
 
 
 async def test_many_innocents_are_not_kept_for_long() -> None:
