@@ -8,8 +8,9 @@ from importlib.metadata import version
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from triphammer.service.dead_messages import DeadMessages
 from triphammer.service.dead_runs import DeadEvents, DeadRecords, DeadRuns
-from triphammer.service.deadletters import DeadLetters, DeadMessages
+from triphammer.service.deadletters import DeadLetters
 from triphammer.service.dispatcher.redrive import Redrive
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health

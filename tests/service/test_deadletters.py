@@ -17,12 +17,12 @@ from tests.contracts.store_cases import (
 )
 from tests.service.outbox.ledger import ManualClock
 from triphammer.sensors.errors import Rejected
+from triphammer.service.dead_messages import DeadMessages
 from triphammer.service.deadletters import (
     Acted,
     DeadFilter,
     DeadLetter,
     DeadLetters,
-    DeadMessages,
 )
 from triphammer.service.errors import NotFound, UnknownDeadLetter
 from triphammer.service.store.contract import DisableEndpoint, OutboxResult
