@@ -54,6 +54,7 @@ pins: $(VENV)/bin/python ## Pin the newest versions that pyproject.toml and requ
 	$(PIN) --output-file requirements/run.txt pyproject.toml
 	$(PIN) --output-file requirements/build.txt requirements/build.in
 	$(PIN) --output-file requirements/dev.txt requirements/dev.in
+	$(PIN) --output-file requirements/fuzz.txt requirements/fuzz.in
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis \

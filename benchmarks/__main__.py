@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import files, footprint, kafka, matching, overload, webhooks
+from benchmarks import (
+    files,
+    footprint,
+    kafka,
+    kafka_recovery,
+    matching,
+    overload,
+    recovery,
+    webhooks,
+)
 from benchmarks.figures import Figure, row, table_head
 from benchmarks.setting import make_daemon
 from tests.acceptance.process import DaemonProcess
@@ -29,9 +38,11 @@ ON_DAEMON: Mapping[str, OnDaemon] = {
 """Those that share one daemon."""
 ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "kafka": kafka.records,
+    "kafka_recovery": kafka_recovery.recovery,
     "matching": lambda _: matching.matching(),
     "footprint": footprint.footprint,
     "overload": overload.overload,
+    "recovery": recovery.recovery,
 }
 
 

@@ -14,8 +14,10 @@ from tests.acceptance.process import DaemonProcess, project
 
 FLOWS = {
     "bench": """
-import time
-from triphammer import Event, events, files, flow, task, webhook
+import asyncio, os, time
+from triphammer import Event, context, events, files, flow, task, webhook
+
+HELD = os.open("held.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 @task
 async def first(n: int) -> list[int]:
@@ -62,6 +64,15 @@ async def spins() -> None:
 @flow(on=events(type="load"), max_runs=1000)
 def loaded(event: Event) -> object:
     return step(step(step(event.data["n"])))
+
+@task
+async def held(n: int) -> None:
+    os.write(HELD, f"{context().run} {time.time_ns()}\\n".encode())
+    await asyncio.sleep(3600)
+
+@flow(on=events(type="hold"), max_runs=1000)
+def holding(event: Event) -> object:
+    return held(step(event.data["n"]))
 
 @flow(on=events(type="sleep"))
 def sleeping(event: Event) -> None:

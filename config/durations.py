@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from triphammer.config.errors import DurationError
+from triphammer.config.showing import shown
 
 DurationLike = timedelta | float | int | str
 
@@ -29,7 +30,7 @@ def parse_duration(value: DurationLike) -> timedelta:
     if isinstance(value, timedelta):
         return _within(value.total_seconds(), value)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):  # pyright: ignore[reportUnnecessaryIsInstance] - users pass anything
-        raise DurationError(f"{value!r} is no duration: {_CURE}, or give seconds")
+        raise DurationError(f"{shown(value)} is no duration: {_CURE}, or give seconds")
     if isinstance(value, str):
         return _within(_text_seconds(value), value)
     try:
@@ -66,7 +67,7 @@ def format_duration(value: timedelta) -> str:
 
 def _within(total: float, value: object) -> timedelta:
     if not math.isfinite(total) or not 0 <= total <= LONGEST_SECONDS:
-        raise DurationError(f"{value!r} is no duration: it must be from 0 to 100 years")
+        raise DurationError(f"{shown(value)} is no duration: it must be from 0 to 100 years")
     return timedelta(seconds=total)
 
 
@@ -78,11 +79,11 @@ def _text_seconds(text: str) -> float:
         part = _PART.match(low, at)
         unit = None if part is None else _unit(part[2])
         if part is None or unit is None:
-            raise DurationError(f"{text!r} is no duration: {_CURE}")
+            raise DurationError(f"{shown(text)} is no duration: {_CURE}")
         total += float(part[1]) * _SECONDS[unit]
         at = part.end()
     if not text.strip():
-        raise DurationError(f"{text!r} is no duration: {_CURE}")
+        raise DurationError(f"{shown(text)} is no duration: {_CURE}")
     return total
 
 

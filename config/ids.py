@@ -33,3 +33,8 @@ def new_ids(prefix: str, count: int) -> list[str]:
         f"{prefix}_{millis}7{rand[i : i + 3]}{_VARIANT[rand[i + 3]]}{rand[i + 4 : i + 19]}"
         for i in range(0, 20 * count, 20)
     ]
+
+
+def is_row_number(text: str) -> bool:
+    """Whether `text` may be the number of a stored row: digits of ASCII, less than 63 bits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 18

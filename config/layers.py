@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Any, cast
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from triphammer.config.errors import SettingsError
+from triphammer.config.nesting import deeper_than
 from triphammer.config.settings import Settings
+from triphammer.config.showing import short, shown
 from triphammer.config.toml_lines import key_lines
 
 PREFIX = "TRIPHAMMER_"
@@ -19,6 +22,9 @@ SECRETS_PREFIX = "TRIPHAMMER_SECRETS__"
 SEPARATOR = "__"
 FLAGS: Mapping[str, str] = {"flows.dir": "flows", "store.data": "data"}
 """Flags that are not called like the last part of their key."""
+
+DEEPEST = 50
+"""Settings are walked recursively."""
 
 Key = tuple[str, ...]
 Table = Mapping[str, Any]
@@ -61,11 +67,21 @@ def from_file(file: Path | None) -> Layer:
         text = file.read_text(encoding="utf-8")
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} is no TOML: {error}") from None
+        raise SettingsError(f"{file} is no TOML: {short(str(error))}") from None
+    except RecursionError:
+        raise _too_deep(file) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from None
+    except ValueError as error:  # a whole number of more digits than Python reads
+        raise SettingsError(f"{file} is no TOML: {error}") from None
+    if deeper_than(DEEPEST, values):
+        raise _too_deep(file)
     lines = key_lines(text)
     return Layer(values, {key: _line(file, key, lines) for key, _ in walk(values)})
+
+
+def _too_deep(where: object) -> SettingsError:
+    return SettingsError(f"{where} nests more than {DEEPEST} tables and lists")
 
 
 def _line(file: Path, key: Key, lines: Mapping[Key, int]) -> str:
@@ -87,7 +103,7 @@ def from_environ(environ: Mapping[str, str]) -> Layer:
     for name, value in sorted(environ.items()):
         if value and _is_setting(name, value):
             merge(values, _variable(name, value))
-            places[_key(name)] = f"variable {name}"
+            places[_key(name)] = f"variable {short(name)}"
     return Layer(values, places)
 
 
@@ -95,11 +111,21 @@ def _is_setting(name: str, value: str) -> bool:
     if not name.upper().startswith(PREFIX) or name.upper().startswith(SECRETS_PREFIX):
         return False
     if SEPARATOR in name:
+        if not (_is_text(name) and _is_text(value)):
+            raise SettingsError(f"variable {short(name)} is not UTF-8")
         return True
     meant = _misspelt(name.lower().removeprefix(PREFIX.lower()))
     if meant and not value.startswith("tcp://"):
-        raise SettingsError(f"variable {name} is not read; did you mean {meant}?")
+        raise SettingsError(f"variable {short(name)} is not read; did you mean {meant}?")
     return False
+
+
+def _is_text(text: str) -> bool:
+    """False for bytes that are no UTF-8, which come as lone surrogates."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _misspelt(rest: str) -> str | None:
@@ -119,16 +145,23 @@ def _key(name: str) -> Key:
 
 def _variable(name: str, value: str) -> dict[str, Any]:
     key = _key(name)
+    if len(key) > DEEPEST:
+        raise _too_deep(f"variable {short(name)}")
     if key[0] not in Settings.model_fields or not all(key):
         return _table(key, value)  # refused, like an unknown key of a file
     source = EnvSettingsSource(_Environment)
     source.env_vars = {name.lower(): value}
     try:
-        return source()
-    except ValueError:
+        found = source()
+        json.dumps(found, ensure_ascii=False).encode()  # JSON can escape what is no text
+    except (ValueError, RecursionError):
         raise SettingsError(
-            f"variable {name}: {value!r} is no list; write it as JSON, such as '[\"lib\"]'"
+            f"variable {short(name)}: {shown(value)} is no list; write it as JSON, such as"
+            " '[\"lib\"]'"
         ) from None
+    if deeper_than(DEEPEST, found):
+        raise _too_deep(f"variable {short(name)}")
+    return found
 
 
 def from_flags(flags: Mapping[str, Any]) -> Layer:

@@ -47,7 +47,6 @@ class Masker:
     def __init__(self) -> None:
         self._lock = Lock()
         self._hidden: tuple[str, ...] = ()
-        self._pattern = re.compile("(?!)")
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -61,16 +60,14 @@ class Masker:
             return
         with self._lock:
             # The longest first: a secret that contains another is hidden whole.
-            hidden = sorted(new.union(self._hidden), key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, hidden)))
-            self._hidden = tuple(hidden)
+            self._hidden = tuple(sorted(new.union(self._hidden), key=len, reverse=True))
 
     def mask(self, text: str) -> str:
         """`text` without the hidden values."""
+        # Nearly always nothing is found: a plain search costs a tenth of a pattern of them all.
         for value in self._hidden:
-            # Nearly always nothing is found: a plain search costs a tenth of the pattern.
             if value in text:
-                return self._pattern.sub(MASK, text)
+                text = text.replace(value, MASK)
         return text
 
 
@@ -81,7 +78,7 @@ def _forms(value: str) -> Iterator[str]:
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield repr(value)[1:-1]
-    yield quote(value, safe="")
+    yield quote(value, safe="", errors="backslashreplace")
     lines = value.splitlines()
     if len(lines) > 1:
         yield from (line.strip() for line in lines if len(line.strip()) >= SHORTEST_LINE)

@@ -11,24 +11,30 @@ from pydantic import BaseModel, SecretStr
 
 from triphammer.config.layers import Key
 from triphammer.config.settings import Settings
+from triphammer.config.showing import short, shown
+
+MOST = 20
 
 
 def misfits_text(error: pydantic.ValidationError, places: Mapping[Key, str]) -> str:
-    """One line for each misfit."""
-    return "\n".join(_text(item, places) for item in error.errors())
+    """One line for each misfit, for the first ones where there are many."""
+    found = error.errors()
+    lines = [_text(item, places) for item in found[:MOST]]
+    more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
+    return "\n".join(lines + more)
 
 
 def _text(item: Any, places: Mapping[Key, str]) -> str:
     key: Key = tuple(str(part) for part in item["loc"])
     place = _place(key, places)
-    dotted = ".".join(key)
+    dotted = short(".".join(key))
     if item["type"] == "extra_forbidden":
         what = "section" if len(key) == 1 and isinstance(item["input"], dict) else "key"
         return f"{place}there is no {what} {dotted}{_cure(key)}"
     if _is_table(key):
         return f"{place}{dotted} is a table of keys, not a value; write [{dotted}]"
-    shown = "" if is_secret(key) else f" = {item['input']!r}"
-    return f"{place}{dotted}{shown}: {_reason(item)}"
+    given = "" if is_secret(key) else f" = {shown(item['input'])}"
+    return f"{place}{dotted}{given}: {_reason(item)}"
 
 
 def _place(key: Key, places: Mapping[Key, str]) -> str:
@@ -65,8 +71,8 @@ def _cure(key: Key) -> str:
     near = get_close_matches(key[-1], names, 1)
     elsewhere = [".".join(full) for full in _keys() if full[-1] == key[-1]]
     if near or elsewhere:
-        above = ".".join((*key[:-1], ""))
-        return f"; did you mean {above + near[0] if near else elsewhere[0]}?"
+        meant = ".".join((*key[:-1], near[0])) if near else elsewhere[0]
+        return f"; did you mean {meant}?"
     return f"; there are {', '.join(names)}"
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from triphammer.config.durations import Duration
+from triphammer.config.showing import shown
 from triphammer.config.sizes import Size
+from triphammer.config.zones import zone_named
 
 MB = 1_000_000
 
@@ -31,6 +32,9 @@ class Server(Section):
     port: int = Field(default=8420, ge=0, le=65535)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    head_timeout: Duration = timedelta(seconds=10)
+    body_timeout: Duration = timedelta(seconds=30)
+    keep_alive: Duration = timedelta(seconds=75)
     drain: Duration = timedelta(seconds=30)
 
 
@@ -51,10 +55,8 @@ class FlowSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (LookupError, ValueError, OSError):
-            raise ValueError(f"{name!r} is no time zone; write it like Europe/Berlin") from None
+        if zone_named(name) is None:
+            raise ValueError(f"{shown(name)} is no time zone; write it like Europe/Berlin")
         return name
 
 
@@ -82,7 +84,18 @@ class Limits(Section):
     threads: int = Field(default=32, ge=1, le=1024)
     processes: int | None = Field(default=None, ge=1, le=1024)
     body: Size = 10 * MB
+    bodies: Size = 100 * MB
+    head: Size = 32_000
+    connections: int | None = Field(default=None, ge=1)
+    streams: int = Field(default=200, ge=1)
     log_lines: int = Field(default=10_000, ge=1)
+
+    @field_validator("bodies")
+    @classmethod
+    def _room_for_one(cls, bodies: int, others: ValidationInfo) -> int:
+        if bodies < others.data.get("body", 0):
+            raise ValueError("it must be at least limits.body, or the largest is never taken")
+        return bodies
 
 
 class OutboxSettings(Section):

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from triphammer.config.errors import SizeError
+from triphammer.config.showing import shown
 
 _UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -16,17 +17,17 @@ _UNITS = {
 }  # fmt: skip
 LARGEST = 2**60
 """Larger is a mistake."""
-_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII)
+_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
 
 
 def parse_size(value: int | str) -> int:
     """The bytes that `value` says. Raises `SizeError`."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
         return value
-    found = _TEXT.fullmatch(value.lower()) if isinstance(value, str) else None
+    found = _TEXT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
     size = float(found[1]) * _UNITS[found[2]] if found and found[2] in _UNITS else inf
     if size > LARGEST:
-        raise SizeError(f'{value!r} is no size: write it like "512KB", "10MB" or "1GiB"')
+        raise SizeError(f'{shown(value)} is no size: write it like "512KB", "10MB" or "1GiB"')
     return int(size)
 
 

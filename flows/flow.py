@@ -10,6 +10,8 @@ from importlib.metadata import entry_points
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Unpack, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from triphammer.config.errors import PatternError
+from triphammer.config.patterns import compile_pattern
 from triphammer.config.source import Source
 from triphammer.flows.drawing import Drawing, drawing_now
 from triphammer.flows.errors import FlowError, GraphError
@@ -312,12 +314,19 @@ def _check_order(order_by: Any, place: Place) -> None:
     if order_by is None:
         return
     parts = order_by.split(".") if isinstance(order_by, str) else [""]
-    if not all(parts):
+    if not all(parts) or parts == ["headers"]:
         _wrong(
-            f"order_by={order_by!r}: must be a path into the event, such as 'subject' or "
-            "'data.customer'",
+            f"order_by={order_by!r}: must be a path into the event, such as 'subject', "
+            "'data.customer' or 'headers.x-tenant'",
             place,
         )
+    pattern: Any = [{"exists": True}]
+    for part in reversed(parts):
+        pattern = {part: pattern}
+    try:  # a path that leads nowhere would order nothing, and nobody would notice
+        compile_pattern(pattern)
+    except PatternError as error:
+        _wrong(f"order_by={order_by!r}: {error}", place)
 
 
 def _check_body(fn: Any, place: Place) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import Any, NamedTuple
 
+from triphammer.config.showing import short, shown
 from triphammer.sensors.errors import Rejected
 from triphammer.sensors.json_text import decode_json
 
@@ -31,6 +32,8 @@ class MediaType(NamedTuple):
         return self.name.startswith("text/") or self.name in _TEXTS or self.name.endswith("+xml")
 
 
+LONGEST = 1000
+"""A Content-Type of more characters makes no sense."""
 _PLAIN_JSON = MediaType(JSON, {})
 
 
@@ -38,6 +41,8 @@ def media_type(content_type: str) -> MediaType:
     """The parsed Content-Type; one that makes no sense is taken as binary."""
     if content_type == JSON:
         return _PLAIN_JSON
+    if len(content_type) > LONGEST:
+        return MediaType(BINARY, {})
     if ";" not in content_type:
         name = content_type.strip().lower()
         return MediaType(name if "/" in name else BINARY, {})
@@ -78,11 +83,11 @@ def decode_text(body: bytes, media: MediaType, what: str = "body") -> str:
         text = body.decode(charset)
         text.encode()  # UTF-7 smuggles lone surrogates in, which no JSON or store can hold
     except UnicodeDecodeError as error:
-        raise Rejected(400, f"byte {error.start} of the {what} is not {charset}") from error
+        raise Rejected(400, f"byte {error.start} of the {what} is not {short(charset)}") from error
     except UnicodeEncodeError as error:
-        raise Rejected(400, f"the {what} is not valid {charset}") from error
+        raise Rejected(400, f"the {what} is not valid {short(charset)}") from error
     except (LookupError, ValueError) as error:
-        raise Rejected(415, f"unknown charset {charset!r} of the {what}") from error
+        raise Rejected(415, f"unknown charset {shown(charset)} of the {what}") from error
     return text
 
 

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from triphammer.service.dead_messages import DeadMessages
 from triphammer.service.dead_runs import DeadEvents, DeadRecords, DeadRuns
-from triphammer.service.deadletters import DeadLetters, DeadMessages
+from triphammer.service.deadletters import DeadLetters
 from triphammer.service.dispatcher.redrive import Redrive
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
@@ -19,10 +20,12 @@ from triphammer.service.retention import Sweeper
 from triphammer.service.store.opening import Opened
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web.app import build_app, on_defect
+from triphammer.service.web.connections import Connections
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.stream import Streams
 
 
 def application(
@@ -32,6 +35,7 @@ def application(
     supervisor: Supervisor,
     sweeper: Sweeper,
     health: Health,
+    connections: Connections,
     body_limit: int,
     outbox_changed: Callable[[], None],
 ) -> ASGIApp:
@@ -45,9 +49,7 @@ def application(
         dispatcher=core.dispatcher,
         starter=core.starter,
         admission=core.admission,
-        active=core.active,
         engine=core.engine,
-        journal=core.journal,
         supervisor=supervisor,
         clock=core.edges.clock,
         hub=core.hub,
@@ -60,14 +62,22 @@ def application(
         admission=core.admission,
         supervisor=supervisor,
     )
-    gauges = Gauges(opened.store, opened.logs, core.starter, core.engine, core.hub, core.taken)
+    gauges = Gauges(
+        store=opened.store,
+        logs=opened.logs,
+        starter=core.starter,
+        engine=core.engine,
+        hub=core.hub,
+        events=core.taken,
+        connections=connections,
+    )
     app = build_app(
         operations=operations,
         reading=reading,
         deadletters=dead_letters(core, outbox_changed),
         console=Console(reading, health),
         probes=Probes(health, gauges.read),
-        hub=core.hub,
+        streams=Streams(core.hub, connections.limits.streams),
         version=version("triphammer"),
     )
     return ServerErrorMiddleware(Doors(app, operations, core.edges.clock, body_limit), on_defect)
@@ -85,4 +95,4 @@ def dead_letters(core: Core, outbox_changed: Callable[[], None]) -> DeadLetters:
         DeadMessages(store, clock, outbox_changed),
         DeadRecords(store),
     )
-    return DeadLetters(kinds, clock)
+    return DeadLetters(kinds, clock, store.find)

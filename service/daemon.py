@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -42,15 +43,17 @@ from triphammer.service.disk import DiskWatch
 from triphammer.service.dispatcher.underway import Underway, open_underway
 from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
+from triphammer.service.last_words import last_words
 from triphammer.service.loading import Loaded, load
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.retention import Sweeper
-from triphammer.service.store.layout import WORK
+from triphammer.service.store.layout import LAST_WORDS, UNDERWAY, WORK
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.systemd import Systemd
+from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
 from triphammer.service.web.server import WebServer, listen
 
@@ -98,11 +101,12 @@ async def serve_until(
     health.report("store", "it is not open yet", essential=True)
     front = Front(health)
     with listen(server.host, server.port) as listener:
-        web = WebServer(front, listener.dup(), tls=_tls(loaded))
+        connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
+        web = WebServer(front, listener.dup(), tls=_tls(loaded), connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)
-            sessions = _Sessions(loaded, secrets, front, health, port, systemd, log)
+            sessions = _Sessions(loaded, secrets, front, health, connections, port, systemd, log)
             await sessions.run_until(stop, reloads, announce)
             await web.stop()
 
@@ -116,6 +120,7 @@ class _Sessions:
         secrets: Secrets,
         front: Front,
         health: Health,
+        connections: Connections,
         port: int,
         systemd: Systemd,
         log: logging.Logger,
@@ -124,6 +129,7 @@ class _Sessions:
         self._secrets = secrets
         self._front = front
         self._health = health
+        self._connections = connections
         self._port = port
         self._systemd = systemd
         self._log = log
@@ -165,6 +171,7 @@ class _Sessions:
             self._secrets,
             self._front,
             self._health,
+            self._connections,
             self._port,
             self._systemd,
             self._log,
@@ -197,6 +204,7 @@ class _Session:
         secrets: Secrets,
         front: Front,
         health: Health,
+        connections: Connections,
         port: int,
         systemd: Systemd,
         log: logging.Logger,
@@ -204,6 +212,7 @@ class _Session:
         self._loaded = loaded
         self._secrets = secrets
         self._front = front
+        self._connections = connections
         self._port = port
         self._systemd = systemd
         self._log = log
@@ -277,9 +286,7 @@ class _Session:
             context_of = partial(self._executor_context, opened, capture, ended)
             flow_loop = self._flow_loop = FlowLoop.build(context_of("async"))
             executors = {**executors_on_demand(context_of, self._clock.now), "async": flow_loop}
-            underway = stack.enter_context(
-                open_underway(self._folder / "underway", settings.limits.active_runs)
-            )
+            underway = self._open_underway(stack, settings.limits.active_runs)
             self._core = self._build_core(opened, executors, underway)
             self._hub = self._core.hub
             self._health.report("flow loop", None)
@@ -310,6 +317,13 @@ class _Session:
             folder_id=self._folder_id,
             log=self._log.getChild(name),
         )
+
+    def _open_underway(self, stack: ExitStack, slots: int) -> Underway:
+        words = stack.enter_context(last_words(self._folder / LAST_WORDS))
+        if words:
+            self._log.error("the process before ended with: %s", words)
+        table = open_underway(self._folder / UNDERWAY, slots, fatal=bool(words))
+        return stack.enter_context(table)
 
     def _build_core(
         self, opened: Opened, executors: Mapping[str, Executor], underway: Underway
@@ -416,6 +430,7 @@ class _Session:
         """Intake first, then what is under way; doors and store are closed after it."""
         self._news = None
         self._health.report("daemon", "stopping", essential=True)
+        self._core.edges.underway.end_all()
         self._core.dispatcher.close("the daemon is stopping")
         if self.store_error is None:
             await self._drain(outbox)
@@ -480,6 +495,7 @@ class _Session:
             supervisor=self._supervisor,
             sweeper=self._sweeper,
             health=self._health,
+            connections=self._connections,
             body_limit=self._loaded.settings.limits.body,
             outbox_changed=partial(self._notify, "dead letters"),
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from triphammer.config.errors import TriphammerError
+from triphammer.config.ids import is_row_number
 from triphammer.sensors.errors import Overloaded, Rejected
 from triphammer.service.deadletters import DeadFilter, DeadLetter, Told
 from triphammer.service.dispatcher.redrive import Redrive
@@ -21,6 +22,7 @@ from triphammer.service.store.contract import (
 
 RECORD = "rec_"
 """How the ids of dead records begin; their number follows."""
+UNREADABLE = "a record that cannot be decoded: mend its producer, send it again, skip this one"
 
 
 class DeadRuns:
@@ -70,10 +72,10 @@ class DeadEvents:
         return [_event(row) for row in await self._store.dead_events(_page(which, after, limit))]
 
     async def redrive(self, ids: Sequence[str]) -> Sequence[Told]:
-        return [await _told(self._redrive.event, *_key_and_flow(id)) for id in ids]
+        return [await _told(self._redrive.event, *_key_and_subscription(id)) for id in ids]
 
     async def skip(self, ids: Sequence[str]) -> Sequence[Told]:
-        return [await _told(self._redrive.skip_event, *_key_and_flow(id)) for id in ids]
+        return [await _told(self._redrive.skip_event, *_key_and_subscription(id)) for id in ids]
 
     async def reopen(self, target: str) -> bool:
         return False
@@ -89,7 +91,7 @@ class DeadRecords:
         self._store = store
 
     def owns(self, id: str) -> bool:
-        return id.startswith(RECORD) and id[len(RECORD) :].isdecimal()
+        return id.startswith(RECORD) and is_row_number(id[len(RECORD) :])
 
     async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
         if which.target is not None or which.flow is not None:
@@ -98,11 +100,10 @@ class DeadRecords:
         return [_record(row) for row in await self._store.dead_records(page)]
 
     async def redrive(self, ids: Sequence[str]) -> Sequence[Told]:
-        reason = "a record that cannot be decoded: mend its producer, send it again, skip this one"
-        return [reason] * len(ids)
+        return [UNREADABLE if await self._is_there(_number(id)) else False for id in ids]
 
     async def skip(self, ids: Sequence[str]) -> Sequence[Told]:
-        outcomes = await self._store.commit([SkipRecord(seq=int(id[len(RECORD) :])) for id in ids])
+        outcomes = await self._store.commit([SkipRecord(seq=_number(id)) for id in ids])
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -110,6 +111,10 @@ class DeadRecords:
 
     async def reopen(self, target: str) -> bool:
         return False
+
+    async def _is_there(self, number: int) -> bool:
+        found = await self._store.dead_records(Page(limit=1, before=number + 1))
+        return [row.seq for row in found] == [number]
 
 
 async def _told(act: Callable[..., Awaitable[object]], *what: str) -> Told:
@@ -127,13 +132,17 @@ async def _told(act: Callable[..., Awaitable[object]], *what: str) -> Told:
     return True
 
 
-def _key_and_flow(id: str) -> tuple[str, str]:
-    key, _, flow = id.partition("/")
-    return key, flow
+def _key_and_subscription(id: str) -> tuple[str, str]:
+    key, _, subscription = id.partition("/")
+    return key, subscription
+
+
+def _number(id: str) -> int:
+    return int(id[len(RECORD) :])
 
 
 def _page(which: DeadFilter, after: str | None, limit: int) -> Page:
-    if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
+    if after is not None and not is_row_number(after):
         raise Rejected(400, f"{after!r} is no place in a list of dead letters")
     return Page(
         limit=limit,

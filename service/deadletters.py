@@ -15,17 +15,7 @@ import msgspec
 
 from triphammer.config.clock import Clock
 from triphammer.sensors.errors import Rejected
-from triphammer.service.errors import UnknownDeadLetter
-from triphammer.service.store.contract import (
-    DeadPage,
-    EnableEndpoint,
-    OutboxRow,
-    Outcome,
-    RedriveMessage,
-    SkipMessage,
-    Store,
-    Unit,
-)
+from triphammer.service.errors import NotFound, UnknownDeadLetter
 
 BATCH = 500
 """Dead letters that one transaction redrives or skips."""
@@ -76,6 +66,9 @@ Told = bool | str
 """What became of a dead letter: True, False if it was not dead, or why it must stay dead."""
 
 
+Find = Callable[[str], Awaitable[Sequence[str]]]
+
+
 class Kind(Protocol):
     """One kind of dead letters."""
 
@@ -107,11 +100,13 @@ class Kind(Protocol):
 
 
 class DeadLetters:
-    """All kinds, in the order they are handed in."""
+    """All kinds, in the order they are handed in. `find` gives the ids that begin with a text:
+    whoever names a dead letter may shorten its id."""
 
-    def __init__(self, kinds: Sequence[Kind], clock: Clock) -> None:
+    def __init__(self, kinds: Sequence[Kind], clock: Clock, find: Find) -> None:
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self._clock = clock
+        self._find = find
 
     async def page(
         self, which: DeadFilter, after: tuple[str, str] | None, limit: int
@@ -130,11 +125,12 @@ class DeadLetters:
         return found
 
     async def redrive(self, ids: Sequence[str]) -> Acted:
-        """Give these a new life. Raises `UnknownDeadLetter` if none of them is dead."""
+        """Give these a new life. Raises `UnknownDeadLetter` if none of them is dead, `NotFound`
+        for a beginning of several ids."""
         return await self._named(ids, _redrive)
 
     async def skip(self, ids: Sequence[str]) -> Acted:
-        """Give these up for good. Raises `UnknownDeadLetter` if none of them is dead."""
+        """Give these up for good. Raises as `redrive`."""
         return await self._named(ids, _skip)
 
     async def redrive_all(self, which: DeadFilter) -> tuple[Acted, bool]:
@@ -159,7 +155,7 @@ class DeadLetters:
         return [self._kinds[which.kind]]
 
     async def _named(self, ids: Sequence[str], act: _Act) -> Acted:
-        told: dict[str, Told] = dict.fromkeys(ids, False)
+        told: dict[str, Told] = dict.fromkeys([await self._whole(id) for id in ids], False)
         for kind in self._kinds.values():
             own = [id for id in told if kind.owns(id)]
             if own:
@@ -168,6 +164,14 @@ class DeadLetters:
         if len(acted.not_dead) == len(told):
             raise UnknownDeadLetter(acted.not_dead)
         return acted
+
+    async def _whole(self, id: str) -> str:
+        """The id that `id` is, or is the only beginning of; what follows a slash stays."""
+        key, slash, rest = id.partition("/")
+        found = await self._find(key)
+        if len(found) > 1 and key not in found:
+            raise NotFound(f"{key!r} is the beginning of several: {', '.join(found)}")
+        return f"{found[0]}{slash}{rest}" if len(found) == 1 else id
 
     async def _each(self, which: DeadFilter, act: _Act) -> Acted:
         """What dies while this goes on is left alone: it would never end."""
@@ -209,78 +213,3 @@ def _index(kinds: Sequence[Kind], name: str) -> int:
         if kind.name == name:
             return number
     raise Rejected(400, "the cursor is of another list: pass `next` of this one's last page")
-
-
-class DeadMessages:
-    """Kind `message`: outgoing messages that were given up. A redrive keeps id and order.
-
-    `changed` is called after messages came back to life or were skipped, or a target is sent
-    to again: the outbox must look.
-    """
-
-    name = "message"
-
-    def __init__(self, store: Store, clock: Clock, changed: Callable[[], None]) -> None:
-        self._store = store
-        self._clock = clock
-        self._changed = changed
-
-    def owns(self, id: str) -> bool:
-        return id.startswith("msg_")
-
-    async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
-        page = DeadPage(
-            limit=limit,
-            before=None if after is None else _time_and_id(after),
-            flow=which.flow,
-            target=which.target,
-            since=which.since,
-            until=which.until,
-        )
-        return [_letter(row) for row in await self._store.dead_messages(page)]
-
-    async def redrive(self, ids: Sequence[str]) -> Sequence[bool]:
-        now = self._clock.now()
-        return await self._commit([RedriveMessage(id=id, at=now) for id in ids])
-
-    async def skip(self, ids: Sequence[str]) -> Sequence[bool]:
-        return await self._commit([SkipMessage(id=id) for id in ids])
-
-    async def reopen(self, target: str) -> bool:
-        (opened,) = await self._commit([EnableEndpoint(target=target)])
-        return opened
-
-    async def _commit(self, units: Sequence[Unit]) -> Sequence[bool]:
-        outcomes = await self._store.commit(units)
-        self._changed()
-        return [_done(outcome) for outcome in outcomes]
-
-
-def _done(outcome: Outcome) -> bool:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome is True
-
-
-def _time_and_id(place: str) -> tuple[int, str]:
-    at, dot, id = place.partition(".")
-    if not dot or not at.isascii() or not at.isdigit() or len(at) > 18:
-        raise Rejected(400, f"{place!r} is no place in a list of dead letters")
-    return int(at), id
-
-
-def _letter(row: OutboxRow) -> DeadLetter:
-    at = row.dead_at or row.created_at
-    return DeadLetter(
-        kind=DeadMessages.name,
-        id=row.message.id,
-        place=f"{at}.{row.message.id}",
-        at=at,
-        reason=row.error or "",
-        attempts=row.attempts,
-        created_at=row.created_at,
-        flow=row.flow,
-        run=row.run,
-        target=row.message.target,
-        key=row.message.key,
-    )

@@ -36,8 +36,8 @@ class DiskWatch:
             await self._look()
 
     async def _look(self) -> None:
-        # A broken disk may answer late: the loop must not wait for it.
-        reason = await anyio.to_thread.run_sync(trouble_of, self._folder)
+        # A broken disk may answer late: neither the loop nor a stop must wait for it.
+        reason = await anyio.to_thread.run_sync(trouble_of, self._folder, abandon_on_cancel=True)
         self._health.report(PART, reason, essential=True)
 
 

@@ -11,6 +11,7 @@ from triphammer.service.hub import Hub
 from triphammer.service.metrics import Metric
 from triphammer.service.store.contract import Store
 from triphammer.service.store.logs import LogStore
+from triphammer.service.web.connections import Connections
 
 
 class Gauges:
@@ -18,12 +19,14 @@ class Gauges:
 
     def __init__(
         self,
+        *,
         store: Store,
         logs: LogStore,
         starter: Starter,
         engine: Engine,
         hub: Hub,
         events: Counter[str],
+        connections: Connections,
     ) -> None:
         self._store = store
         self._logs = logs
@@ -31,6 +34,7 @@ class Gauges:
         self._engine = engine
         self._hub = hub
         self._events = events
+        self._connections = connections
 
     async def read(self) -> Sequence[Metric]:
         """All figures as they stand."""
@@ -57,6 +61,7 @@ class Gauges:
             _one("triphammer_runs_active", "Runs under way.", self._engine.active),
             _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
             _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
+            *self._connections.figures(),
         ]
 
 

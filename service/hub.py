@@ -68,6 +68,6 @@ class Hub:
 def _offer(stream: MemoryObjectSendStream[News], item: News) -> bool:
     try:
         stream.send_nowait(item)
-    except (anyio.WouldBlock, anyio.BrokenResourceError):
+    except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
         return False
     return True

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from triphammer.config.clock import Clock
 from triphammer.config.ids import new_id
 from triphammer.flows.engine.engine import Engine
-from triphammer.flows.journal import Journal, Posted, RunChange
 from triphammer.sensors.contract import Accepted, Emission
 from triphammer.sensors.errors import Rejected, StoreUnavailable
 from triphammer.sensors.event import Event
 from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.sensors.webhook.sensor import WebhookSensor
-from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 from triphammer.service.dispatcher.dispatcher import Dispatcher
@@ -41,9 +38,7 @@ class Operations:
         dispatcher: Dispatcher,
         starter: Starter,
         admission: Admission,
-        active: ActiveRuns,
         engine: Engine,
-        journal: Journal,
         supervisor: Supervisor,
         clock: Clock,
         hub: Hub,
@@ -54,9 +49,7 @@ class Operations:
         self._dispatcher = dispatcher
         self._starter = starter
         self._admission = admission
-        self._active = active
         self._engine = engine
-        self._journal = journal
         self._supervisor = supervisor
         self._clock = clock
         self._hub = hub
@@ -116,22 +109,8 @@ class Operations:
         if row.state in ENDED:
             raise StateForbids(f"run {run} has already ended: it is {row.state}")
         if not self._engine.cancel(run, "cancelled by request"):
-            self._withdraw(row)
+            self._starter.withdraw(row)
         return row
-
-    def _withdraw(self, row: RunRow) -> None:
-        """End a run that no engine has begun; the store refuses if one did meanwhile."""
-        self._active.add_row(row)
-        now = self._clock.now()
-        change = RunChange(
-            run=row.id, flow=row.flow, epoch=row.epoch, state="cancelled", finished_at=now
-        )
-        self._journal.post([change], partial(self._withdrawn, row))
-
-    def _withdrawn(self, row: RunRow, posted: Sequence[Posted]) -> None:
-        for item in posted:
-            if not item.stale and item.error is None:
-                self._starter.withdrawn(row)
 
     async def pause(self, flow: str) -> None:
         """Begin no more runs of `flow`; events are taken, their runs wait in the store."""

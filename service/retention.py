@@ -88,9 +88,8 @@ class Sweeper:
         Raises `StoreUnavailable`; what was removed until then stays removed.
         """
         async with self._alone:
-            by_age = await self._prune_events(None, dry)
-            keep = self._settings.events
-            by_count = Swept() if keep is None else await self._prune_events(keep, dry)
+            by_count = await self._prune_surplus(dry)
+            by_age = await self._prune_old(dry)
             identities = await self._prune_identities(dry)
             lines = by_age.lines + by_count.lines + (0 if dry else await self._sweep_logs())
             artifacts, size = (0, 0) if dry else await self._sweep_artifacts()
@@ -108,21 +107,33 @@ class Sweeper:
             self._log.info("retention removed %s", msgspec.structs.asdict(swept))
         return swept
 
-    async def _prune_events(self, keep: int | None, dry: bool) -> Swept:
-        """By age, or (`keep` given) all but the newest so many."""
+    async def _prune_surplus(self, dry: bool) -> Swept:
+        """All but the newest so many, whatever their age."""
+        keep = self._settings.events
+        if keep is None:
+            return Swept()
+        failed_before = self._before(self._settings.failed)
+        before = self._clock.now()
+        return await self._prune_events(
+            PruneEvents(before=before, failed_before=failed_before, keep=keep, dry=dry)
+        )
+
+    async def _prune_old(self, dry: bool) -> Swept:
+        """By age, of those that are not too many anyway: a dry run counts each once."""
+        before, newest = self._before(self._settings.payload), self._settings.events
+        failed_before = self._before(self._settings.failed)
+        return await self._prune_events(
+            PruneEvents(before=before, failed_before=failed_before, newest=newest, dry=dry)
+        )
+
+    async def _prune_events(self, first: PruneEvents) -> Swept:
+        """`first` and all windows after it."""
         events = runs = lines = 0
-        after: tuple[int, int] | None = (0, 0)
+        after: tuple[int, int] | None = first.after
         while after is not None:
-            unit = PruneEvents(
-                before=self._before(self._settings.payload) if keep is None else self._clock.now(),
-                failed_before=self._before(self._settings.failed),
-                keep=keep,
-                after=after,
-                dry=dry,
-            )
-            pruned = await self._commit(unit)
+            pruned = await self._commit(msgspec.structs.replace(first, after=after))
             events, runs, after = events + pruned.rows, runs + len(pruned.runs), pruned.after
-            if pruned.runs and not dry:
+            if pruned.runs and not first.dry:
                 lines += await self._logs.forget(pruned.runs)
             await anyio.sleep(PAUSE_SECONDS)
         return Swept(events=events, runs=runs, lines=lines)

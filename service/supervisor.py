@@ -71,6 +71,8 @@ class Supervisor:
         self._ended: dict[str, anyio.Event] = {}
         self._tried: dict[str, anyio.Event] = {}
         self._group: TaskGroup | None = None
+        self._alone = anyio.Lock()
+        self._stopped = False
         self.sensors: dict[str, Sensor] = {}
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
@@ -84,8 +86,20 @@ class Supervisor:
         """Make `specs` the sensors that run: stop those no longer wanted, then start new ones.
 
         A sensor whose options have changed is stopped first: two of one kind on one source
-        would both emit. What it has not stored is found again by its positions.
+        would both emit. What it has not stored is found again by its positions. After `stop`
+        nothing is started.
         """
+        async with self._alone:
+            if not self._stopped:
+                await self._apply(specs)
+
+    async def stop(self) -> None:
+        """Stop every sensor for good and wait for each to end."""
+        self._stopped = True
+        async with self._alone:
+            await self._apply({})
+
+    async def _apply(self, specs: Mapping[str, SensorSpec]) -> None:
         gone = [id for id, old in self._specs.items() if specs.get(id) != old]
         for id in gone:
             self._scopes[id].cancel()
@@ -99,10 +113,6 @@ class Supervisor:
         with anyio.move_on_after(START_SECONDS):
             for spec in new:
                 await self._tried[spec.id].wait()
-
-    async def stop(self) -> None:
-        """Stop every sensor and wait for each to end."""
-        await self.apply({})
 
     def _start(self, spec: SensorSpec) -> None:
         if self._group is None:

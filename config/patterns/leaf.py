@@ -16,22 +16,23 @@ from triphammer.config.patterns.values import (
     is_object,
     leaves,
 )
+from triphammer.config.showing import short, shown
 
 SHOWN = 3
 """So many of an event's values are shown where a pattern fails."""
-LONGEST_SHOWN = 100
+LONGEST_PLACE, LONGEST_ASKED = 200, 1000
 
 
 def leaf(path: Path, alternatives: Sequence[Alternative]) -> Condition:
     """Holds when any of the alternatives accepts any value at the path."""
     find = finder(path)
     holds = _closure(find, alternatives)
-    asked = " or ".join(item.words for item in alternatives)
+    asked = short(" or ".join(item.words for item in alternatives), LONGEST_ASKED)
 
     def why(event: Any) -> str | None:
         if holds(event):
             return None
-        return f"{'.'.join(path)} is {_shown(find(event))}, asked for {asked}"
+        return f"{place_of(path)} is {_shown(find(event))}, asked for {asked}"
 
     return Condition(holds, why, _clause(path, alternatives))
 
@@ -104,8 +105,9 @@ def _shown(found: Any) -> str:
     if not values:
         return "missing"
     more = ", ..." if len(values) > SHOWN else ""
-    return ", ".join(_cut(repr(value)) for value in values[:SHOWN]) + more
+    return ", ".join(map(shown, values[:SHOWN])) + more
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+def place_of(path: Path) -> str:
+    """The path as messages name it."""
+    return short(".".join(path), LONGEST_PLACE)

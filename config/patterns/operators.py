@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from ipaddress import ip_address, ip_network
+from itertools import islice
 from math import inf, isfinite
 from typing import Any, cast
 
 from triphammer.config.errors import PatternError
+from triphammer.config.showing import short, shown
 
 Test = Callable[[Any], bool]
 Place = str
@@ -51,12 +53,15 @@ def alternative(member: Any, place: Place) -> Alternative:
     if make is None:
         near = get_close_matches(str(name), OPERATORS, 1)
         cure = f"did you mean {near[0]}?" if near else f"known are {', '.join(OPERATORS)}"
-        raise PatternError(f"{place}: there is no operator {name!r}; {cure}")
+        raise PatternError(f"{place}: there is no operator {shown(name)}; {cure}")
     return make(operand, f"{place}.{name}")
 
 
+NAMED = 8
+
+
 def _names(table: Mapping[Any, Any]) -> str:
-    return ", ".join(map(repr, table)) or "none"
+    return ", ".join(shown(name) for name in islice(table, NAMED)) or "none"
 
 
 def same(one: Any, other: Any) -> bool:
@@ -73,16 +78,16 @@ def _is(expected: Any, value: Any) -> bool:
 def _exact(expected: Any, place: Place) -> Alternative:
     if expected is not None and not isinstance(expected, (str, int, float, bool)):
         raise PatternError(
-            f"{place}: {expected!r} is neither text, number, true, false, null nor an operator"
+            f"{place}: {shown(expected)} is neither text, number, true, false, null nor an operator"
         )
     if isinstance(expected, float) and not isfinite(expected):
-        raise PatternError(f"{place}: {expected!r} is no number that an event can hold")
-    return Alternative(partial(_is, expected), repr(expected), exact=(expected,))
+        raise PatternError(f"{place}: {shown(expected)} is no number that an event can hold")
+    return Alternative(partial(_is, expected), shown(expected), exact=(expected,))
 
 
 def _text(operand: Any, place: Place) -> str:
     if not isinstance(operand, str):
-        raise PatternError(f"{place} takes text, got {operand!r}")
+        raise PatternError(f"{place} takes text, got {shown(operand)}")
     return operand
 
 
@@ -94,10 +99,10 @@ def _affix(operand: Any, place: Place, *, end: bool) -> Alternative:
             raise PatternError(f"{place} takes text or equals-ignore-case, got {_names(table)}")
         folded = _text(table["equals-ignore-case"], place).casefold()
         test = partial(_affix_folded, folded, end)
-        return Alternative(test, f"{name} {folded!r}, ignoring case")
+        return Alternative(test, f"{name} {shown(folded)}, ignoring case")
     text = _text(operand, place)
     test = partial(_ends if end else _begins, text)
-    return Alternative(test, f"{name} {text!r}", prefix=None if end else text)
+    return Alternative(test, f"{name} {shown(text)}", prefix=None if end else text)
 
 
 def _begins(text: str, value: Any) -> bool:
@@ -129,7 +134,7 @@ def _equals_folded(folded: str, value: Any) -> bool:
 
 def _ignore_case(operand: Any, place: Place) -> Alternative:
     text = _text(operand, place)
-    return Alternative(partial(_equals_folded, text.casefold()), f"{text!r}, ignoring case")
+    return Alternative(partial(_equals_folded, text.casefold()), f"{shown(text)}, ignoring case")
 
 
 def _none_of(tests: Sequence[Test], value: Any) -> bool:
@@ -171,7 +176,9 @@ def _number(value: Any) -> bool:
 
 
 def _is_bound(sign: Any, number: Any) -> bool:
-    return isinstance(sign, str) and sign in COMPARISONS and _number(number) and isfinite(number)
+    if not isinstance(sign, str) or sign not in COMPARISONS:
+        return False
+    return type(number) is int or (type(number) is float and isfinite(number))
 
 
 def _bounded(pairs: Sequence[tuple[str, float]]) -> Test:
@@ -186,10 +193,11 @@ def _numeric(operand: Any, place: Place) -> Alternative:
     listed: list[Any] = operand if isinstance(operand, list) else []  # pyright: ignore[reportUnknownVariableType] - untyped JSON
     pairs = list(zip(listed[::2], listed[1::2], strict=False))
     if len(listed) not in (2, 4) or not all(_is_bound(sign, number) for sign, number in pairs):
-        raise PatternError(f'{place} takes ["<", 10] or [">", 0, "<=", 5], got {operand!r}')
+        given = shown(operand)  # pyright: ignore[reportUnknownArgumentType] - untyped JSON
+        raise PatternError(f'{place} takes ["<", 10] or [">", 0, "<=", 5], got {given}')
     low = max((n for sign, n in pairs if sign in ("=", ">", ">=")), default=-inf)
     high = min((n for sign, n in pairs if sign in ("=", "<", "<=")), default=inf)
-    words = " and ".join(f"{sign} {number}" for sign, number in pairs)
+    words = " and ".join(f"{sign} {shown(number)}" for sign, number in pairs)
     # A range that nothing can be in (low above high) has no interval to look up.
     interval = (low, high) if low <= high else None
     return Alternative(_bounded(pairs), words, interval=interval)
@@ -205,7 +213,7 @@ def _never(value: Any) -> bool:
 
 def _exists(operand: Any, place: Place) -> Alternative:
     if not isinstance(operand, bool):
-        raise PatternError(f"{place} takes true or false, got {operand!r}")
+        raise PatternError(f"{place} takes true or false, got {shown(operand)}")
     if operand:
         return Alternative(_present, "any value")
     return Alternative(_never, "no value", absent=True)
@@ -220,31 +228,64 @@ def _in_network(network: Any, value: Any) -> bool:
 
 
 def _cidr(operand: Any, place: Place) -> Alternative:
+    text = _text(operand, place)
     try:
-        network = ip_network(_text(operand, place), strict=False)
-    except ValueError as error:
-        raise PatternError(f"{place}: {error}") from None
-    return Alternative(partial(_in_network, network), f"an address in {operand}")
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise PatternError(
+            f"{place}: {shown(text)} is no network such as 10.0.0.0/8 or 2001:db8::/32"
+        ) from None
+    return Alternative(partial(_in_network, network), f"an address in {text}")
 
 
 def _matches(regex: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and regex.search(value) is not None
 
 
+_STARS = re.compile(r"\\([*\\])|(\*+)|([^*\\]+|\\)")
+
+
 def _wildcard(operand: Any, place: Place) -> Alternative:
     text = _text(operand, place)
-    pieces = re.findall(r"\\[*\\]|\*+|[^*\\]+|\\", text)
-    body = "".join(".*" if p[0] == "*" else re.escape(p.removeprefix("\\") or p) for p in pieces)
-    regex = re.compile(rf"\A{body}\Z", re.DOTALL)
-    return Alternative(partial(_matches, regex), f"like {text!r}")
+    pieces = [""]
+    for escaped, stars, plain in _STARS.findall(text):
+        if stars:
+            pieces.append("")
+        else:
+            pieces[-1] += escaped or plain
+    return Alternative(partial(_like, tuple(pieces)), f"like {shown(text)}")
+
+
+def _like(pieces: Sequence[str], value: Any) -> bool:
+    """Whether the pieces follow each other in the text, the outer ones at its ends.
+
+    The leftmost place of a piece is always a right one: no expression that goes back to try
+    others, for which a sender could find a text that takes it for ever.
+    """
+    if not isinstance(value, str):
+        return False
+    first, *inner = pieces
+    if not inner:
+        return value == first
+    last = inner.pop()
+    at, end = len(first), len(value) - len(last)
+    if at > end or not value.startswith(first) or not value.endswith(last):
+        return False
+    for piece in inner:
+        found = value.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 def _regex(operand: Any, place: Place) -> Alternative:
     text = _text(operand, place)
     try:
         regex = re.compile(text)
-    except re.error as error:
-        raise PatternError(f"{place}: {text!r} is no regular expression: {error}") from None
+    except (re.error, OverflowError, RecursionError) as error:
+        reason = short(str(error))
+        raise PatternError(f"{place}: {shown(text)} is no regular expression: {reason}") from None
     return Alternative(partial(_matches, regex), f"matching /{text}/")
 
 

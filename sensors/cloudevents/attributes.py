@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
+from triphammer.config.showing import shown
 from triphammer.sensors.bodies import JSON, Payload
 from triphammer.sensors.codec import new_event
 from triphammer.sensors.errors import Rejected
@@ -86,7 +87,7 @@ class Attributes:
         """Refuse events of another version of the specification."""
         version = self.required("specversion")
         if version != SPEC_VERSION:
-            self.refuse(f"specversion is {version!r}; only {SPEC_VERSION!r} is understood")
+            self.refuse(f"specversion is {shown(version)}; only {SPEC_VERSION!r} is understood")
 
     def _extension(self, name: str, value: Any) -> Any:
         if name == "data" or _NAME.fullmatch(name) is None:

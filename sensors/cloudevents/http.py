@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import quote, unquote_to_bytes
 
+from triphammer.config.showing import shown
 from triphammer.sensors.bodies import BINARY, decode_payload, media_type
 from triphammer.sensors.cloudevents.attributes import SPEC_VERSION, Attributes, build_event
 from triphammer.sensors.cloudevents.structured import (
@@ -42,7 +43,9 @@ def from_http(headers: Mapping[str, str], body: bytes, *, now: int) -> list[Even
     if media is not None and media.name == BATCH:
         return parse_batch(_utf8_only(body, media.parameters), now=now)
     if media is not None and media.name.startswith("application/cloudevents"):
-        raise Rejected(415, f"event format {media.name!r} is not understood; send {STRUCTURED}")
+        raise Rejected(
+            415, f"event format {shown(media.name)} is not understood; send {STRUCTURED}"
+        )
     values = {name[3:]: value for name, value in lower.items() if name.startswith(_PREFIX)}
     if not values:
         raise Rejected(
@@ -85,7 +88,7 @@ def _binary(values: Mapping[str, str], content_type: str, body: bytes, now: int)
 def _utf8_only(body: bytes, parameters: Mapping[str, str]) -> bytes:
     charset = parameters.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Rejected(415, f"CloudEvents in JSON are UTF-8, not {charset!r}")
+        raise Rejected(415, f"CloudEvents in JSON are UTF-8, not {shown(charset)}")
     return body
 
 

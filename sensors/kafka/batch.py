@@ -63,7 +63,9 @@ def take_batch(
         fresh = [record for record in records if record.offset >= cursor.position.next]
         if fresh:
             readers[partition[0]].read_all(fresh, now, taken.events, taken.dead)
-            taken.moved[partition] = Position(fresh[-1].offset + 1, fresh[-1].timestamp)
+            last = fresh[-1]
+            topic = cursor.position.topic
+            taken.moved[partition] = Position(last.offset + 1, last.timestamp, topic)
     return taken
 
 

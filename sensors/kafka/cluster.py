@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 from triphammer.sensors.kafka.connection import KafkaConnection
 from triphammer.sensors.kafka.positions import Partition
 from triphammer.sensors.kafka.start import Committed
+from triphammer.sensors.kafka.topic_ids import topic_ids
 
 CLOSE_SECONDS = 2.0
 _UNKNOWN_CLUSTER = "unknown"
@@ -36,6 +37,10 @@ class Cluster:
             for tp, entry in found.items()
             if entry.offset >= 0
         }
+
+    async def topic_ids(self, topics: Iterable[str]) -> Mapping[str, str]:
+        """The ids of those of `topics` that exist; none from a broker that knows no ids."""
+        return await topic_ids(self._admin._client, topics)  # noqa: SLF001 - there is no other door
 
     async def ask(self) -> None:
         """Return if the cluster answers; raises the library's errors if not."""

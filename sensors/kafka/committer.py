@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import anyio
 from aiokafka.errors import KafkaError
 
-from triphammer.sensors.kafka.positions import Partition
+from triphammer.sensors.kafka.positions import Partition, Position
 
 RETRY_SECONDS = 1.0
 
-Commit = Callable[[Mapping[Partition, int]], Awaitable[None]]
+Commit = Callable[[Mapping[Partition, Position]], Awaitable[None]]
 
 
 class Committer:
@@ -26,14 +26,14 @@ class Committer:
         self._commit = commit
         self._limit = limit
         self._log = log
-        self._pending: dict[Partition, int] = {}
+        self._pending: dict[Partition, Position] = {}
         self._epoch = 0
         self._wake = anyio.Event()
         self._one = anyio.Lock()
 
-    def offer(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit these next offsets soon."""
-        self._pending.update(offsets)
+    def offer(self, positions: Mapping[Partition, Position]) -> None:
+        """Commit these soon."""
+        self._pending.update(positions)
         self._wake.set()
 
     def forget(self) -> None:

@@ -15,11 +15,15 @@ from typing import Any
 
 import anyio
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import CorruptRecordException
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from triphammer.sensors.kafka.connection import KafkaConnection
+from triphammer.sensors.kafka.errors import KafkaNotReady, Unreadable
 from triphammer.sensors.kafka.positions import Partition
 from triphammer.sensors.kafka.records import Record
+from triphammer.sensors.kafka.repair import repair
 from triphammer.sensors.kafka.tuning import Tuning
 
 CLOSE_SECONDS = 2.0
@@ -46,6 +50,7 @@ class GroupConsumer:
         member: str | None = None,
     ) -> None:
         self._topics = tuple(topics)
+        self._unreadable = 0
         self._tuning = tuning
         consumer_type: Any = AIOKafkaConsumer
         self._consumer: Any = consumer_type(
@@ -64,6 +69,8 @@ class GroupConsumer:
             request_timeout_ms=tuning.request_timeout_ms,
             heartbeat_interval_ms=tuning.session_timeout_ms // 4,
         )
+        self._send: Any = self._consumer._client.send  # noqa: SLF001 - there is no other door
+        self._consumer._client.send = self._send_and_repair  # noqa: SLF001
 
     async def start(self, *, revoked: Revoked, assigned: Assigned) -> None:
         """Join the group. `revoked` is awaited before partitions are given away, `assigned`
@@ -93,11 +100,32 @@ class GroupConsumer:
                 await fetcher.close()
 
     async def poll(self, timeout: float) -> Mapping[Partition, Sequence[Record]]:
-        """The next records by partition, none after `timeout` seconds."""
-        batch: Mapping[Partition, Sequence[Record]] = await self._consumer.getmany(
-            timeout_ms=int(timeout * 1000), max_records=self._tuning.max_records
-        )
+        """The next records by partition, none after `timeout` seconds.
+
+        Raises `Unreadable`, and `KafkaNotReady` when that goes on.
+        """
+        try:
+            batch: Mapping[Partition, Sequence[Record]] = await self._consumer.getmany(
+                timeout_ms=int(timeout * 1000), max_records=self._tuning.max_records
+            )
+        except (UnicodeDecodeError, CorruptRecordException) as error:
+            self._unreadable += 1
+            # Of each partition one more answer may be here already, fetched before the first.
+            if self._unreadable > 1 + len(self._consumer.assignment()):
+                raise KafkaNotReady(f"records cannot be read: {error}") from error
+            raise Unreadable(str(error)) from error
         return batch
+
+    async def _send_and_repair(self, node: int, request: Any, **more: Any) -> Any:
+        """In the place of the library's own: once it had trouble, all that is fetched is
+        looked through first."""
+        answer: Any = await self._send(node, request, **more)
+        if self._unreadable and isinstance(request, FetchRequest):
+            answer.topics = [
+                (topic, [(*facts, repair(records)) for *facts, records in partitions])
+                for topic, partitions in answer.topics
+            ]
+        return answer
 
     def assigned(self) -> frozenset[Partition]:
         """The partitions that are this member's now."""
@@ -119,11 +147,11 @@ class GroupConsumer:
         """The partitions that are not fetched from."""
         return frozenset(self._consumer.paused())
 
-    async def commit(self, offsets: Mapping[Partition, int], mark: str) -> None:
-        """Commit next offsets of assigned partitions to the broker, each with our mark."""
+    async def commit(self, offsets: Mapping[Partition, tuple[int, str]]) -> None:
+        """Commit next offsets of assigned partitions to the broker, each with its mark."""
         mine = self._mine(offsets)
         if mine:
-            await self._consumer.commit({tp: OffsetAndMetadata(offsets[tp], mark) for tp in mine})
+            await self._consumer.commit({tp: OffsetAndMetadata(*offsets[tp]) for tp in mine})
 
     async def limits(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
         """The earliest offset and the end of each partition."""

@@ -12,13 +12,21 @@ Partition = tuple[str, int]
 
 
 class Position(msgspec.Struct, frozen=True):
-    """The next offset to take in, and the timestamp (ms) of the record just before it.
+    """The next offset to take in, the timestamp (ms) of the record just before it, and the id
+    of the topic, empty where that is not known.
 
-    The timestamp tells a recreated topic from the old one: the same offset, another record.
+    The id tells a recreated topic from the old one. Brokers before Kafka 2.8 have none: there
+    the timestamp tells, of the same offset in another record.
     """
 
     next: int
     timestamp: int = NO_TIMESTAMP
+    topic: str = ""
+
+
+def are_different(one: str, other: str) -> bool:
+    """Whether two ids of topics are known, and not the same."""
+    return bool(one and other and one != other)
 
 
 _DECODER = msgspec.json.Decoder(Position)

@@ -16,12 +16,14 @@ from triphammer.sensors.contract import DeadRecord
 from triphammer.sensors.errors import Rejected
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
-from triphammer.sensors.json_text import JSON_FAULTS, malformed_json
+from triphammer.sensors.json_text import JSON_FAULTS, check_depth, malformed_json
 from triphammer.sensors.kafka.options import ValueKind
 from triphammer.sensors.kafka.positions import NO_TIMESTAMP
 from triphammer.sensors.times import EPOCH, utc
 
 RECORD = "triphammer.kafka.record"
+ROTTEN = "triphammer-rotten"
+"""The header of a record that stands for records that have rotted; its value says which."""
 _CLOUD_MARKS = ("ce_specversion", "content-type")
 _JSON = msgspec.json.Decoder()
 
@@ -90,6 +92,8 @@ class RecordReader:
     ) -> Event | DeadRecord:
         try:
             headers = record.headers
+            if headers and headers[0][0] == ROTTEN:
+                raise Rejected(400, (headers[0][1] or b"").decode("utf-8", "replace"))
             if headers and _may_be_cloud_event(headers):
                 event = self._cloud_event(record, now)
                 if event is not None:
@@ -182,9 +186,11 @@ def _header_texts(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
 
 def _json_value(value: bytes) -> tuple[Any, bytes | None]:
     try:
-        return _JSON.decode(value), value
+        data = _JSON.decode(value)
     except JSON_FAULTS as error:
         raise malformed_json(value, error, "value") from error
+    check_depth(data, value, "value")
+    return data, value
 
 
 def _text_value(value: bytes) -> tuple[Any, bytes | None]:

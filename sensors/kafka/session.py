@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import anyio
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from triphammer.config.clock import Clock
 from triphammer.sensors.contract import DeadRecord, Emission, SensorContext
@@ -16,17 +17,19 @@ from triphammer.sensors.kafka.batch import Cursor, Taken, take_batch
 from triphammer.sensors.kafka.cluster import Cluster
 from triphammer.sensors.kafka.committer import Committer
 from triphammer.sensors.kafka.consumer import GroupConsumer
+from triphammer.sensors.kafka.errors import Unreadable
 from triphammer.sensors.kafka.findings import finding_event, finding_text
 from triphammer.sensors.kafka.options import KafkaOptions
 from triphammer.sensors.kafka.positions import (
     Partition,
     Position,
+    are_different,
     decode_position,
     encode_position,
     position_key,
 )
 from triphammer.sensors.kafka.records import Record, RecordReader, source_name
-from triphammer.sensors.kafka.start import MARK_PREFIX, Facts, Start, decide_start
+from triphammer.sensors.kafka.start import Facts, Start, decide_start, mark
 from triphammer.sensors.kafka.tuning import Tuning
 
 Batch = Mapping[Partition, Sequence[Record]]
@@ -65,6 +68,9 @@ class Session:
         self._cursors: dict[Partition, Cursor] = {}
         # Partitions to decide about; True where the log was found to be another one.
         self._undecided: dict[Partition, bool] = {}
+        # The ids of the topics: as last heard, and as each partition is read.
+        self._present: Mapping[str, str] = {}
+        self._read_as: dict[Partition, str] = {}
         self._generation = 0
         self._asking = anyio.CancelScope()
         self._idle = anyio.Event()
@@ -75,6 +81,7 @@ class Session:
         """Take in record after record."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.committer.run, name="kafka commits")
+            group.start_soon(self._watch_topics, name="kafka topics")
             while True:
                 await self._turn()
 
@@ -99,6 +106,7 @@ class Session:
         self._generation += 1
         self._cursors.clear()
         self._undecided.clear()
+        self._read_as.clear()
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
         """Partitions have come: hold them until it is decided where to begin."""
@@ -107,7 +115,19 @@ class Session:
 
     # --- the poll loop ------------------------------------------------------------------
 
+    async def _watch_topics(self) -> None:
+        """Hear of topics that are recreated under their names while they are read.
+
+        Nothing else tells when the new one soon has as many records as were read of the old.
+        """
+        while True:
+            await anyio.sleep(self._tuning.metadata_age_ms / 1000)
+            with suppress(KafkaError, OSError, TimeoutError):
+                self._present = await self._cluster.topic_ids(self._readers)
+
     async def _turn(self) -> None:
+        present, read_as = self._present, self._read_as
+        self._undecide([p for p in read_as if are_different(read_as[p], present.get(p[0], ""))])
         if self._undecided:
             await self._decide()
         batch = await self._poll(self._tuning.poll_time)
@@ -122,10 +142,14 @@ class Session:
         except NoOffsetForPartitionError as error:
             # The library looked for a position before we had decided on one.
             self._undecide([error.args[0]])
+        except Unreadable as error:
+            self._context.log.warning("records are fetched again and mended: %s", error)
+            self._undecide(list(self._cursors))
         return {}
 
     def _undecide(self, partitions: Sequence[Partition] | Mapping[Partition, int]) -> None:
-        mine = [partition for partition in partitions if partition in self._consumer.assigned()]
+        assigned = self._consumer.assigned()
+        mine = [partition for partition in partitions if partition in assigned]
         for partition in mine:
             self._cursors.pop(partition, None)
         self.assigned(mine)
@@ -146,11 +170,11 @@ class Session:
     def _advance(self, taken: Taken, generation: int) -> None:
         if generation != self._generation:
             return
-        for partition in taken.checked:
+        for partition in self._cursors.keys() & taken.checked:
             self._cursors[partition] = Cursor(self._cursors[partition].position)
         for partition, position in taken.moved.items():
             self._cursors[partition] = Cursor(position)
-        self.committer.offer({p: position.next for p, position in taken.moved.items()})
+        self.committer.offer(taken.moved)
         self._undecide(taken.replaced)
         self._undecided.update(dict.fromkeys(taken.replaced, True))
 
@@ -162,7 +186,7 @@ class Session:
         with anyio.CancelScope() as self._asking:
             facts = await self._facts(undecided)
         starts = {partition: decide_start(known) for partition, known in facts.items()}
-        await self._report(starts)
+        await self._report(starts, facts)
         if generation != self._generation:
             return
         for partition, start in starts.items():
@@ -170,30 +194,47 @@ class Session:
                 self._begin(partition, start, facts[partition])
 
     def _begin(self, partition: Partition, start: Start, facts: Facts) -> None:
+        position = Position(start.offset, topic=facts.topic)
         self._consumer.seek(partition, start.read_from)
-        self._cursors[partition] = Cursor(Position(start.offset), start.check)
+        self._cursors[partition] = Cursor(position, start.check)
+        self._read_as[partition] = facts.topic
         self._consumer.resume([partition])
-        if facts.committed is None or facts.committed.offset != start.offset or start.findings:
-            self.committer.offer({partition: start.offset})
+        known = facts.committed
+        if (
+            start.findings
+            or known is None
+            or (known.offset, known.topic)
+            != (
+                start.offset,
+                facts.topic,
+            )
+        ):
+            self.committer.offer({partition: position})
 
     async def _facts(self, undecided: Mapping[Partition, bool]) -> dict[Partition, Facts]:
         stored = await self._context.positions()
+        # Before the others: of a topic that is recreated meanwhile the old id is found out.
+        self._present = await self._cluster.topic_ids(self._readers)
         committed = await self._cluster.committed(self._group, undecided)
         limits = await self._consumer.limits(undecided)
         facts: dict[Partition, Facts] = {}
         for partition, replaced in undecided.items():
             text = stored.get(position_key(self._cluster.id, partition))
             earliest, end = limits[partition]
+            topic, read_as = self._present.get(partition[0], ""), self._read_as.get(partition, "")
             facts[partition] = Facts(
                 earliest=earliest,
                 end=end,
+                topic=topic,
                 stored=None if text is None else decode_position(text),
                 committed=committed.get(partition),
-                replaced=replaced,
+                replaced=replaced or are_different(topic, read_as),
             )
         return facts
 
-    async def _report(self, starts: Mapping[Partition, Start]) -> None:
+    async def _report(
+        self, starts: Mapping[Partition, Start], facts: Mapping[Partition, Facts]
+    ) -> None:
         """Store every finding as an event, together with the position that follows from it."""
         events: list[Event] = []
         moved: dict[Partition, Position] = {}
@@ -205,7 +246,7 @@ class Session:
                 events.append(
                     finding_event(finding, partition, source=source, group=self._group, now=now)
                 )
-                moved[partition] = Position(start.offset)
+                moved[partition] = Position(start.offset, topic=facts[partition].topic)
         if events:
             await self._store(events, moved, lambda: None)
 
@@ -256,5 +297,11 @@ class Session:
             await self._poll(0)
             await anyio.sleep(self._tuning.keep_alive)
 
-    async def _commit(self, offsets: Mapping[Partition, int]) -> None:
-        await self._consumer.commit(offsets, f"{MARK_PREFIX}{self._context.folder_id}")
+    async def _commit(self, positions: Mapping[Partition, Position]) -> None:
+        folder = self._context.folder_id
+        await self._consumer.commit(
+            {
+                partition: (position.next, mark(folder, position.topic))
+                for partition, position in positions.items()
+            }
+        )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
+from triphammer.config.showing import shown
 from triphammer.sensors.errors import SourceError
 
 NICKNAMES = {
@@ -28,6 +29,7 @@ _FIELDS = {
     "month": "1-12 or JAN-DEC",
     "day-of-week": "0-7 or SUN-SAT, 5L, MON#2",
 }
+LONGEST = 1000
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -36,6 +38,8 @@ def checked_expression(text: str) -> str:
 
     Raises SourceError that shows the text with a caret under the field that is wrong.
     """
+    if len(text) > LONGEST:
+        raise SourceError(f"cron({shown(text)}): longer than {LONGEST} characters")
     expression = NICKNAMES.get(text.strip().lower(), text)
     try:
         first = next(CronSim(expression, _START), None)
@@ -68,5 +72,5 @@ def _wrong_number(text: str, places: list[tuple[int, int]]) -> SourceError:
 
 def _pointed(text: str, why: str, begin: int, end: int) -> SourceError:
     caret = " " * begin + "^" * max(end - begin, 1)
-    shown = re.sub(r"\s", " ", text)
-    return SourceError(f"cron({text!r}): {why}\n    {shown}\n    {caret}")
+    line = re.sub(r"\s", " ", text).encode("utf-8", "replace").decode()
+    return SourceError(f"cron({text!r}): {why}\n    {line}\n    {caret}")

@@ -9,13 +9,17 @@ from zoneinfo import ZoneInfo
 
 from triphammer.config.durations import DurationLike, parse_duration
 from triphammer.config.errors import DurationError
+from triphammer.config.showing import shown
 from triphammer.config.source import Source
+from triphammer.config.zones import zone_named
 from triphammer.sensors.errors import SourceError
 from triphammer.sensors.timers.expression import checked_expression
 
 TYPE = "triphammer.timer.fired"
 Missed = Literal["last", "all", "none"]
 SHORTEST = timedelta(milliseconds=1)
+FIRST_YEAR, LAST_YEAR = 2, 9998
+"""Of the years around them a part has no time in some other zone."""
 
 
 def every(
@@ -29,10 +33,10 @@ def every(
     """
     length = _duration("every", period)
     if length < SHORTEST:
-        raise SourceError(f"every({period!r}): the period must be at least 1 ms")
+        raise SourceError(f"every({shown(period)}): the period must be at least 1 ms")
     schedule = {"kind": "every", "period": length // timedelta(microseconds=1), "now": now}
-    shown = f"every({_shown(period)}{', now=True' if now else ''}"
-    return _source(f"every {_seconds(length)}", schedule, shown, missed, jitter)
+    written = f"every({_written(period)}{', now=True' if now else ''}"
+    return _source(f"every {_seconds(length)}", schedule, written, missed, jitter)
 
 
 def cron(
@@ -48,11 +52,11 @@ def cron(
     Debian's cron. `missed` and `jitter` as in `every`. Raises SourceError.
     """
     checked = checked_expression(expression)
-    zone = None if tz is None else time_zone(tz, f"cron({expression!r})").key
+    zone = None if tz is None else time_zone(tz, f"cron({shown(expression)})").key
     name = f"cron {checked}" + (f" {zone}" if zone else "")
-    shown = f'cron("{checked}"' + (f', tz="{zone}"' if zone else "")
+    written = f'cron("{checked}"' + (f', tz="{zone}"' if zone else "")
     schedule = {"kind": "cron", "expression": checked, "tz": zone}
-    return _source(name, schedule, shown, missed, jitter)
+    return _source(name, schedule, written, missed, jitter)
 
 
 def at(when: datetime | str, *, missed: Missed = "last", jitter: DurationLike = 0) -> Source:
@@ -62,8 +66,6 @@ def at(when: datetime | str, *, missed: Missed = "last", jitter: DurationLike = 
     `every`. Raises SourceError.
     """
     moment = _moment(when)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
     text = moment.isoformat()
     return _source(f"at {text}", {"kind": "at", "time": text}, f'at("{text}"', missed, jitter)
 
@@ -77,24 +79,26 @@ def time_zone(name: str | ZoneInfo, where: str) -> ZoneInfo:
     """The IANA time zone of that name. Raises SourceError."""
     if isinstance(name, ZoneInfo):
         return name
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
+    zone = zone_named(name)
+    if zone is None:
         raise SourceError(
-            f"{where}: {name!r} is no IANA time zone such as 'UTC' or 'Europe/Berlin'"
-        ) from error
+            f"{where}: {shown(name)} is no IANA time zone such as 'UTC' or 'Europe/Berlin'"
+        )
+    return zone
 
 
 def _source(
-    name: str, schedule: Mapping[str, Any], shown: str, missed: Missed, jitter: DurationLike
+    name: str, schedule: Mapping[str, Any], written: str, missed: Missed, jitter: DurationLike
 ) -> Source:
     if missed not in get_args(Missed):
-        raise SourceError(f"{shown}): missed must be 'last', 'all' or 'none', not {missed!r}")
+        raise SourceError(
+            f"{written}): missed must be 'last', 'all' or 'none', not {shown(missed)}"
+        )
     spread = _duration("jitter", jitter)
     if missed != "last":
-        shown += f', missed="{missed}"'
+        written += f', missed="{missed}"'
     if spread:
-        shown += f", jitter={_shown(jitter)}"
+        written += f", jitter={_written(jitter)}"
     micro = timedelta(microseconds=1)
     return Source(
         kind="timer",
@@ -102,7 +106,7 @@ def _source(
         options={"schedule": schedule, "missed": missed, "jitter": spread // micro},
         match={"source": [event_source("{flow}")], "type": [TYPE]},
         per_flow=True,
-        text=shown + ")",
+        text=written + ")",
     )
 
 
@@ -114,14 +118,18 @@ def _duration(what: str, value: DurationLike) -> timedelta:
 
 
 def _moment(when: datetime | str) -> datetime:
-    if isinstance(when, datetime):
-        return when
+    """In UTC where a zone is given; else it is the settings' zone that says when it is."""
     try:
-        return datetime.fromisoformat(when)
+        moment = when if isinstance(when, datetime) else datetime.fromisoformat(when)
+        if FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return moment if moment.tzinfo is None else moment.astimezone(UTC)
     except (TypeError, ValueError) as error:
         raise SourceError(
-            f"at({when!r}): that is no ISO 8601 time such as '2026-01-31T09:30'"
+            f"at({shown(when)}): that is no ISO 8601 time such as '2026-01-31T09:30'"
         ) from error
+    raise SourceError(
+        f"at({shown(when)}): only the years from {FIRST_YEAR} to {LAST_YEAR} can be put in UTC"
+    )
 
 
 def _seconds(length: timedelta) -> str:
@@ -129,5 +137,5 @@ def _seconds(length: timedelta) -> str:
     return f"{whole}.{rest:06d}s" if rest else f"{whole}s"
 
 
-def _shown(value: DurationLike) -> str:
+def _written(value: DurationLike) -> str:
     return f'"{value}"' if isinstance(value, (str, timedelta)) else f"{value:g}"

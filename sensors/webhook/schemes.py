@@ -15,7 +15,7 @@ from triphammer.config.errors import MissingSecretError
 from triphammer.config.secrets import Secrets
 from triphammer.sensors.errors import Rejected, SensorError
 from triphammer.sensors.webhook.request import HookRequest
-from triphammer.sensors.webhook.signing import standard_digest, standard_key
+from triphammer.sensors.webhook.signing import bytes_of, standard_digest, standard_key
 from triphammer.sensors.webhook.verify import Scheme, Verify
 
 TOLERANCE = 5 * 60
@@ -49,7 +49,7 @@ def _key(scheme: Scheme, name: str, secrets: Secrets) -> bytes:
     if not value:
         raise SensorError(f"secret {name!r} is empty")
     if scheme != "standard":
-        return value.encode()
+        return bytes_of(value)
     try:
         return standard_key(value)
     except SensorError as error:
@@ -95,7 +95,8 @@ def _shared(request: HookRequest, keys: Keys, verify: Verify) -> None:
     if not given:
         raise Rejected(401, f"the shared secret is missing: send it in header {names[-1]}")
     secrets = [_bearer(value) for value in given]
-    _compare_bytes([text.encode("utf-8", "replace") for text in secrets], keys, names[-1])
+    # As the bytes that came: HTTP headers are read as Latin-1.
+    _compare_bytes([text.encode("latin-1", "replace") for text in secrets], keys, names[-1])
 
 
 _JUDGES: Mapping[Scheme, Judge] = {

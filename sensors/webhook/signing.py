@@ -28,10 +28,15 @@ def standard_key(secret: str) -> bytes:
     except (binascii.Error, ValueError) as error:
         if secret.startswith(PREFIX):
             raise SensorError("the part behind whsec_ is not base64 (RFC 4648)") from error
-        return secret.encode()
+        return bytes_of(secret)
     if not key:
         raise SensorError("the secret is empty")
     return key
+
+
+def bytes_of(secret: str) -> bytes:
+    """The bytes of a secret's text; a variable may hold some that are no UTF-8."""
+    return secret.encode("utf-8", "surrogateescape")
 
 
 def sign_standard(id: str, timestamp: int, body: bytes, secret: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from triphammer.config.showing import shown
 from triphammer.config.source import Source
 from triphammer.sensors.errors import SourceError
 from triphammer.sensors.webhook.verify import Verify
@@ -22,8 +23,9 @@ def webhook(path: str, *, verify: Verify | None = None) -> Source:
     name = _checked(path)
     if verify is not None and not isinstance(verify, Verify):  # pyright: ignore[reportUnnecessaryIsInstance] - users' files are not always type-checked
         raise SourceError(
-            f"webhook({path!r}): verify takes standard(...), github(...), stripe(...),"
-            f' slack(...) or shared(...), such as verify=github(secret("NAME")), not {verify!r}'
+            f"webhook({shown(path)}): verify takes standard(...), github(...), stripe(...),"
+            ' slack(...) or shared(...), such as verify=github(secret("NAME")),'
+            f" not {shown(verify)}"
         )
     options: dict[str, Any] = {"path": name, "verify": verify.options() if verify else None}
     verified = f", verify={verify}" if verify else ""
@@ -45,7 +47,7 @@ def _checked(path: str) -> str:
     name = path.strip("/")
     if _PATH.fullmatch(name) is None or ".." in name.split("/"):
         raise SourceError(
-            f"webhook({path!r}): a path is made of letters, digits and - . _ ~ between single"
+            f"webhook({shown(path)}): a path is made of letters, digits and - . _ ~ between single"
             ' slashes, such as "github" or "shop/orders"'
         )
     return name

@@ -13,6 +13,8 @@ from triphammer.service.errors import ServiceError
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 """As the API names them: the store's own list would bring the whole store along."""
+TIMEOUT = 30.0
+"""Seconds for an answer."""
 LOGS_LATER = 0.3
 """Seconds after the end of a run by which all its lines are stored."""
 
@@ -24,11 +26,11 @@ class DaemonError(ServiceError):
 class DaemonClient:
     """A connection to one daemon for the length of a command."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/")
         if not self._url.startswith(("http://", "https://")):
             raise DaemonError(f"--url {url!r} is no URL: it begins with http:// or https://")
-        self._http = httpx.Client(base_url=self._url, timeout=30.0, trust_env=False)
+        self._http = httpx.Client(base_url=self._url, timeout=timeout, trust_env=False)
 
     def __enter__(self) -> DaemonClient:
         return self
@@ -41,14 +43,25 @@ class DaemonClient:
         given = {name: value for name, value in params.items() if value is not None}
         return self._send("GET", path, params=given)
 
-    def post(self, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-        """The JSON answer to a POST."""
-        return self._send("POST", path, json=json, headers=dict(headers or {}))
+    def post(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        patient: bool = False,
+    ) -> Any:
+        """The JSON answer to a POST; a `patient` one waits for however much there is to do."""
+        given: dict[str, Any] = {"timeout": None} if patient else {}
+        return self._send("POST", path, json=json, headers=dict(headers or {}), **given)
 
     @contextmanager
     def stream(self, path: str, **params: str) -> Generator[Iterator[str], None, None]:
         """The lines of a stream of server-sent events, open once the first has come."""
         with self._http.stream("GET", path, params=params, timeout=None) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise DaemonError(_detail(answer))
             lines = answer.iter_lines()
             next(lines, "")
             yield lines

@@ -11,11 +11,15 @@ from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
 from triphammer.service.cli.output import fail, print_json, print_table
 from triphammer.service.cli.reads import Limit, moment
 
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
-Kind = Annotated[str | None, typer.Option(help="Only of this kind.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(help="Ids of dead letters; they may be shortened.")
+]
+Kind = Annotated[str | None, typer.Option(help="Only of this kind: run, event, message or record.")]
 FlowOption = Annotated[str | None, typer.Option("--flow", help="Only of this flow.")]
 Target = Annotated[str | None, typer.Option(help="Only for this URL or topic.")]
-Since = Annotated[str | None, typer.Option(help="Only what died at or after this time.")]
+Since = Annotated[
+    str | None, typer.Option(help="Only what died at or after this time, as 2027-01-31T06:00Z.")
+]
 Until = Annotated[str | None, typer.Option(help="Only what died before this time.")]
 All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 PATH = "/api/v1/deadletters"
@@ -24,7 +28,11 @@ PATH = "/api/v1/deadletters"
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     group = typer.Typer(
-        help="What was given up: list it, send it again, or let it go.",
+        help="""List what was given up, kind by kind, the newest first; `redrive` tries it again,
+        `skip` lets it go.
+
+        Kinds: `run` (a failed run), `event` (did not fit its flow), `message` (was not delivered),
+        `record` (of Kafka, cannot be decoded).""",
         invoke_without_command=True,
     )
     group.callback()(reports_errors(deadletters))
@@ -44,7 +52,7 @@ def deadletters(
     url: Url = URL,
     json: AsJson = False,
 ) -> None:
-    """List dead letters, the latest to die first; `redrive` and `skip` act on them."""
+    """List dead letters kind by kind, the newest first; `redrive` and `skip` act on them."""
     if context.invoked_subcommand is not None:
         return
     with connect(url) as daemon:
@@ -73,11 +81,12 @@ def redrive(
     url: Url = URL,
     json: AsJson = False,
 ) -> None:
-    """Try dead letters again, under their ids and in their order. With --target, messages go
-    to a target again that was disabled because it answered 410."""
+    """Try dead letters again: a message under its id, a run or event as a new run, each in its
+    old place of its order. Name ids, a filter or --all. With --target, messages go to a target
+    again that was disabled because it answered 410."""
     which = _which(ids, all, kind=kind, flow=flow, target=target, since=since, until=until)
     with connect(url) as daemon:
-        answer = daemon.post(f"{PATH}/redrive", json=which)
+        answer = daemon.post(f"{PATH}/redrive", json=which, patient=True)
     if json:
         print_json(answer)
         return
@@ -98,10 +107,11 @@ def skip(
     url: Url = URL,
     json: AsJson = False,
 ) -> None:
-    """Give dead letters up for good; what waits behind them goes on."""
+    """Give dead letters up for good; what waits behind them goes on. Name ids, a filter or
+    --all."""
     which = _which(ids, all, kind=kind, flow=flow, target=target, since=since, until=until)
     with connect(url) as daemon:
-        answer = daemon.post(f"{PATH}/skip", json=which)
+        answer = daemon.post(f"{PATH}/skip", json=which, patient=True)
     if json:
         print_json(answer)
     else:

@@ -16,22 +16,29 @@ from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.folder import loaded_for
 from triphammer.service.errors import FolderLocked, StoreError
 from triphammer.service.retention import Sweeper, Swept
-from triphammer.service.store.layout import DATABASE, WORK
+from triphammer.service.store.layout import WORK
 from triphammer.service.store.opening import open_folder
+from triphammer.service.store.upgrade import upgrade
 
 
 def prune_here(data: Path | None, config: Path | None, url: str, *, dry: bool) -> Mapping[str, Any]:
     """What was removed, by kind. Raises `StoreError`, `DaemonError`."""
     loaded = loaded_for(data, config)
     folder = loaded.root / loaded.settings.store.data
-    if not (folder / DATABASE).is_file():
-        raise StoreError(f"there is no database in {folder}: name the data folder with --data")
+    version, known = upgrade(folder, dry=True)
+    if version < known:
+        raise StoreError(
+            f"the database in {folder} has schema {version}, this triphammer's is {known}: bring "
+            "it up to date first, with `triphammer db migrate`"
+        )
     try:
         return msgspec.structs.asdict(anyio.run(_sweep, loaded, folder, dry))
     except FolderLocked:
         pass
     with connect(url) as daemon:
-        answer: Mapping[str, Any] = daemon.post(f"/api/v1/prune?dry_run={str(dry).lower()}")
+        answer: Mapping[str, Any] = daemon.post(
+            f"/api/v1/prune?dry_run={str(dry).lower()}", patient=True
+        )
     return answer
 
 

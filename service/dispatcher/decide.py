@@ -20,6 +20,8 @@ from triphammer.service.store.contract import Decided, Disposition, NewRun
 
 RUNS = "triphammer/runs"
 """The source of events that runs bring about."""
+MANUAL = "manual"
+"""The subscription of a run that somebody asked for."""
 NO_PARAMS: Mapping[str, Any] = {}
 LINEAGE = "triphammerlineage"
 """Extension attribute of those events: the flows that led to them, by comma."""
@@ -34,7 +36,7 @@ def decide(event: Event, catalog: Catalog, now: int, *, claim: Claim | None = No
     verdicts = _verdicts(event, catalog.candidates(event))
     if not verdicts:
         return Decided(event=event, claim=claim)
-    lineage = tuple(filter(None, str(event.extensions.get(LINEAGE, "")).split(",")))
+    lineage = _lineage(event)
     dispositions: list[Disposition] = []
     runs: list[NewRun] = []
     for flow, verdict in verdicts.items():
@@ -50,7 +52,7 @@ def requested_run(
 ) -> tuple[Disposition, NewRun]:
     """The run that a `triphammer.run.requested` event asks for. Raises on params that misfit."""
     values = fill_params(flow, event, params)
-    return _run(flow, event, values, (*lineage, flow.name), now, "manual")
+    return _run(flow, event, values, (*lineage, flow.name), now, MANUAL)
 
 
 def again(
@@ -62,12 +64,18 @@ def again(
     params: Mapping[str, Any] = NO_PARAMS,
     lineage: tuple[str, ...] = (),
 ) -> NewRun:
-    """A run of `flow` on an event of the past. It takes the place in the order of the run that
-    failed, so that it has no key of its own. Raises on data or params that misfit."""
+    """A run of `flow` on an event of the past; without `lineage` it has that of the event.
+    Raises on data or params that misfit."""
     check_event(flow, event)
     values = fill_params(flow, event, params)
-    _, run = _run(flow, event, values, lineage or (flow.name,), now, subscription)
-    return msgspec.structs.replace(run, order_key=None)
+    whole = lineage or (*_lineage(event), flow.name)
+    _, run = _run(flow, event, values, whole, now, subscription)
+    return run
+
+
+def _lineage(event: Event) -> tuple[str, ...]:
+    """The flows that led to `event`, oldest first."""
+    return tuple(filter(None, str(event.extensions.get(LINEAGE, "")).split(",")))
 
 
 def _verdicts(event: Event, entries: Sequence[Entry]) -> dict[str, str | None]:

@@ -77,19 +77,19 @@ class Dispatcher:
     ) -> Sequence[Accepted]:
         """Make an emission durable; see `sensors.contract.Emit` for what is promised."""
         await self._room(wait)
-        now = self._clock.now()
-        decided = await self._decide(emission, now)
+        now, catalog = self._clock.now(), self.catalog
+        decided = await self._decide(emission, catalog, now)
         unit = Accept(
             decided=decided,
             sensor=sensor,
             positions=emission.positions,
             dead=tuple(emission.dead),
-            catalog=self.catalog.id,
+            catalog=catalog.id,
             received_at=now,
         )
-        outcome = (await self._store.commit([unit]))[0]
+        accepted = await self._commit(unit)
         self._taken[sensor] += len(decided)
-        return self.accepted(decided, outcome)
+        return accepted
 
     async def request(
         self,
@@ -111,8 +111,23 @@ class Dispatcher:
         disposition, run = requested_run(flow, asked, params, now)
         decided = (Decided(event=asked, dispositions=(disposition,), runs=(run,)),)
         unit = Accept(decided=decided, catalog=self.catalog.id, received_at=now)
-        outcome = (await self._store.commit([unit]))[0]
-        return self.accepted(decided, outcome)[0]
+        return (await self._commit(unit))[0]
+
+    async def _commit(self, unit: Accept) -> Sequence[Accepted]:
+        self.expect(unit.decided)
+        try:
+            outcome = (await self._store.commit([unit]))[0]
+            return self.accepted(unit.decided, outcome)
+        finally:
+            self.expect_no_more(unit.decided)
+
+    def expect(self, decided: Sequence[Decided]) -> None:
+        """The runs of `decided` are about to be committed."""
+        self._starter.expect(run.id for item in decided for run in item.runs)
+
+    def expect_no_more(self, decided: Sequence[Decided]) -> None:
+        """Their commit is over, and what came of it is known."""
+        self._starter.expect_no_more(run.id for item in decided for run in item.runs)
 
     def accepted(self, decided: Sequence[Decided], outcome: Outcome) -> Sequence[Accepted]:
         """Advance the state in memory after the commit of `decided`, and begin its runs."""
@@ -143,9 +158,9 @@ class Dispatcher:
         self.check_open()
         raise Overloaded(f"{self._starter.queued} runs are queued; try again later")
 
-    async def _decide(self, emission: Emission, now: int) -> tuple[Decided, ...]:
+    async def _decide(self, emission: Emission, catalog: Catalog, now: int) -> tuple[Decided, ...]:
         decided: list[Decided] = []
-        catalog, claims = self.catalog, emission.claims
+        claims = emission.claims
         for number, event in enumerate(emission.events):
             if number and number % BATCH == 0:
                 await anyio.lowlevel.checkpoint()

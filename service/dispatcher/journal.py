@@ -9,7 +9,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.journal import Posted, RunChange, StartRequest
 from triphammer.service.dispatcher.active import ActiveRuns
-from triphammer.service.dispatcher.decide import RUNS, decide, requested_run
+from triphammer.service.dispatcher.decide import MANUAL, RUNS, decide, requested_run
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.finished import FINISHED, finished_event, requested_event
 from triphammer.service.dispatcher.flow_state import FlowStates
@@ -63,12 +63,19 @@ class RunJournal:
             Progress(change=c, caused=tuple(self._caused(c, now)), catalog=catalog, at=now)
             for c in changes
         ]
-        self._store.post(units, partial(self._committed, units, done))
+        caused = [item for unit in units for item in unit.caused]
+        self._dispatcher.expect(caused)
+        self._store.post(units, partial(self._committed, units, caused, done))
 
     def _committed(
-        self, units: Sequence[Progress], done: Done, outcomes: Sequence[Outcome]
+        self,
+        units: Sequence[Progress],
+        caused: Sequence[Decided],
+        done: Done,
+        outcomes: Sequence[Outcome],
     ) -> None:
         posted = [self._settle(u, o) for u, o in zip(units, outcomes, strict=True)]
+        self._dispatcher.expect_no_more(caused)
         self._hub.publish([n for p in posted if p.error is None for n in _news(p.change)])
         done(posted)
 
@@ -122,7 +129,7 @@ class RunJournal:
 
 
 def _error(flow: str, reason: str) -> Disposition:
-    return Disposition("manual", flow, "error", reason)
+    return Disposition(MANUAL, flow, "error", reason)
 
 
 def _news(change: RunChange) -> Iterator[News]:

@@ -54,7 +54,3 @@ class Ordering:
         if not keys:
             self._held.pop(flow, None)
         return False
-
-    def orders(self, flow: str) -> bool:
-        """Whether any key of `flow` is held."""
-        return flow in self._held

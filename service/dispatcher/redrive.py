@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from triphammer.config.clock import Clock
-from triphammer.service.dispatcher.decide import again
+from triphammer.service.dispatcher.decide import MANUAL, again
+from triphammer.service.dispatcher.finished import REQUESTED
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.errors import StateForbids, UnknownEvent, UnknownRun
 from triphammer.service.hub import Hub, News
@@ -52,19 +53,26 @@ class Redrive:
         old = await self._dead(id)
         stored = await self._event(old.event)
         new = self._again(old, stored)
-        if not await self._commit(RedriveRun(run=id, new=new)):
+        unit = RedriveRun(run=id, new=new)
+        if not await self._commit_new(unit, stored, held=old.order_key is not None):
             raise _settled(id)
-        self._begin(new, stored, held=old.order_key is not None)
         return new
 
-    async def event(self, key: str, flow: str) -> NewRun:
+    async def event(self, key: str, subscription: str) -> NewRun:
         """The run that an event could not start."""
         stored = await self._event(key)
-        live = self._library.flow(flow)
-        new = again(live, stored.event, subscription=flow, now=self._clock.now())
-        if not await self._commit(RedriveEvent(event=key, subscription=flow, new=new)):
-            raise _settled(f"{key} for {flow}")
-        self._begin(new, stored, held=False)
+        live = self._library.flow(await self._flow(key, subscription))
+        requested = subscription == MANUAL and stored.event.type == REQUESTED
+        new = again(
+            live,
+            stored.event,
+            subscription=subscription,
+            now=self._clock.now(),
+            params=stored.event.data["params"] if requested else {},
+        )
+        unit = RedriveEvent(event=key, subscription=subscription, new=new)
+        if not await self._commit_new(unit, stored, held=False):
+            raise _settled(f"{key} for {subscription}")
         return new
 
     async def skip_run(self, id: str) -> None:
@@ -74,10 +82,10 @@ class Redrive:
             raise _settled(id)
         self._starter.skipped(old)
 
-    async def skip_event(self, key: str, flow: str) -> None:
+    async def skip_event(self, key: str, subscription: str) -> None:
         """Leave an event that could not start a flow as it is."""
-        if not await self._commit(SkipEvent(event=key, subscription=flow)):
-            raise _settled(f"{key} for {flow}")
+        if not await self._commit(SkipEvent(event=key, subscription=subscription)):
+            raise _settled(f"{key} for {subscription}")
 
     async def _dead(self, id: str) -> RunRow:
         row = await self._store.run(id)
@@ -93,11 +101,18 @@ class Redrive:
             raise UnknownEvent(key)
         return row
 
+    async def _flow(self, key: str, subscription: str) -> str:
+        """The flow that `subscription` of an event is about."""
+        for disposition in await self._store.dispositions(key):
+            if disposition.subscription == subscription:
+                return disposition.flow
+        raise StateForbids(f"event {key} was nothing to {subscription!r}")
+
     def _again(self, old: RunRow, stored: EventRow) -> NewRun:
         live = self._library.flow(old.flow)
-        manual = old.subscription == "manual"
+        manual = old.subscription == MANUAL
         given: dict[str, Any] = msgspec.json.decode(old.params) if manual else {}
-        return again(
+        new = again(
             live,
             stored.event,
             subscription=old.subscription,
@@ -105,6 +120,20 @@ class Redrive:
             params={name: value for name, value in given.items() if name in live.params},
             lineage=old.lineage,
         )
+        # It takes over what the old one holds.
+        return msgspec.structs.replace(new, order_key=None)
+
+    async def _commit_new(
+        self, unit: RedriveRun | RedriveEvent, stored: EventRow, *, held: bool
+    ) -> bool:
+        self._starter.expect([unit.new.id])
+        try:
+            if not await self._commit(unit):
+                return False
+            self._begin(unit.new, stored, held=held)
+            return True
+        finally:
+            self._starter.expect_no_more([unit.new.id])
 
     async def _commit(self, unit: Unit) -> Outcome:
         (outcome,) = await self._store.commit([unit])

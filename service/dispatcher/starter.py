@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -33,7 +34,9 @@ MESSAGES = 1_000_000
 GONE = ("succeeded", "cancelled", "superseded")
 """States of a run that holds its key no more."""
 READ = 100
-"""How many queued runs are read from the store at a time."""
+"""How many queued runs are read from the store at a time, besides those that are passed over."""
+SPARE = 16
+"""So many more are read than there are places: some will be passed over."""
 
 
 class Starter:
@@ -65,10 +68,13 @@ class Starter:
         self._log = log
         self._ordering = Ordering()
         self._keys: dict[str, str] = {}
-        self._suspects = Suspects(self._take_up)
+        self._suspects = Suspects(self._take_up, underway)
         self._engine: Engine | None = None
         self._journal: Journal | None = None
         self._queued: Counter[str] = Counter()
+        self._coming: set[str] = set()
+        self._withdrawn: set[str] = set()
+        self._gone: set[str] | None = None
         self._touched: set[str] = set()
         self._wake = anyio.Event()
         self._shrunk = anyio.Event()
@@ -92,18 +98,27 @@ class Starter:
         while self.queued >= limit:
             await self._shrunk.wait()
 
+    def expect(self, runs: Iterable[str]) -> None:
+        """These are being committed: whoever finds them in the queue leaves them to `offer`."""
+        self._coming.update(runs)
+
+    def expect_no_more(self, runs: Iterable[str]) -> None:
+        """They were offered, or are not stored."""
+        self._coming.difference_update(runs)
+
     def offer(self, run: NewRun, event: Event) -> None:
         """Begin a brand-new run, or leave it queued in the store."""
         if run.order_key is not None and not self._ordering.join(run.flow, run.order_key):
             self._queued[run.flow] += 1
             return
-        if not self._admission.try_take(run.id, run.flow):
-            self._queued[run.flow] += 1
-            self._touch(run.flow)
-            return
         flow = self._library.live.get(run.flow)
-        if flow is None or flow.version != run.version:  # a reload came between
-            self._admission.release(run.id)
+        is_live = flow is not None and flow.version == run.version
+        if not is_live:  # a reload came between: it is begun like those that wait
+            self._admission.fall_behind([run.flow])
+        if run.id in self._withdrawn:
+            self._queued[run.flow] += 1
+            return
+        if flow is None or not self._admission.try_take(run.id, run.flow):
             self._queued[run.flow] += 1
             self._touch(run.flow)
             return
@@ -115,6 +130,7 @@ class Starter:
 
     def freed(self, run: str, flow: str, state: str) -> None:
         """A run has ended: its place is free, and its key too unless it is a dead letter."""
+        self._note_gone(run)
         self._admission.release(run)
         self._underway.end(run)
         self._suspects.end(run)
@@ -123,8 +139,34 @@ class Starter:
             self._leave(flow, key)
         self._touch(flow)
 
-    def withdrawn(self, run: RunRow) -> None:
-        """A queued run was cancelled before it began."""
+    def withdraw(self, run: RunRow) -> None:
+        """End a run that the engine does not have: it is queued, or about to begin.
+
+        Whatever is on its way to begin it finds it withdrawn; the store refuses if it has
+        ended meanwhile.
+        """
+        _, journal = self._bound()
+        self._withdrawn.add(run.id)
+        self._active.add_row(run)
+        change = RunChange(
+            run=run.id,
+            flow=run.flow,
+            epoch=run.epoch,
+            state="cancelled",
+            finished_at=self._clock.now(),
+        )
+        journal.post([change], partial(self._withdrew, run))
+
+    def _withdrew(self, run: RunRow, posted: Sequence[Posted]) -> None:
+        self._withdrawn.discard(run.id)
+        (item,) = posted
+        if item.stale or item.error is not None:
+            self._active.forget(run.id)
+            return
+        if self._admission.has(run.id):
+            self.freed(run.id, run.flow, "cancelled")
+            return
+        self._note_gone(run.id)
         self._shrink(run.flow)
         self.skipped(run)
 
@@ -135,7 +177,7 @@ class Starter:
         self._touch(flow)
 
     def skipped(self, run: RunRow) -> None:
-        """A run that had begun nothing, or had failed, holds its key no more."""
+        """A run that had failed, or had not begun, holds its key no more."""
         if run.order_key is not None:
             self._leave(run.flow, run.order_key)
 
@@ -157,23 +199,33 @@ class Starter:
         if self._underway.left:
             await self._store.commit([Crashed(self._underway.left)])
         self._ordering.load(await self._store.held_keys())
-        rows = await self._store.unfinished()
+        # Before anything begins: what an end brings about must not overtake what is queued.
+        self._queued = Counter(await self._store.queued_counts())
+        self._admission.fall_behind(self._queued)
+        rows = await self._claim(await self._store.unfinished())
+        for row in rows:
+            self._admission.take(row.id, row.flow)
+        for row in rows:
+            await self._begin_row(row)
+        self.touch_all()
+        return len(rows)
+
+    async def _claim(self, rows: Sequence[RunRow]) -> list[RunRow]:
+        """Those of `rows` that are ours now, each in its new epoch."""
         epochs = await self._store.commit([ClaimRun(run=r.id, owner=self._owner) for r in rows])
+        claimed: list[RunRow] = []
         for row, epoch in zip(rows, epochs, strict=True):
             if isinstance(epoch, Exception):
                 raise epoch
             if isinstance(epoch, int):
-                self._admission.take(row.id, row.flow)
-                await self._begin_row(msgspec.structs.replace(row, epoch=epoch))
-        self._queued = Counter(await self._store.queued_counts())
-        self._admission.fall_behind(self._queued)
-        self.touch_all()
-        return len(rows)
+                claimed.append(msgspec.structs.replace(row, epoch=epoch))
+        return claimed
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Read queued runs from the store whenever a place may be free for them."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._suspects.run, name="suspects")
+            group.start_soon(self._underway.run, name="underway")
             task_status.started()
             while True:
                 await self._wake.wait()
@@ -183,40 +235,45 @@ class Starter:
 
     async def _read(self, flow: str) -> None:
         """Begin queued runs of `flow` in order until its places or its queue are used up."""
-        if self._ordering.orders(flow):
-            await self._read_heads(flow)
-        after = 0
+        passed_over = 0
         while free := self._admission.free(flow):
             self._touched.discard(flow)
-            rows = await self._store.queued(flow=flow, after=after, limit=READ)
-            # Runs that began but whose `running` row is not committed yet still read queued.
-            waiting = [row for row in rows if not self._admission.has(row.id)]
-            for row in waiting[:free]:
-                self._admission.take(row.id, flow)
-                self._shrink(flow)
-                await self._begin_row(row)
-            if len(rows) < READ and len(waiting) <= free:
-                # A run that came while we read must not be forgotten: only then is it all.
-                if flow not in self._touched:
-                    self._admission.caught_up(flow)
-                    return
-                after = 0
-            elif rows and len(waiting) < free:
-                after = rows[-1].seq
-
-    async def _read_heads(self, flow: str) -> None:
-        """Begin the first run of each key that waits for nobody."""
-        while free := self._admission.free(flow):
-            # Runs that began but whose `running` row is not committed yet still read queued.
-            limit = READ + self._admission.active_of(flow)
-            rows = await self._store.queued_heads(flow, limit)
-            waiting = [row for row in rows if not self._admission.has(row.id)]
-            for row in waiting[:free]:
-                self._admission.take(row.id, flow)
-                self._shrink(flow)
-                await self._begin_row(row)
-            if len(rows) < limit:
+            self._gone = set()
+            limit = min(free + SPARE, READ) + passed_over
+            rows = await self._store.ready(flow, limit)
+            passed_over = sum(not self._may_begin(row.id) for row in rows)
+            left = await self._begin_queued(rows)
+            self._gone = None
+            # A run that came while we read must not be forgotten: only then is it all.
+            if not left and len(rows) < limit and flow not in self._touched:
+                self._admission.caught_up(flow)
                 return
+
+    async def _begin_queued(self, rows: Sequence[RunRow]) -> bool:
+        """Begin what has a place, in order; whether any is left without one.
+
+        Places are counted anew for each: others take some while we wait for the store.
+        """
+        for row in rows:
+            if not self._may_begin(row.id):
+                continue
+            if not self._admission.free(row.flow):
+                return True
+            self._admission.take(row.id, row.flow)
+            self._shrink(row.flow)
+            await self._begin_row(row)
+        return False
+
+    def _note_gone(self, run: str) -> None:
+        if self._gone is not None:
+            self._gone.add(run)
+
+    def _may_begin(self, run: str) -> bool:
+        """Whether a run that reads queued is. It may have begun, though that is not committed
+        yet, or ended since; it may be about to end, or not offered yet."""
+        if self._admission.has(run) or run in self._withdrawn or run in self._coming:
+            return False
+        return self._gone is None or run not in self._gone
 
     async def _begin_row(self, row: RunRow) -> None:
         self._active.add_row(row)
@@ -241,6 +298,8 @@ class Starter:
             params = msgspec.json.decode(row.params)
         except TriphammerError as error:
             self._end(row.id, row.flow, row.epoch, "failed", str(error))
+            return
+        if row.id in self._withdrawn or not self._admission.has(row.id):
             return
         self._begin(flow, row.id, row.epoch, stored.event, params, row.created_at, tasks, sent)
 
@@ -311,7 +370,8 @@ class Starter:
 
     def _ended(self, posted: Sequence[Posted]) -> None:
         for item in posted:
-            self.freed(item.change.run, item.change.flow, item.change.state or "")
+            state = "stale" if item.stale else item.change.state or ""
+            self.freed(item.change.run, item.change.flow, state)
 
     def _bound(self) -> tuple[Engine, Journal]:
         if self._engine is None or self._journal is None:

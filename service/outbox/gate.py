@@ -28,6 +28,9 @@ from triphammer.service.store.contract import OutboxRow
 
 MOST_FAILING = 10_000
 """Targets that are remembered as failing: the one forgotten first is merely tried again."""
+UNREACHABLE_HOLD = 30.0
+"""Seconds that messages to an unreachable broker are put off, but for one of them: that one is
+the next probe, within seconds, and when it arrives all are brought forward."""
 
 
 @dataclass(slots=True)
@@ -41,11 +44,13 @@ class Sorted:
 
 @dataclass(slots=True)
 class _Failing:
-    """A target that fails: why, and the addresses of messages that wait for that to end."""
+    """A target that fails: since when and why, and the addresses of messages that wait for
+    that to end."""
 
     breaker: Breaker
-    reason: str
-    unreachable: bool
+    since: int
+    reason: str = ""
+    unreachable: bool = False
     waiting: set[str] = field(default_factory=set[str])
 
 
@@ -82,6 +87,7 @@ class Gate:
                 result.go.append(row)
             else:
                 self._judge(result, probes, name, failing, row, now)
+        result.hold = self._spread(result.hold, now)
         for name, row in probes.items():
             self._failing[name].breaker = probing(self._failing[name].breaker, row.message.id)
             result.go.append(row)
@@ -114,6 +120,8 @@ class Gate:
         self, result: Sorted, failing: _Failing, row: OutboxRow, until: int, now: int
     ) -> None:
         began = row.redriven_at or row.created_at
+        if not row.attempts:  # it may have waited for others, or for the daemon
+            began = max(began, failing.since)
         if now - began >= self._give_up and not failing.unreachable:
             text = f"{failing.reason}; given up after {row.attempts} attempts of its own"
             result.give_up.append((row, text))
@@ -121,9 +129,25 @@ class Gate:
         failing.waiting.add(row.message.target)
         result.hold.append((row, until))
 
+    def _spread(self, hold: list[tuple[OutboxRow, int]], now: int) -> list[tuple[OutboxRow, int]]:
+        """`hold`, but of a broker that cannot be reached all but one put off for longer: a great
+        backlog is not to be written anew every few seconds."""
+        next_probes: dict[str, OutboxRow] = {}
+        for row, _ in hold:
+            name = breaker_name(row.message)
+            if self._failing[name].unreachable:
+                next_probes[name] = min(next_probes.get(name, row), row, key=_fewest_attempts)
+        later = now + round(UNREACHABLE_HOLD * MICROS)
+        spread: list[tuple[OutboxRow, int]] = []
+        for row, until in hold:
+            is_next = next_probes.get(breaker_name(row.message), row) is row
+            spread.append((row, until if is_next else max(until, later)))
+        return spread
+
     def admits(self, row: OutboxRow, now: int) -> bool:
         """Whether `row`, which was let pass before, may still go."""
         if row.message.kind == "webhook" and row.message.target in self._disabled:
+            self.drop(row)
             return False
         failing = self._failing.get(breaker_name(row.message))
         if failing is None or failing.breaker.probe == row.message.id:
@@ -139,7 +163,7 @@ class Gate:
         if isinstance(outcome, Delivered) or not _tells_of_target(row.message, outcome):
             known = self._failing.pop(name, None)
             return frozenset(known.waiting) if known and known.breaker.opened else frozenset()
-        failing = self._failing.pop(name, None) or _Failing(CLOSED, "", False)
+        failing = self._failing.pop(name, None) or _Failing(CLOSED, now)
         rule, jitter = self._rule, self._random.random()
         after = None if outcome.after is None else min(outcome.after, LONGEST_WISH)
         if outcome.unreachable:

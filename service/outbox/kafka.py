@@ -31,6 +31,9 @@ from triphammer.service.outbox.outcome import Dead, Delivered, Outcome, Retry
 
 ID_HEADER = "triphammer-id"
 STOP_SECONDS = 2.0
+CONNECT_SECONDS = 10.0
+"""Longer than a broker takes; of one that was cut off and is back, a new attempt hears sooner
+than one under way."""
 MAX_REQUEST = 64 * 1024 * 1024
 """What the producer lets pass: the broker knows the real limit."""
 
@@ -176,7 +179,7 @@ class _Line:
             max_request_size=MAX_REQUEST,
         )
         try:
-            with anyio.fail_after(self._timeout):
+            with anyio.fail_after(min(self._timeout, CONNECT_SECONDS)):
                 await producer.start()
         except BaseException:
             await _close(producer)

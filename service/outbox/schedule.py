@@ -11,8 +11,9 @@ from triphammer.service.outbox.outcome import Dead, Delivered, Outcome
 from triphammer.service.store.contract import OutboxResult, OutboxRow
 
 MICROS = 1_000_000
-UNREACHABLE_CAP = 30.0
-"""Seconds at most between two tries at a broker that cannot be reached."""
+UNREACHABLE_CAP = 5.0
+"""Seconds at most between two tries at a broker that cannot be reached: once it is back, what
+waits is to go within seconds."""
 LONGEST_WISH = 86_400.0
 """Seconds that a target's `Retry-After` can put a message off at most."""
 
@@ -21,7 +22,9 @@ LONGEST_WISH = 86_400.0
 class Schedule:
     """Waiting times in seconds: `first * factor ** n`, at most `cap`, half of it jitter.
 
-    A message older than `give_up` seconds when a try fails is a dead letter.
+    A try that fails `give_up` seconds after the first one makes a dead letter. What a message
+    waited before that - behind a dead letter, for a daemon that was off - does not count, nor
+    does the time in which the target was not there to judge it.
     """
 
     first: float
@@ -57,8 +60,9 @@ def judge(
     reason = outcome.reason
     if isinstance(outcome, Dead):
         return _dead(row, attempts, reason, now)
-    age = (now - (row.redriven_at or row.created_at)) / MICROS
-    if age >= schedule.give_up and not outcome.unreachable:
+    begins = row.attempts == 0 or outcome.unreachable
+    since = now if begins else row.redriven_at or row.created_at
+    if (now - since) / MICROS >= schedule.give_up and not outcome.unreachable:
         return _dead(row, attempts, f"{reason}; given up after {attempts} attempts", now)
     cap = UNREACHABLE_CAP if outcome.unreachable else None
     delay = schedule.delay(attempts, random, cap)
@@ -69,6 +73,7 @@ def judge(
         state="pending",
         attempts=attempts,
         due_at=now + round(delay * MICROS),
+        trying_since=now if begins else None,
         error=reason,
         at=now,
     )

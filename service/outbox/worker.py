@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from random import Random
 
 import anyio
@@ -18,15 +17,15 @@ from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.outbox.breaker import Rule
-from triphammer.service.outbox.courier import Deliverer, host_of, lane_name, open_courier
+from triphammer.service.outbox.courier import Deliverer, lane_name, open_courier
 from triphammer.service.outbox.gate import Gate
 from triphammer.service.outbox.lanes import Lanes
 from triphammer.service.outbox.outcome import Dead
 from triphammer.service.outbox.schedule import Schedule, judge
+from triphammer.service.outbox.troubles import Trouble, Troubles, why_disabled
 from triphammer.service.store.contract import (
     BringForward,
     DisableEndpoint,
-    Endpoint,
     OutboxResult,
     OutboxRow,
     Store,
@@ -34,7 +33,6 @@ from triphammer.service.store.contract import (
 )
 
 Settled = Callable[[str, str, str, str | None], None]
-Trouble = Callable[[str, str | None], None]
 
 WINDOW = 1000
 """How many due rows are looked at together."""
@@ -45,8 +43,6 @@ BREATH_SECONDS = 0.01
 """Between two looks: deliveries that end together are followed up by one query."""
 STORE_RETRY_SECONDS = 1.0
 REFUSED_SECONDS = 30.0
-TROUBLES = 100
-ENABLE = "`triphammer deadletters redrive --target URL` enables it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class OutboxWorker:
         self._courier = courier or open_courier(
             settings=settings, secrets=secrets, clock=clock, log=log
         )
-        self._trouble = trouble
+        self._troubles = Troubles(trouble)
         self._settled = settled
         self._store = store
         self._clock = clock
@@ -100,12 +96,10 @@ class OutboxWorker:
         self._lanes = Lanes(settings.outbox.concurrency)
         self._gate = Gate(Rule.of(settings.outbox), random, self._schedule.give_up)
         self._endpoints_read = False
-        self._disabled_hosts: set[str] = set()
         self._looked_at = 0
         self._wake = anyio.Event()
         self._landed = anyio.Event()
         self._closing = False
-        self._troubled: dict[str, None] = {}
         self.counts: Counter[str] = Counter()
 
     def notify(self) -> None:
@@ -219,19 +213,8 @@ class OutboxWorker:
         except StoreUnavailable:
             self._endpoints_read = False
             raise
-        self._gate.disable({e.target: _disabled(e) for e in endpoints})
-        self._tell_disabled(endpoints)
-
-    def _tell_disabled(self, endpoints: Sequence[Endpoint]) -> None:
-        by_host = Counter(host_of(endpoint.target) for endpoint in endpoints)
-        hosts = dict(by_host.most_common(TROUBLES))
-        for host in self._disabled_hosts - hosts.keys():
-            self._trouble(f"{host} (disabled)", None)
-        for host, count in hosts.items():
-            which = "a target" if count == 1 else f"{count} targets"
-            text = f"{which} answered 410 Gone, so nothing is sent there; {ENABLE}"
-            self._trouble(f"{host} (disabled)", text)
-        self._disabled_hosts = set(hosts)
+        self._gate.disable({e.target: why_disabled(e) for e in endpoints})
+        self._troubles.disabled(endpoints)
 
     async def _wait(self) -> None:
         try:
@@ -255,13 +238,13 @@ class OutboxWorker:
         following: OutboxRow | None = row
         while following is not None:
             row = following
-            began, sent = self._clock.now(), False
+            began, sent = anyio.current_time(), False
             try:
-                sent = self._gate.admits(row, began)
+                sent = self._gate.admits(row, self._clock.now())
                 if sent:
                     await self._deliver(courier, row)
             finally:
-                took = (self._clock.now() - began) / 1e6 if sent else None
+                took = anyio.current_time() - began if sent else None
                 following = self._lanes.landed(row, took)
                 self._landed.set()
                 self._landed = anyio.Event()
@@ -290,7 +273,7 @@ class OutboxWorker:
             self._settled(row.run, row.message.task, row.message.id, error)
 
     def _note(self, row: OutboxRow, result: OutboxResult) -> None:
-        self._tell(lane_name(row.message), result.error)
+        self._troubles.attempted(lane_name(row.message), result.error)
         self.counts["failed" if result.state == "pending" else result.state] += 1
         if result.error is None:
             return
@@ -305,19 +288,6 @@ class OutboxWorker:
             result.attempts,
             result.error,
         )
-
-    def _tell(self, target: str, error: str | None) -> None:
-        """Tell of a target in trouble, and when that is over; of so many at a time at most."""
-        known = target in self._troubled
-        self._troubled.pop(target, None)
-        if error is not None:
-            self._troubled[target] = None
-        if known or error is not None:
-            self._trouble(target, error)
-        while len(self._troubled) > TROUBLES:
-            oldest = next(iter(self._troubled))
-            del self._troubled[oldest]
-            self._trouble(oldest, None)
 
     async def _commit(self, units: Sequence[Unit]) -> bool:
         """Store the result and what goes with it; wait for the store rather than deliver once
@@ -347,8 +317,3 @@ def _put_off(row: OutboxRow, until: int, now: int) -> Unit:
         error=row.error,
         at=now,
     )
-
-
-def _disabled(endpoint: Endpoint) -> str:
-    when = datetime.fromtimestamp(endpoint.disabled_at / 1e6, UTC)
-    return f"the target is disabled since {when:%Y-%m-%d %H:%M} UTC: {endpoint.reason}; {ENABLE}"

@@ -16,6 +16,8 @@ from triphammer.sensors.contract import Accepted, Claim, DeadRecord
 from triphammer.sensors.event import Event
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
+DEAD = ("dead-lettered", "error")
+"""Outcomes of an event that somebody must deal with: redrive it or skip it."""
 
 
 # --- units: what can be committed -------------------------------------------------------
@@ -93,12 +95,16 @@ class Stale(msgspec.Struct, frozen=True):
 
 
 class OutboxResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a delivery: state `pending` (again at `due_at`), `delivered`, `dead`."""
+    """What became of a delivery: state `pending` (again at `due_at`), `delivered`, `dead`.
+
+    `trying_since`: from when on its time counts until it is given up; None as before.
+    """
 
     id: str
     state: str
     attempts: int
     due_at: int | None = None
+    trying_since: int | None = None
     error: str | None = None
     at: int = 0
 
@@ -190,13 +196,14 @@ class PruneEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     Only events whose work is done go: every run ended before `before`, failed ones (dead
     letters) before `failed_before`; no message is pending or dead, no file is to be moved. With
-    `keep` the window is by number instead of by age: all but the newest so many. `after` is
-    where the last window ended. `dry` only counts.
+    `keep` the window is by number instead of by age: all but the newest so many; with `newest`
+    it is by age among these. `after` is where the last window ended. `dry` only counts.
     """
 
     before: int
     failed_before: int = 0
     keep: int | None = None
+    newest: int | None = None
     after: tuple[int, int] = (0, 0)
     limit: int = 50
     dry: bool = False
@@ -361,7 +368,8 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the outbox. State: pending, delivered, dead, skipped (dead and given up).
 
-    `attempts` and `redriven_at` count from its last redrive. `dead_at`: since when it is dead.
+    `attempts` count from its last redrive. `redriven_at`: that, or since when it is tried.
+    `dead_at`: since when it is dead.
     """
 
     seq: int
@@ -469,14 +477,9 @@ class Store(Protocol):
         """Runs that an engine had taken (running, waiting) and that have not ended."""
         ...
 
-    async def queued(
-        self, *, flow: str | None = None, after: int = 0, limit: int = 100
-    ) -> Sequence[RunRow]:
-        """Queued runs in order of `seq`, oldest first; of a flow those that hold no key."""
-        ...
-
-    async def queued_heads(self, flow: str, limit: int) -> Sequence[RunRow]:
-        """Of each order key of `flow` the first run that holds it, where that is queued."""
+    async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
+        """Queued runs of `flow` that wait for nobody but a place, oldest first: those without
+        an order key, and of each key the first run that holds it."""
         ...
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:
@@ -500,7 +503,8 @@ class Store(Protocol):
     async def flow_state(self, flow: str) -> Mapping[str, bytes]: ...
     async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
         """Pending messages due at `now`, in commit order, of each (target, key) only the
-        first; those behind a pending or dead message of the same target and key wait."""
+        first; those behind a pending or dead message of the same target and key wait. Of more
+        than `limit` those that have been due for the longest."""
         ...
 
     async def outbox_next_due(self) -> int | None: ...

@@ -12,9 +12,12 @@ from triphammer.service.errors import UnknownEvent, UnknownRun
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import views
+from triphammer.service.web.answer import Answer
 from triphammer.service.web.paging import before, micros, page_of
 from triphammer.service.web.reading import Reading
 
+MOST = 2**63 - 1
+"""What a column of the store holds."""
 Limit = Annotated[int, Query(ge=1, le=500, description="Rows a page.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
 Moment = Annotated[str | None, Query(description="RFC 3339 time.")]
@@ -41,40 +44,40 @@ def api(operations: Operations, reading: Reading) -> APIRouter:
 
 def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
     @router.get("/flows", tags=["flows"])
-    async def list_flows() -> views.Json:
+    async def list_flows() -> Answer:
         """All flows that serve now."""
-        return {"items": await reading.flows(), "next": None}
+        return Answer({"items": await reading.flows(), "next": None})
 
     @router.get("/flows/{name}", tags=["flows"])
-    async def show_flow(name: str) -> views.Json:
+    async def show_flow(name: str) -> Answer:
         """One flow with its graph."""
-        return await reading.flow(name)
+        return Answer(await reading.flow(name))
 
     @router.post("/flows/{name}/runs", status_code=202, tags=["flows"])
     async def start_run(
         name: str,
         body: StartBody | None = None,
         idempotency_key: Annotated[str | None, Header()] = None,
-    ) -> views.Json:
+    ) -> Answer:
         """Start a run; the same `Idempotency-Key` starts it once."""
         asked = body or StartBody()
         event = None if asked.event is None else (await reading.stored_event(asked.event)).event
         accepted = await operations.start(
             name, asked.params, by="api", key=idempotency_key, event=event
         )
-        return await reading.run_of(accepted)
+        return Answer(await reading.run_of(accepted), status_code=202)
 
     @router.post("/flows/{name}/pause", tags=["flows"])
-    async def pause_flow(name: str) -> views.Json:
+    async def pause_flow(name: str) -> Answer:
         """Begin no more runs of the flow; events are taken and their runs wait."""
         await operations.pause(name)
-        return await reading.flow(name)
+        return Answer(await reading.flow(name))
 
     @router.post("/flows/{name}/resume", tags=["flows"])
-    async def resume_flow(name: str) -> views.Json:
+    async def resume_flow(name: str) -> Answer:
         """Begin runs again, the waiting ones first."""
         await operations.resume(name)
-        return await reading.flow(name)
+        return Answer(await reading.flow(name))
 
 
 RunState = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded"]
@@ -90,7 +93,7 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         until: Moment = None,
         limit: Limit = 50,
         cursor: Cursor = None,
-    ) -> views.Json:
+    ) -> Answer:
         """Runs, newest first."""
         page = Page(
             limit=limit + 1,
@@ -101,7 +104,7 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
             since=micros(since, "since"),
             until=micros(until, "until"),
         )
-        return page_of(await reading.store.runs(page), limit, views.run)
+        return Answer(page_of(await reading.store.runs(page), limit, views.run))
 
     @router.get("/runs/{id}", tags=["runs"])
     async def show_run(
@@ -109,33 +112,33 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         tasks: Annotated[str | None, Query(pattern="^all$")] = None,
         limit: Limit = 500,
         after: Annotated[str | None, Query(description="Name of the last task seen.")] = None,
-    ) -> views.Json:
+    ) -> Answer:
         """One run with its tasks; maps are summarised unless `tasks=all`."""
-        return await reading.run(id, every_item=tasks == "all", limit=limit, after=after)
+        return Answer(await reading.run(id, every_item=tasks == "all", limit=limit, after=after))
 
     @router.get("/runs/{id}/logs", tags=["runs"])
     async def run_logs(
         id: str,
         task: str | None = None,
-        attempt: int | None = None,
-        after: int = 0,
+        attempt: Annotated[int | None, Query(ge=0, le=MOST)] = None,
+        after: Annotated[int, Query(ge=0, le=MOST)] = 0,
         limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
-    ) -> views.Json:
+    ) -> Answer:
         """Captured lines in order; `after` is the `seq` of the last line seen."""
-        return await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit)
+        return Answer(await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit))
 
     @router.post("/runs/{id}/cancel", tags=["runs"])
-    async def cancel_run(id: str) -> views.Json:
+    async def cancel_run(id: str) -> Answer:
         """End a run that is queued or under way; 409 when it has ended."""
         await operations.cancel(await reading.full_id(id, UnknownRun))
-        return await reading.run(id)
+        return Answer(await reading.run(id))
 
 
 def _store_routes(router: APIRouter, operations: Operations) -> None:
     @router.post("/prune", tags=["store"])
-    async def prune(dry_run: bool = False) -> views.Json:
+    async def prune(dry_run: bool = False) -> Answer:
         """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it."""
-        return msgspec.structs.asdict(await operations.prune(dry=dry_run))
+        return Answer(msgspec.structs.asdict(await operations.prune(dry=dry_run)))
 
 
 def _event_routes(router: APIRouter, reading: Reading) -> None:
@@ -147,7 +150,7 @@ def _event_routes(router: APIRouter, reading: Reading) -> None:
         until: Moment = None,
         limit: Limit = 50,
         cursor: Cursor = None,
-    ) -> views.Json:
+    ) -> Answer:
         """Events, newest first."""
         page = Page(
             limit=limit + 1,
@@ -157,9 +160,9 @@ def _event_routes(router: APIRouter, reading: Reading) -> None:
             since=micros(since, "since"),
             until=micros(until, "until"),
         )
-        return page_of(await reading.store.events(page), limit, views.event)
+        return Answer(page_of(await reading.store.events(page), limit, views.event))
 
     @router.get("/events/{key}", tags=["events"])
-    async def show_event(key: str) -> views.Json:
+    async def show_event(key: str) -> Answer:
         """One event with each subscription's disposition."""
-        return await reading.event(await reading.full_id(key, UnknownEvent))
+        return Answer(await reading.event(await reading.full_id(key, UnknownEvent)))

@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from triphammer.config.errors import TriphammerError
 from triphammer.service.deadletters import DeadLetters
-from triphammer.service.hub import Hub
 from triphammer.service.operations import Operations
 from triphammer.service.web.api import api
 from triphammer.service.web.console import Console
@@ -21,7 +20,7 @@ from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
-from triphammer.service.web.stream import stream
+from triphammer.service.web.stream import Streams
 
 log = logging.getLogger("triphammer.web")
 
@@ -33,14 +32,13 @@ def build_app(
     deadletters: DeadLetters,
     console: Console,
     probes: Probes,
-    hub: Hub,
+    streams: Streams,
     version: str,
 ) -> FastAPI:
     """The application; every handler gets its parts here, none looks anything up."""
     app = FastAPI(title="triphammer", version=version, docs_url="/docs", redoc_url=None)
-    app.state.hub = hub
     app.router.routes[:0] = probes.routes()
-    app.router.routes.append(Route("/api/v1/stream", stream))
+    app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
     app.include_router(api(operations, reading))
     app.include_router(deadletters_api(deadletters))
     app.router.routes.extend(console.routes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from triphammer.config.sizes import format_size
 from triphammer.sensors.errors import Rejected
@@ -31,6 +31,20 @@ async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
         if size > limit:
             raise _too_large(limit)
     return b"".join(chunks)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """`receive` for a request whose body has been read already."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def _too_large(limit: int) -> Rejected:

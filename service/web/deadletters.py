@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.sensors.errors import Rejected
 from triphammer.service.deadletters import Acted, DeadFilter, DeadLetter, DeadLetters
+from triphammer.service.web.answer import Answer
 from triphammer.service.web.paging import micros
 from triphammer.service.web.views import Json, moment
 
@@ -58,37 +59,35 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
         until: Annotated[str | None, Query(description="RFC 3339 time.")] = None,
         limit: Annotated[int, Query(ge=1, le=500, description="Rows a page.")] = 50,
         cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    ) -> Json:
+    ) -> Answer:
         """Dead letters of one kind, or of all kind by kind, the newest first."""
         asked = Which(kind=kind, flow=flow, target=target, since=since, until=until, all=True)
         found = await letters.page(asked.filter() or DeadFilter(), _after(cursor), limit + 1)
         shown = found[:limit]
         more = len(found) > limit
-        return {
-            "items": [_view(item) for item in shown],
-            "next": _next(shown[-1]) if more else None,
-        }
+        following = _next(shown[-1]) if more else None
+        return Answer({"items": [_view(item) for item in shown], "next": following})
 
     @router.post("/redrive")
-    async def redrive_dead_letters(body: Which) -> Json:
+    async def redrive_dead_letters(body: Which) -> Answer:
         """Give dead letters a new life, under their ids and in their old order; a redrive by
         target also enables a target that had answered 410."""
         which = body.filter()
         if which is None:
             done = await letters.redrive(body.ids or [])
-            return {"redriven": done.count, **_left(done), "enabled": False}
+            return Answer({"redriven": done.count, **_left(done), "enabled": False})
         done, enabled = await letters.redrive_all(which)
-        return {"redriven": done.count, **_left(done), "enabled": enabled}
+        return Answer({"redriven": done.count, **_left(done), "enabled": enabled})
 
     @router.post("/skip")
-    async def skip_dead_letters(body: Which) -> Json:
+    async def skip_dead_letters(body: Which) -> Answer:
         """Give dead letters up for good; what waits behind them goes on."""
         which = body.filter()
         if which is None:
             done = await letters.skip(body.ids or [])
-            return {"skipped": done.count, **_left(done)}
+            return Answer({"skipped": done.count, **_left(done)})
         done = await letters.skip_all(which)
-        return {"skipped": done.count, **_left(done)}
+        return Answer({"skipped": done.count, **_left(done)})
 
     return router
 

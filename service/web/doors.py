@@ -13,22 +13,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
+from triphammer.sensors.bodies import JSON, media_type
 from triphammer.sensors.cloudevents import from_http
 from triphammer.sensors.headers import Headers
+from triphammer.sensors.json_text import decode_json
 from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.service.operations import Operations
 from triphammer.service.web import views
-from triphammer.service.web.body import read_body
+from triphammer.service.web.body import read_body, replayed
 from triphammer.service.web.problems import problem, problem_of
 
 HOOKS = "/hooks/"
 EVENTS = "/api/v1/events"
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Doors:
     """`POST /hooks/{path}` and `POST /api/v1/events`: 202 after the commit.
 
-    Every other request goes on to `inner`.
+    Every other request goes on to `inner`, its body bounded like theirs.
     """
 
     def __init__(
@@ -46,10 +49,28 @@ class Doors:
             answer = await self._hook(scope, receive)
         elif path == EVENTS and scope["method"] == "POST":
             answer = await self._events(scope, receive)
-        else:
+        elif scope["method"] in BODILESS:
             await self._inner(scope, receive, send)
             return
+        else:
+            await self._pass_on(scope, receive, send)
+            return
         await _answer(answer, scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request with a body on, once the body has been found to be harmless: the
+        frameworks take one of any size, and JSON of any depth."""
+        headers = Headers.of_asgi(scope["headers"])
+        try:
+            body = await read_body(headers, receive, self._limit)
+            if media_type(headers.get("content-type", JSON)).is_json and body:
+                decode_json(body)
+        except TriphammerError as error:
+            await problem_of(error)(scope, receive, send)
+        except ClientDisconnect:
+            return
+        else:
+            await self._inner(scope, replayed(body, receive), send)
 
     async def _hook(self, scope: Scope, receive: Receive) -> Response | views.Json:
         """A delivery to a webhook."""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from triphammer.config.ids import is_row_number
+from triphammer.config.showing import shown
+from triphammer.sensors import times
 from triphammer.sensors.errors import Rejected
 
 
@@ -23,8 +26,10 @@ def before(cursor: str | None) -> int | None:
     """The `seq` a cursor names. Raises `Rejected` 400 for one that we never gave."""
     if cursor is None:
         return None
-    if not cursor.startswith("c") or not cursor[1:].isdigit():
-        raise Rejected(400, f"cursor {cursor!r} is not one of ours: pass `next` of the last page")
+    if not cursor.startswith("c") or not is_row_number(cursor[1:]):
+        raise Rejected(
+            400, f"cursor {shown(cursor)} is not one of ours: pass `next` of the last page"
+        )
     return int(cursor[1:])
 
 
@@ -44,6 +49,5 @@ def micros(text: str | None, name: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Rejected(400, f"{name}={text!r} is no RFC 3339 time") from None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1_000_000)
+        raise Rejected(400, f"{name}={shown(text)} is no RFC 3339 time") from None
+    return times.micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))

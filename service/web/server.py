@@ -1,7 +1,8 @@
-"""uvicorn as one of the daemon's parts: no signal handling of its own, a stop that ends."""
+"""uvicorn as one of the daemon's parts: no signal handling of its own, a stop that ends, limits."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import uvicorn
 from anyio.abc import TaskStatus
 
 from triphammer.service.errors import CannotServe
+from triphammer.service.web.connection import Connection
+from triphammer.service.web.connections import Connections
 
 GRACE_SECONDS = 3
 """How long open requests may go on after the stop; streams are ended by the hub before."""
@@ -38,8 +41,9 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers and its polling: the daemon decides when to stop."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
+        self._connections = connections
         self.listening = anyio.Event()
         self.stopping = anyio.Event()
 
@@ -47,10 +51,32 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        loop, config = asyncio.get_running_loop(), self.config
+        patience = None if config.ssl is None else self._connections.limits.head_timeout
+
+        def connect() -> Connection:
+            return Connection(config, self.server_state, self._connections, loop)
+
+        self.servers = [
+            await loop.create_server(
+                connect,
+                sock=listener,
+                ssl=config.ssl,
+                ssl_handshake_timeout=patience,
+                backlog=config.backlog,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
+
     async def main_loop(self) -> None:
         self.listening.set()
-        # The tick only keeps the Date header right; the stop is an event, not a poll.
+        # The tick keeps the Date header right and ends connections whose clients have had their
+        # time; the stop is an event, not a poll.
         while not await self.on_tick(0):
+            self._connections.sweep()
             with anyio.move_on_after(1):
                 await self.stopping.wait()
 
@@ -58,7 +84,14 @@ class _Server(uvicorn.Server):
 class WebServer:
     """Serves an ASGI application on a socket until cancelled or asked to stop."""
 
-    def __init__(self, app: Any, listener: socket.socket, *, tls: tuple[str, str] | None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        listener: socket.socket,
+        *,
+        tls: tuple[str, str] | None,
+        connections: Connections,
+    ) -> None:
         certificate, key = tls or (None, None)
         config = uvicorn.Config(
             app,
@@ -74,7 +107,7 @@ class WebServer:
             # Nothing here asks who the client is: no proxy's word is taken for it.
             proxy_headers=False,
         )
-        self._server = _Server(config)
+        self._server = _Server(config, connections)
         self._listener = listener
         self._ended = anyio.Event()
 

@@ -91,6 +91,10 @@ class DaemonProcess:
             if text in line:
                 return line
 
+    def lives(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process is not None and self._process.poll() is None
+
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

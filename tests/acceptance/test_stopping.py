@@ -6,6 +6,8 @@ import signal
 
 from tests.acceptance.conftest import Serve
 from tests.acceptance.process import DaemonProcess, state_file_lines
+from triphammer.service.dispatcher.underway import blamed
+from triphammer.service.store.layout import UNDERWAY
 
 FLOWS = {
     "waits": """
@@ -86,6 +88,8 @@ def test_a_second_signal_ends_at_once_and_loses_nothing(make_daemon: Serve) -> N
     daemon.signal(signal.SIGINT)
     daemon.wait_for_line("SIGINT again: ending at once")
     assert daemon.wait() == 128 + signal.SIGINT
+    table = daemon.project / ".triphammer" / UNDERWAY
+    assert blamed(table.read_bytes(), fatal=True) == (), "this was no crash"
     (daemon.project / "go").touch()
     daemon.start()
     daemon.wait_for_runs("waiting")

@@ -26,6 +26,7 @@ import anyio.to_thread
 
 from tests.acceptance.process import DaemonProcess, project
 from tests.chaos.audit import opened
+from tests.chaos.regime import say_command
 from tests.kafka.broker import Broker, open_broker
 from tests.kafka.cluster import CONSUMER, PRODUCER, new_name, open_cluster_client
 
@@ -221,6 +222,7 @@ def main() -> None:
     parser.add_argument("--shakes", type=int, default=24)
     parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
     given = parser.parse_args()
+    say_command("kafka_storm", given)
     # The clients here are cut off on purpose, again and again.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as name, open_broker(Path(name)) as broker:

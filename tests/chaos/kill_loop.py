@@ -29,6 +29,7 @@ from tests.acceptance.process import DaemonProcess, NotUp, project
 from tests.chaos.audit import Audit, Effects
 from tests.chaos.load import FLOWS, Ledger, Load
 from tests.chaos.points import POINTS
+from tests.chaos.regime import say_command
 from tests.kafka.broker import open_broker
 from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
 from tests.support.receiver import Receiver, open_receiver
@@ -36,6 +37,8 @@ from tests.support.receiver import Receiver, open_receiver
 ROOT = Path(__file__).parents[2]
 LONGEST_END, PLANTED_END = 600.0, 40.0
 """Seconds that the daemon has at the end to come to rest."""
+SLOWEST = 100
+"""Events a second that a busy machine works off at the end, on top of that."""
 LONGEST_LIFE = 8.0
 """Seconds after which a daemon that did not come to its point is killed all the same."""
 CALLS: Mapping[str, int] = {"during_move": 6, "after_move": 6, "during_recovery": 20}
@@ -58,7 +61,7 @@ class Report:
     seed: int
     kills: Counter[str] = field(default_factory=Counter[str])
     acknowledged: int = 0
-    resent: int = 0
+    requests: int = 0
     tasks_begun: int = 0
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     broken: dict[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
@@ -67,16 +70,16 @@ class Report:
         lines = [
             f"seed {self.seed}",
             f"kills {self.kills.total()}: {dict(sorted(self.kills.items()))}",
-            f"acknowledged {self.acknowledged}, requests sent again {self.resent}",
+            f"acknowledged {self.acknowledged} events, in {self.requests} requests",
             f"task starts {self.tasks_begun}",
             f"stored {dict(self.counts)}",
-            *(f"{name}: {_few(found)}" for name, found in self.broken.items()),
+            *(f"{name} {_few(found)}" for name, found in self.broken.items()),
         ]
         return "\n".join(lines)
 
 
 def _few(found: Sequence[Any]) -> str:
-    return f"{len(found)} {list(found[:3])}" if found else "0"
+    return f"{len(found)}, such as {list(found[:3])}" if found else "0"
 
 
 class KillLoop:
@@ -116,7 +119,9 @@ class KillLoop:
             with ExitStack() as stack:
                 stack.callback(daemon.kill)
                 await self._lives(daemon, effects, kills, events)
-                await anyio.to_thread.run_sync(self._let_end, daemon)
+                await anyio.to_thread.run_sync(
+                    self._let_end, daemon, LONGEST_END + events / SLOWEST
+                )
             effects.after_a_life()
             await self._audit(daemon.project, effects, receiver, cluster)
         return self.report
@@ -198,11 +203,11 @@ class KillLoop:
         if number % 10 == 0:
             print(f"{number} kills, {self._ledger.total} acknowledged", flush=True)
 
-    def _let_end(self, daemon: DaemonProcess) -> None:
+    def _let_end(self, daemon: DaemonProcess, longest: float) -> None:
         """Wait until the daemon has nothing left to do, then stop it in order. Were it never
         so, the audit says what is left."""
         files = daemon.project / "inbox"
-        deadline = time.monotonic() + (PLANTED_END if self._planted else LONGEST_END)
+        deadline = time.monotonic() + (PLANTED_END if self._planted else longest)
         while time.monotonic() < deadline:
             if _quiet(daemon) and not any(p.suffix == ".bin" for p in files.iterdir()):
                 break
@@ -221,7 +226,7 @@ class KillLoop:
         audit = Audit(folder, self._ledger)
         report = self.report
         report.acknowledged = self._ledger.total
-        report.resent = self._ledger.attempts
+        report.requests = self._ledger.attempts
         report.tasks_begun = effects.begun
         report.counts = audit.counts()
         report.broken = {
@@ -286,6 +291,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
     parser.add_argument("--port", type=int, default=18_420)
     given = parser.parse_args()
+    say_command("kill_loop", given)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder, open_broker(Path(folder)) as broker:
         report = anyio.run(

@@ -44,22 +44,22 @@ UNFINISHED = "unfinished"
 """What a busy machine leaves undone is no proof of anything."""
 
 
-async def noticed(name: str, folder: Path, broker: Broker) -> str:
+async def noticed(name: str, folder: Path, broker: Broker, seed: int) -> str:
     """What the regime says to a fault; an empty text if it has nothing to say."""
     if name in SUITES:
         return await anyio.to_thread.run_sync(_by_suite, name)
     if name in KILLED_AT:
-        return await _by_kills(name, folder, broker)
-    return await anyio.to_thread.run_sync(_by_power_loss, name, folder)
+        return await _by_kills(name, folder, broker, seed)
+    return await anyio.to_thread.run_sync(_by_power_loss, name, folder, seed)
 
 
-async def _by_kills(name: str, folder: Path, broker: Broker) -> str:
+async def _by_kills(name: str, folder: Path, broker: Broker, seed: int) -> str:
     report = await run_loop(
         folder,
         broker.bootstrap,
         kills=KILLS,
         events=EVENTS,
-        seed=Random().randrange(1_000_000),
+        seed=seed,
         port=free_port(),
         points=KILLED_AT[name],
         planted=name,
@@ -82,18 +82,18 @@ def _by_suite(name: str) -> str:
     return failed[0] if done.returncode == 1 and failed else ""
 
 
-def _by_power_loss(name: str, folder: Path) -> str:
+def _by_power_loss(name: str, folder: Path, seed: int) -> str:
     recording = record(folder / "recorded", rounds=15, planted=name)
     with tempfile.TemporaryDirectory(dir=scratch_folder()) as scratch:
-        found = losses(recording, images=10, seed=1, scratch=Path(scratch))
+        found = losses(recording, images=10, seed=seed, scratch=Path(scratch))
     return f"power loss: {dict(found.bad)}" if found.bad else ""
 
 
-async def _all(names: Sequence[str], folder: Path, broker: Broker) -> int:
+async def _all(names: Sequence[str], folder: Path, broker: Broker, seed: int) -> int:
     missed = 0
     for name in names:
         (folder / name).mkdir()
-        told = await noticed(name, folder / name, broker)
+        told = await noticed(name, folder / name, broker, seed)
         print(f"{name}: {told or 'NOT NOTICED'}", flush=True)
         missed += not told
     print(f"{len(names) - missed} of {len(names)} planted faults noticed")
@@ -104,7 +104,10 @@ def main() -> None:
     """Plant what is asked for, or all there is."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.planted")
     parser.add_argument("names", nargs="*", choices=[*PLANTED, []], metavar="NAME")
-    names = parser.parse_args().names or list(PLANTED)
+    parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
+    given = parser.parse_args()
+    names = given.names or list(PLANTED)
+    print(f"python -m tests.chaos.planted --seed {given.seed} {' '.join(names)}", flush=True)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as name, open_broker(Path(name)) as broker:
-        sys.exit(anyio.run(_all, names, Path(name), broker) > 0)
+        sys.exit(anyio.run(_all, names, Path(name), broker, given.seed) > 0)

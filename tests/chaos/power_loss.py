@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -29,6 +28,7 @@ from random import Random
 from typing import Any
 
 from tests.acceptance.process import DaemonProcess, project
+from tests.chaos.regime import say_command
 from tests.support.crash_images import STRACE, Call, Disk, recorded
 from tests.support.target import listening
 from triphammer.service.store.layout import ARTIFACTS, DATABASE
@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
     given = parser.parse_args()
-    print(json.dumps(vars(given)))
+    say_command("power_loss", given)
     missed = 0
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from random import Random
 
@@ -20,3 +21,9 @@ def seed() -> int:
     value = int(given) if given else Random().randrange(1_000_000)
     print(f"{SEED}={value}")
     return value
+
+
+def say_command(module: str, given: argparse.Namespace) -> None:
+    """Print the command that does the same again, before anything can hang or fail."""
+    options = " ".join(f"--{name} {value}" for name, value in vars(given).items())
+    print(f"python -m tests.chaos.{module} {options}", flush=True)

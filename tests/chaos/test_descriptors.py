@@ -1,9 +1,14 @@
-"""No file can be opened any more, since clients hold connections: it passes when they go."""
+"""Clients hold as many connections as there are descriptors.
+
+By default they take only half of them, and the places of each other. Where `[limits]` allows
+them all, no file can be opened any more, and it passes when they go.
+"""
 
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,29 +40,50 @@ def keep(event: Event) -> object:
 LIMIT = 120
 
 
-def test_clients_that_hold_all_connections(tmp_path: Path) -> None:
-    folder = project(tmp_path / "project", FLOWS)
-    limited = ("bash", "-c", f'ulimit -n {LIMIT}; exec "$@"', "limited")
+@contextmanager
+def limited(folder: Path, settings: str = "") -> Generator[tuple[DaemonProcess, Probe, Senders]]:
+    """A daemon with few descriptors that takes webhooks; what it acknowledged, it has kept."""
+    made = project(folder / "project", FLOWS, settings)
+    through = ("bash", "-c", f'ulimit -n {LIMIT}; exec "$@"', "limited")
     with (
-        DaemonProcess(folder, through=limited) as daemon,
+        DaemonProcess(made, through=through) as daemon,
         closing(Probe(daemon.url)) as probe,
         Senders(f"{daemon.url}/hooks/in", size=50) as senders,
     ):
         process = daemon.pid
         senders.wait_taken(5)
         assert probe.reasons() == ""
-        with ExitStack() as idle:
-            for _ in range(LIMIT):
-                idle.enter_context(closing(connect(daemon.url)))
-            assert "too many" in probe.wait_for(bool).lower()
-            senders.refused.wait()
-        probe.wait_for(lambda reasons: not reasons)
+        yield daemon, probe, senders
         senders.wait_taken(20)
         senders.stop()
         audit(daemon, senders.acknowledged)
         assert daemon.pid == process
         assert daemon.stop() == 0
-    assert inspect(folder / ".triphammer").troubles == ()
+    assert inspect(made / ".triphammer").troubles == ()
+
+
+def test_clients_that_may_hold_all_descriptors(tmp_path: Path) -> None:
+    with limited(tmp_path, f"[limits]\nconnections = {LIMIT}\n") as (daemon, probe, senders):
+        with holding(daemon.url):
+            assert "too many" in probe.wait_for(bool).lower()
+            senders.refused.wait()
+        probe.wait_for(lambda reasons: not reasons)
+
+
+def test_clients_that_would_hold_all_descriptors(tmp_path: Path) -> None:
+    with limited(tmp_path) as (daemon, probe, senders), holding(daemon.url):
+        senders.wait_taken(20)
+        assert probe.reasons() == ""
+        assert set(senders.answers) <= {202, 0}  # 0: closed between two requests
+
+
+@contextmanager
+def holding(url: str) -> Generator[None]:
+    """Connections without a word, as many as the daemon has descriptors."""
+    with ExitStack() as idle:
+        for _ in range(LIMIT):
+            idle.enter_context(closing(connect(url)))
+        yield
 
 
 def connect(url: str) -> socket.socket:

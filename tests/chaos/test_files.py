@@ -6,7 +6,8 @@ import hashlib
 import signal
 import threading
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -44,6 +45,7 @@ def seen(event: Event):
 """
 }
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
+RESTARTS = 4
 NOTES_A_FILE = 3
 """Of each file that is written: it is made, changed, closed."""
 
@@ -89,7 +91,30 @@ class Inbox:
 
     def has_all(self) -> bool:
         """Whether every whole version that was written is an event."""
-        return set(self.expected) <= set(self.stored())
+        return not self.missed()
+
+    def missed(self) -> set[Version]:
+        """Whole versions that no event tells of."""
+        return set(self.expected) - set(self.stored())
+
+    def partial(self) -> set[Version]:
+        """What was told of or read, and was never whole; of files that are claimed."""
+        claimed = {path for path, _ in self.expected}
+        told = {version for version in self.stored() if version[0] in claimed}
+        return (told - set(self.expected)) | {row[:2] for row in self.results() if self._torn(*row)}
+
+    def duplicate(self) -> list[Version]:
+        """What more than one event tells of."""
+        return [version for version, times in Counter(self.stored()).items() if times > 1]
+
+    def _torn(self, path: str, size: int, state: str, result: bytes | None) -> bool:
+        """Whether a run read something else than the whole version that its event told of."""
+        if state == "superseded":
+            return not path.startswith("rewritten")
+        content = (self.folder / path).read_bytes()
+        if len(content) != size:  # it was written anew since
+            content = b"first"
+        return hashlib.sha256(content).hexdigest().encode() not in (result or b"")
 
 
 def restarts_while(
@@ -108,52 +133,50 @@ def settled(daemon: DaemonProcess) -> bool:
     return not daemon.runs("seen", "queued") and not daemon.runs("seen", "running")
 
 
+@contextmanager
+def counted(inbox: Inbox) -> Iterator[None]:
+    """Says at the end, also of what fails or takes too long, what was written and found."""
+    try:
+        yield
+    finally:
+        print(
+            f"{len({path for path, _ in inbox.expected})} files,"
+            f" {len(inbox.expected)} versions of them: missed {len(inbox.missed())},"
+            f" partial {len(inbox.partial())}, duplicate {len(inbox.duplicate())}"
+        )
+
+
 def test_no_file_is_missed_or_torn_or_told_twice(make_daemon: Serve) -> None:
     random, each = Random(seed()), times(50)
     overflowing = int(QUEUE.read_text()) // NOTES_A_FILE + 500
     daemon = make_daemon(FLOWS)
     inbox = Inbox(daemon.project)
-    daemon.kill()
-    inbox.write([before_start], each)
-    daemon.start()
-    for ways, restarts in (([in_pieces], 2), (list(AT_ONCE), 2)):
-        work = threading.Thread(target=inbox.write, args=(ways, each))
-        restarts_while(daemon, random, restarts, work)
-    daemon.wait_until(inbox.has_all)
-    # It is stopped dead while more happens than its queue of notifications holds.
-    daemon.signal(signal.SIGSTOP)
-    (inbox.folder / "flood").mkdir()
-    inbox.write([at_once], overflowing, inbox.folder / "flood")
-    daemon.signal(signal.SIGCONT)
-    daemon.wait_until(inbox.has_all)
-    inbox.write([rewritten], each)
-    assert daemon.stop() == 0
-    daemon.start()
-    daemon.wait_until(inbox.has_all)
-    (inbox.folder / "last.csv").write_bytes(b"last")
-    inbox.expected.append(("last.csv", 4))
-    daemon.wait_until(inbox.has_all)
-    daemon.wait_until(lambda: settled(daemon))
-    assert daemon.stop() == 0
-    claimed = {path for path, _ in inbox.expected}
-    told = Counter(version for version in inbox.stored() if version[0] in claimed)
-    assert told == Counter(inbox.expected)
-    read = inbox.results()
-    assert Counter(state for _, _, state, _ in read if state not in ENDS) == {}
-    assert len(read) == len(inbox.stored()), "each event has one run"
-    wrong = [path for path, size, state, result in read if torn(inbox, path, size, state, result)]
-    assert not wrong
-    print(f"{len(inbox.expected)} versions of files, 5 restarts, a flood of {overflowing}")
-
-
-ENDS = ("succeeded", "superseded")
-
-
-def torn(inbox: Inbox, path: str, size: int, state: str, result: bytes | None) -> bool:
-    """Whether a run read something else than the whole version that its event told of."""
-    if state == "superseded":
-        return not path.startswith("rewritten")
-    content = (inbox.folder / path).read_bytes()
-    if len(content) != size:  # it was written anew since
-        content = b"first"
-    return hashlib.sha256(content).hexdigest().encode() not in (result or b"")
+    with counted(inbox):
+        daemon.kill()
+        inbox.write([before_start], each)
+        daemon.start()
+        for ways in ([in_pieces], list(AT_ONCE)):
+            work = threading.Thread(target=inbox.write, args=(ways, each))
+            restarts_while(daemon, random, RESTARTS // 2, work)
+        daemon.wait_until(inbox.has_all)
+        # It is stopped dead while more happens than its queue of notifications holds.
+        daemon.signal(signal.SIGSTOP)
+        (inbox.folder / "flood").mkdir()
+        inbox.write([at_once], overflowing, inbox.folder / "flood")
+        daemon.signal(signal.SIGCONT)
+        daemon.wait_until(inbox.has_all)
+        inbox.write([rewritten], each)
+        assert daemon.stop() == 0
+        daemon.start()
+        daemon.wait_until(inbox.has_all)
+        (inbox.folder / "last.csv").write_bytes(b"last")
+        inbox.expected.append(("last.csv", 4))
+        daemon.wait_until(inbox.has_all)
+        daemon.wait_until(lambda: settled(daemon))
+        assert daemon.stop() == 0
+        print(f"{RESTARTS + 1} restarts, of them {RESTARTS} after a kill, a flood of {overflowing}")
+        assert not inbox.partial()
+        assert not inbox.duplicate()
+        ended = [state for _, _, state, _ in inbox.results()]
+        assert not set(ended) - {"succeeded", "superseded"}
+        assert len(ended) == len(inbox.stored()), "each event has one run"

@@ -28,13 +28,14 @@ def test_each_has_somebody_who_is_to_notice() -> None:
 
 @pytest.mark.parametrize("name", SUITES)
 async def test_suites_notice(name: str, kafka: Broker, tmp_path: Path) -> None:
-    assert await noticed(name, tmp_path, kafka)
+    assert await noticed(name, tmp_path, kafka, seed())
 
 
 async def test_the_kill_loop_notices(kafka: Broker, tmp_path: Path) -> None:
-    names = Random(seed()).sample(sorted(KILLED_AT), min(times(1), len(KILLED_AT)))
+    given = seed()
+    names = Random(given).sample(sorted(KILLED_AT), min(times(1), len(KILLED_AT)))
     for name in names:
         (tmp_path / name).mkdir()
-        told = await noticed(name, tmp_path / name, kafka)
+        told = await noticed(name, tmp_path / name, kafka, given)
         print(f"{name}: {told}")
         assert told, name

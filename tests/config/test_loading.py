@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from triphammer.config.errors import SettingsError
 from triphammer.config.loading import FILE, LoadedSettings, load_settings
+from triphammer.config.showing import short
 
 
 def load(
@@ -110,6 +111,11 @@ WRONG_FILES = [
     ("server = {port = 'x'}\n", ":1: server.port = 'x': "),
     ("[kafka]\nsasl_password = [1]\n", ":2: kafka.sasl_password: Input should be a valid string"),
     ("[server]\nport = \n", " is no TOML: "),
+    (f"[server]\nport = {'1' * 5000}\n", " is no TOML: "),
+    (f"[connections.a]\nx = {'[' * 5000}\n", " nests more than 50 tables and lists"),
+    (f"connections.{'a.' * 5000}x = 1\n", " nests more than 50 tables and lists"),
+    (f"[flows]\ntimezone = '{'a/' * 5000}'\n", ":2: flows.timezone = 'a/a/"),
+    (f"[server]\n{'a' * 5000} = 1\n", ":2: there is no key server.aaa"),
 ]
 
 
@@ -118,6 +124,14 @@ def test_a_wrong_file_is_named_with_line_and_cure(tmp_path: Path, text: str, mes
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, text)
     assert str(tmp_path / FILE) + message in str(caught.value)
+
+
+def test_of_many_misfits_the_first_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, "[server]\n" + "".join(f"a{n} = 1\n" for n in range(5000)))
+    first, *_, last = str(caught.value).splitlines()
+    assert "there is no key server.a0" in first
+    assert last == "and 4980 more"
 
 
 def test_all_misfits_are_told_at_once(tmp_path: Path) -> None:
@@ -135,6 +149,12 @@ WRONG_VARIABLES = [
     ("TRIPHAMMER_FLOWS__PATH", "lib", ": 'lib' is no list; write it as JSON"),
     ("TRIPHAMMER_SERVER_PORT", "1", " is not read; did you mean TRIPHAMMER_SERVER__PORT?"),
     ("TRIPHAMMER_SERVER", "{}", " is not read; did you mean TRIPHAMMER_SERVER__KEY?"),
+    ("TRIPHAMMER_FLOWS__PATH", "[" * 5000, ": '[[["),
+    ("TRIPHAMMER_CONNECTIONS__A", '{"a": ' * 60 + "1" + "}" * 60, " nests more than 50 tables"),
+    ("TRIPHAMMER_CONNECTIONS" + "__A" * 60, "1", "__A__A nests more than 50 tables and lists"),
+    ("TRIPHAMMER_CONNECTIONS__A", '{"a": {"b": "\\ud800"}}', ': \'{"a"'),
+    ("TRIPHAMMER_SERVER__HOST", "\udcff", " is not UTF-8"),
+    ("TRIPHAMMER_\udcff__HOST", "a", " is not UTF-8"),
     ("TRIPHAMMER_KAFKA__SSL_PASSWORD__A", "hunter2", ": kafka.ssl_password: Input should be"),
 ]
 
@@ -143,8 +163,11 @@ WRONG_VARIABLES = [
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path, environ={name: value})
-    assert f"variable {name}{message}" in str(caught.value)
-    assert "hunter2" not in str(caught.value)
+    said = str(caught.value)
+    assert said.startswith(f"variable {short(name)}"[:60])
+    assert message in said
+    assert "hunter2" not in said
+    said.encode()
 
 
 def test_a_wrong_flag_is_named_as_it_is_written(tmp_path: Path) -> None:

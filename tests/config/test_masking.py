@@ -54,6 +54,16 @@ def test_every_form_is_masked(value: str, before: str, after: str) -> None:
         assert quote(value, safe="") not in made.mask(quote(value, safe=""))
 
 
+def test_a_value_that_is_no_text_is_hidden_too() -> None:
+    """As a variable with bytes that are no UTF-8 gives it."""
+    assert masker("pass\udcff").mask("a pass\udcff b") == "a *** b"
+
+
+def test_a_value_within_another_is_no_way_in() -> None:
+    made = masker("inner", "the inner one")
+    assert made.mask("the inner one, inner, inner one") == "***, ***, *** one"
+
+
 def test_values_may_be_added_from_many_threads() -> None:
     made = Masker()
     values = [f"secret-{number:03d}" for number in range(64)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contracts.store_cases import (
+    CLAIM,
     ERROR,
     NOW,
     a_run,
@@ -21,8 +22,11 @@ from triphammer.service.store.contract import (
     Crashed,
     Decided,
     Disposition,
+    DueClaim,
     NewRun,
     Page,
+    Pruned,
+    PruneEvents,
     RedriveEvent,
     RedriveRun,
     SkipEvent,
@@ -32,6 +36,7 @@ from triphammer.service.store.sqlite.store import SqliteStore
 
 __all__ = ["anyio_backend", "kind", "store"]
 pytestmark = pytest.mark.anyio
+DAY = 86_400_000_000
 
 
 async def ended(store: SqliteStore, run: NewRun, state: str, at: int = NOW) -> None:
@@ -41,8 +46,8 @@ async def ended(store: SqliteStore, run: NewRun, state: str, at: int = NOW) -> N
     await one(store, changed(run, epoch=epoch, state=state, finished_at=at, error=error))
 
 
-async def heads(store: SqliteStore, flow: str = "orders") -> list[str]:
-    return [run.id for run in await store.queued_heads(flow, 100)]
+async def ready(store: SqliteStore, limit: int = 100) -> list[str]:
+    return [run.id for run in await store.ready("orders", limit)]
 
 
 async def test_a_failed_run_is_a_dead_letter_until_it_is_dealt_with(store: SqliteStore) -> None:
@@ -118,32 +123,73 @@ async def test_an_event_that_could_not_start_its_flow(store: SqliteStore) -> Non
     assert await store.dead_events(Page()) == []
 
 
+# --- files of dead letters ------------------------------------------------------------------
+
+MISFIT = Disposition("orders", "orders", "dead-lettered", "does not fit")
+
+
+async def test_a_file_is_done_when_a_redrive_has_mended_its_failure(store: SqliteStore) -> None:
+    event, first, second = an_event(), a_run(), a_run("other")
+    await begun(store, first, second, event=event, claim=CLAIM)
+    await ended(store, first, "failed")
+    again = a_run()
+    await one(store, RedriveRun(run=first.id, new=again))
+    await ended(store, second, "succeeded")
+    assert await store.claims_due(10) == [], "the new run needs the file"
+    await ended(store, again, "succeeded")
+    assert await store.claims_due(10) == [DueClaim(event.key, CLAIM, failed=False)]
+
+
+async def test_the_file_of_an_event_that_did_not_fit_moves_after_its_redrive(
+    store: SqliteStore,
+) -> None:
+    event, run = an_event(), a_run()
+    await one(store, accept(Decided(event=event, dispositions=(MISFIT,), claim=CLAIM)))
+    assert await store.claims_due(10) == []
+    await one(store, RedriveEvent(event=event.key, subscription="orders", new=run))
+    await ended(store, run, "succeeded")
+    assert await store.claims_due(10) == [DueClaim(event.key, CLAIM, failed=False)]
+
+
+async def test_the_file_of_an_event_that_is_skipped_stays_in_place(store: SqliteStore) -> None:
+    event = an_event()
+    other = Disposition("other", "other", "error", "raised")
+    await one(store, accept(Decided(event=event, dispositions=(MISFIT, other), claim=CLAIM)))
+    await one(store, accept(Decided(event=an_event())))
+    prune = PruneEvents(before=NOW + DAY)
+    for subscription in ("orders", "other"):
+        assert await one(store, prune) == Pruned(rows=0)
+        await one(store, SkipEvent(event=event.key, subscription=subscription))
+    assert await store.claims_due(10) == []
+    assert await one(store, prune) == Pruned(rows=1)
+
+
 async def test_of_each_key_the_first_may_run(store: SqliteStore) -> None:
     keys = ["a", "b", "a", None, "b", "a"]
     runs = [a_run(order_key=key) for key in keys]
     await one(store, accept(*(ran(an_event(), run) for run in runs)))
-    assert await heads(store) == [runs[0].id, runs[1].id]
-    assert [r.id for r in await store.queued(flow="orders")] == [runs[3].id]
+    assert await ready(store) == [runs[0].id, runs[1].id, runs[3].id]
+    assert await ready(store, 2) == [runs[0].id, runs[1].id]
     assert sorted(await store.held_keys()) == [("orders", "a", 3), ("orders", "b", 2)]
     await ended(store, runs[0], "succeeded")
-    assert await heads(store) == [runs[1].id, runs[2].id]
+    assert await ready(store) == [runs[1].id, runs[2].id, runs[3].id], "oldest first"
     await ended(store, runs[1], "cancelled")
     await ended(store, runs[2], "superseded")
-    assert await heads(store) == [runs[4].id, runs[5].id]
+    assert await ready(store) == [runs[3].id, runs[4].id, runs[5].id]
 
 
 async def test_behind_a_failed_run_its_key_waits_and_others_go_on(store: SqliteStore) -> None:
     runs = [a_run(order_key=key) for key in ("a", "a", "b")]
     await one(store, accept(*(ran(an_event(), run) for run in runs)))
     await ended(store, runs[0], "failed")
-    assert await heads(store) == [runs[2].id]
+    assert await ready(store) == [runs[2].id]
     again = a_run()
     await one(store, RedriveRun(run=runs[0].id, new=again))
-    assert await heads(store) == [again.id, runs[2].id], "in the place of the failed one"
+    assert await ready(store) == [again.id, runs[2].id], "in the place of the failed one"
     await ended(store, again, "failed")
-    assert await heads(store) == [runs[2].id]
+    assert await ready(store) == [runs[2].id]
     await one(store, SkipRun(run=again.id))
-    assert await heads(store) == [runs[1].id, runs[2].id]
+    assert await ready(store) == [runs[1].id, runs[2].id]
 
 
 async def test_crashes_are_counted_against_runs_that_are_open(store: SqliteStore) -> None:

@@ -49,6 +49,20 @@ async def test_a_redriven_message_is_first_in_its_line_again(store: SqliteStore)
     assert await store.message("a9") is None
 
 
+async def test_it_is_kept_since_when_a_message_is_tried(store: SqliteStore) -> None:
+    run = a_run()
+    await begun(store, run)
+    await one(store, changed(run, outbox=(a_message("m1"),)))
+    await one(
+        store,
+        OutboxResult(id="m1", state="pending", attempts=1, due_at=NOW, trying_since=NOW + 5),
+    )
+    await one(store, OutboxResult(id="m1", state="pending", attempts=2, due_at=NOW))
+    row = await store.message("m1")
+    assert row is not None
+    assert row.redriven_at == NOW + 5
+
+
 async def test_a_skipped_message_lets_its_line_go_on(store: SqliteStore) -> None:
     run = a_run()
     await begun(store, run)

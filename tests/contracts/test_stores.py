@@ -322,11 +322,9 @@ async def test_what_waits_and_what_is_unfinished(store: SqliteStore) -> None:
         await one(store, ClaimRun(run=runs[number].id, owner="me"))
         await one(store, changed(runs[number], state=state))
     assert [r.id for r in await store.unfinished()] == [runs[0].id, runs[1].id]
-    queued = await store.queued()
-    assert [r.id for r in queued] == [runs[2].id, runs[3].id]
-    assert [r.id for r in await store.queued(limit=1)] == [runs[2].id]
-    assert [r.id for r in await store.queued(flow="a", after=queued[0].seq)] == [runs[3].id]
-    assert await store.queued(flow="b") == []
+    assert [r.id for r in await store.ready("a", 9)] == [runs[2].id, runs[3].id]
+    assert [r.id for r in await store.ready("a", 1)] == [runs[2].id]
+    assert await store.ready("b", 9) == []
     assert await store.queued_counts() == {"a": 2}
     assert await store.run_counts() == {
         "a": {"queued": 2, "running": 1},

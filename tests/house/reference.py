@@ -45,18 +45,23 @@ def _commands() -> Iterator[str]:
 def _command_rows(group: Any, prefix: str) -> Iterator[str]:
     for name in sorted(group.commands):
         command = group.commands[name]
-        if hasattr(command, "commands"):
+        verbs = hasattr(command, "commands")
+        if not verbs or command.invoke_without_command:
+            yield from _command(command, f"{prefix} {name}")
+        if verbs:
             yield from _command_rows(command, f"{prefix} {name}")
-            continue
-        yield f"### `{prefix} {name}`"
-        yield ""
-        yield " ".join((command.help or "").split())
-        yield ""
-        for parameter in command.params:
-            record = _parameter(parameter)
-            if record:
-                yield record
-        yield ""
+
+
+def _command(command: Any, title: str) -> Iterator[str]:
+    yield f"### `{title}`"
+    yield ""
+    yield " ".join((command.help or "").split())
+    yield ""
+    for parameter in command.params:
+        record = _parameter(parameter)
+        if record:
+            yield record
+    yield ""
 
 
 def _parameter(parameter: Any) -> str:
@@ -76,7 +81,7 @@ def _routes() -> Iterator[str]:
         deadletters=stand_in,
         console=stand_in,
         probes=stand_in,
-        hub=stand_in,
+        streams=stand_in,
         version=triphammer.__version__,
     )
     yield "- `POST /hooks/{path}` A delivery to a webhook."

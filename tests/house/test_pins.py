@@ -35,7 +35,7 @@ def test_what_runs_is_pinned_as_declared() -> None:
         assert declared.specifier.contains(pinned[declared.name.lower()]), declared
 
 
-@pytest.mark.parametrize("name", ["build", "dev"])
+@pytest.mark.parametrize("name", ["build", "dev", "fuzz"])
 def test_what_is_asked_for_is_pinned(name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
     asked = [Requirement(line).name for line in lines if line and not line.startswith("-c")]

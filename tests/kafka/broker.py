@@ -28,6 +28,10 @@ class Broker(Protocol):
     def kill(self) -> None:
         """End it at once."""
 
+    def log_of(self, topic: str, partition: int = 0) -> Path:
+        """The file that holds the partition's records."""
+        ...
+
 
 class ForeignBroker:
     """A Kafka that is not ours to stop: a test that wants to is skipped."""
@@ -42,6 +46,9 @@ class ForeignBroker:
         pytest.skip("needs a Kafka of the suite's own, to stop it")
 
     kill = stop
+
+    def log_of(self, topic: str, partition: int = 0) -> Path:
+        pytest.skip("needs a Kafka of the suite's own, to reach its files")
 
 
 @contextmanager

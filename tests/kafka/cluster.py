@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import anyio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from triphammer.sensors.kafka.topic_ids import topic_ids
 
 CONSUMER: Any = AIOKafkaConsumer
 PRODUCER: Any = AIOKafkaProducer
@@ -39,6 +41,17 @@ class ClusterClient:
         new_topic: Any = NewTopic
         await self.admin.create_topics([new_topic(name, partitions, 1)])
 
+    async def add_partitions(self, name: str, count: int) -> None:
+        """Make them `count`; returns once they can be produced to."""
+        new: Any = NewPartitions
+        await self.admin.create_partitions({name: new(total_count=count)})
+        while len(self.producer.client.cluster.partitions_for_topic(name) or ()) < count:
+            await self.producer.client.force_metadata_update()
+
+    async def topic_id(self, name: str) -> str:
+        """What no other topic ever has."""
+        return (await topic_ids(self.admin._client, [name]))[name]
+
     async def delete_topic(self, name: str) -> None:
         """Returns once the topic is gone from the cluster's metadata."""
         await self.admin.delete_topics([name])
@@ -57,6 +70,13 @@ class ClusterClient:
         for value in values:
             await self.producer.send(topic, value, partition=partition, **more)
         await self.producer.flush()
+
+    async def produce_batch(self, topic: str, batch: bytes, partition: int = 0) -> None:
+        """Send a batch that was made elsewhere, whatever is in it."""
+        builder = self.producer.create_batch()
+        builder.close()
+        builder._buffer, builder._relative_offset = batch, int.from_bytes(batch[57:61], "big")
+        await (await self.producer.send_batch(builder, topic, partition=partition))
 
     async def produce_compressed(self, topic: str, values: Sequence[bytes], codec: str) -> None:
         producer = PRODUCER(bootstrap_servers=self.bootstrap, compression_type=codec)
@@ -119,6 +139,19 @@ class ClusterClient:
             await consumer.stop()
         return sum(ends.values())
 
+    async def read_all(self, topic: str) -> list[Any]:
+        """Every record that is in the topic now, partition by partition."""
+        consumer = CONSUMER(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            await consumer._client._wait_on_metadata(topic)
+            found: list[Any] = []
+            for number in sorted(consumer.partitions_for_topic(topic)):
+                found += await _read_partition(consumer, TopicPartition(topic, number))
+            return found
+        finally:
+            await consumer.stop()
+
     async def read(self, topic: str, count: int) -> list[Any]:
         """The first `count` records of the topic's first partition."""
         consumer = CONSUMER(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
@@ -128,6 +161,15 @@ class ClusterClient:
             return [await consumer.getone() for _ in range(count)]
         finally:
             await consumer.stop()
+
+
+async def _read_partition(consumer: Any, partition: TopicPartition) -> list[Any]:
+    consumer.assign([partition])
+    end = (await consumer.end_offsets([partition]))[partition]
+    found: list[Any] = []
+    while await consumer.position(partition) < end:
+        found.append(await consumer.getone())
+    return found
 
 
 @asynccontextmanager

@@ -109,6 +109,10 @@ class KafkaNode:
         """End the node at once, as a crash would."""
         self._end(signal.SIGKILL)
 
+    def log_of(self, topic: str, partition: int = 0) -> Path:
+        """The file that holds the partition's records."""
+        return self._folder / "log" / f"{topic}-{partition}" / f"{0:020}.log"
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is None or self._guard is None:
             return

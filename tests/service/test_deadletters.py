@@ -17,14 +17,14 @@ from tests.contracts.store_cases import (
 )
 from tests.service.outbox.ledger import ManualClock
 from triphammer.sensors.errors import Rejected
+from triphammer.service.dead_messages import DeadMessages
 from triphammer.service.deadletters import (
     Acted,
     DeadFilter,
     DeadLetter,
     DeadLetters,
-    DeadMessages,
 )
-from triphammer.service.errors import UnknownDeadLetter
+from triphammer.service.errors import NotFound, UnknownDeadLetter
 from triphammer.service.store.contract import DisableEndpoint, OutboxResult
 from triphammer.service.store.sqlite.store import SqliteStore
 
@@ -87,7 +87,7 @@ def door(store: SqliteStore, *others: Stones) -> tuple[DeadLetters, list[None]]:
     told: list[None] = []
     clock = ManualClock()
     messages = DeadMessages(store, clock, lambda: told.append(None))
-    return DeadLetters([messages, *others], clock), told
+    return DeadLetters([messages, *others], clock, store.find), told
 
 
 async def test_pages_go_over_all_kinds_without_a_gap(store: SqliteStore) -> None:
@@ -118,6 +118,15 @@ async def test_named_ones_of_several_kinds(store: SqliteStore) -> None:
     assert await store.outbox_counts() == {"pending": 1, "skipped": 1}
     with pytest.raises(UnknownDeadLetter, match="msg_1"):
         await letters.redrive(["msg_1"])
+
+
+async def test_ids_may_be_shortened(store: SqliteStore) -> None:
+    await killed(store, "msg_11", "msg_12", "msg_2")
+    letters, _ = door(store)
+    assert (await letters.redrive(["msg_2", "msg_12"])).count == 2
+    with pytest.raises(NotFound, match="'msg_1' is the beginning of several: msg_11, msg_12"):
+        await letters.redrive(["msg_1"])
+    assert (await letters.skip(["msg_11"])).count == 1
 
 
 async def test_all_that_a_filter_means(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

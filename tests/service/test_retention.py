@@ -173,6 +173,16 @@ async def test_only_the_newest_are_kept(kept: Kept) -> None:
     assert await kept.runs() == runs[3:]
 
 
+@pytest.mark.parametrize("settings", [Retention(events=2)])
+async def test_what_is_old_and_too_many_is_counted_once(kept: Kept) -> None:
+    for at in (LONG_AGO, LONG_AGO, START, LONG_AGO, START):
+        await kept.ended(at=at)
+    await kept.written()
+    would = await kept.sweeper.sweep(dry=True)
+    swept = await kept.sweeper.sweep()
+    assert (would.events, would.runs) == (swept.events, swept.runs) == (4, 4)
+
+
 @pytest.mark.parametrize("settings", [Retention(), Retention(failed=timedelta(days=35))])
 async def test_failed_runs_stay_as_long_as_they_are_to(kept: Kept, settings: Retention) -> None:
     failed = await kept.ended(at=LONG_AGO, state="failed")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.event import Event
-from triphammer.service.store.contract import Decided
+from triphammer.service.store.contract import DEAD, Decided
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.statements import statements
@@ -87,9 +87,8 @@ class Acceptance:
         self._runs.run(
             raw, [rows.new_run_values(run, d.event.key) for d in decided for run in d.runs]
         )
-        # Without a run nobody has dealt with the file: it stays where it is.
         self._claims.run(
-            raw, [(d.event.key, rows.packed(d.claim)) for d in decided if d.claim and d.runs]
+            raw, [(d.event.key, rows.packed(d.claim)) for d in decided if d.claim and _taken(d)]
         )
 
     def _duplicate(self, raw: Raw, arrival: Arrival) -> Accepted:
@@ -98,6 +97,12 @@ class Acceptance:
         (key,) = raw.execute(self._sql["count_duplicate"], values).fetchone()
         runs = tuple(run for (run,) in raw.execute(self._sql["runs_of_event"], (key,)))
         return Accepted(key, event.id, event.source, duplicate=True, runs=runs)
+
+
+def _taken(decided: Decided) -> bool:
+    """Whether somebody deals with the event's file, or will once an operator has redriven it.
+    Else it stays where it is."""
+    return bool(decided.runs) or any(d.outcome in DEAD for d in decided.dispositions)
 
 
 def _accepted(decided: Decided) -> Accepted:

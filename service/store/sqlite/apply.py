@@ -172,7 +172,8 @@ class Applier:
                 raw.execute(self._sql["claim_due"], (event, int(failed > 0)))
 
     def _outbox_result(self, raw: Raw, unit: OutboxResult) -> Outcome:
-        values = (unit.id, unit.state, unit.attempts, unit.due_at, unit.error, unit.at)
+        told = (unit.id, unit.state, unit.attempts, unit.due_at, unit.error, unit.at)
+        values = (*told, unit.trying_since)
         return raw.execute(self._sql["message_result"], values).rowcount > 0
 
     def _redrive(self, raw: Raw, unit: RedriveMessage) -> Outcome:

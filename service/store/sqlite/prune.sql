@@ -2,9 +2,10 @@
 -- yet is passed over, so that no transaction looks at more than one window.
 
 -- name: old_events
--- Window by age: time and number to go on after, the end, the size.
+-- Window by age: time and number to go on after, the end, the size; of the newest ?5 only.
 SELECT seq, key, received_at FROM events
 WHERE received_at >= ?1 AND (received_at > ?1 OR seq > ?2) AND received_at < ?3
+  AND +seq > (SELECT max(seq) FROM events) - ?5
 ORDER BY received_at, seq LIMIT ?4;
 
 -- name: surplus_events
@@ -23,7 +24,7 @@ SELECT seq, first_at FROM identities WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 -- The newest event and run stay: their numbers must not be given again.
 SELECT e.seq, e.key FROM json_each(?1) AS asked JOIN events e ON e.key = asked.value
 WHERE e.seq < (SELECT max(seq) FROM events)
-  AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.event = e.key)
+  AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.event = e.key AND c.state = 'due')
   AND (e.received_at < ?3 OR NOT EXISTS (
     SELECT 1 FROM dispositions d
     WHERE d.event = e.key AND d.outcome IN ('dead-lettered', 'error')))
@@ -59,6 +60,10 @@ DELETE FROM runs WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: drop_dispositions
 DELETE FROM dispositions WHERE event IN (SELECT value FROM json_each(?));
+
+-- name: drop_claims
+-- Open ones: of events that started nothing.
+DELETE FROM claims WHERE event IN (SELECT value FROM json_each(?));
 
 -- name: drop_events
 DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?));

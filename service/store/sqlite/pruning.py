@@ -17,6 +17,9 @@ ROWS = 1000
 """Tasks and failed attempts that one window may remove: a map may have ten thousand."""
 
 
+ALL = 2**62
+
+
 class _Window(NamedTuple):
     keys: Sequence[str]
     after: Place | None
@@ -44,13 +47,14 @@ class Pruning:
         raw.execute(self._sql["drop_messages"], (_json(ids),))
         raw.execute(self._sql["drop_runs"], (numbers,))
         raw.execute(self._sql["drop_dispositions"], (keys,))
+        raw.execute(self._sql["drop_claims"], (keys,))
         raw.execute(self._sql["drop_events"], (_json([seq for seq, _ in found]),))
         return Pruned(rows=len(found), runs=ids, after=window.after)
 
     def _window(self, raw: Raw, unit: PruneEvents) -> _Window:
         at, seq = unit.after
         if unit.keep is None:
-            old = (at, seq, unit.before, unit.limit)
+            old = (at, seq, unit.before, unit.limit, ALL if unit.newest is None else unit.newest)
             rows = raw.execute(self._sql["old_events"], old).fetchall()
         else:
             surplus = (seq, unit.keep, unit.limit)

@@ -46,28 +46,30 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
 -- name: unfinished
 SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
 
--- name: queued
-SELECT * FROM runs WHERE state = 'queued' AND seq > ? ORDER BY seq LIMIT ?;
-
--- name: queued_of_flow
--- Those that hold no key: they wait for nobody but a place.
-SELECT * FROM runs WHERE state = 'queued' AND holds = 0 AND flow = ? AND seq > ?
-ORDER BY seq LIMIT ?;
-
--- name: queued_heads
--- Of each key of a flow the first run that holds it, where that one is queued. The keys are
--- walked by the index: the many that wait behind a failed run are not looked at.
+-- name: ready
+-- Queued runs of a flow that wait for nobody but a place: those that hold no key, and of each
+-- key the first run that holds it, where that one is queued. The keys are walked by the index:
+-- the many that wait behind a failed run are not looked at.
 WITH RECURSIVE keys (key) AS (
   SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1
   UNION ALL
   SELECT (SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1 AND order_key > key)
   FROM keys WHERE key IS NOT NULL
-)
-SELECT runs.* FROM keys JOIN runs ON runs.seq = (
-  SELECT seq FROM runs WHERE flow = ?1 AND holds = 1 AND order_key = key
-  ORDER BY coalesce(place, seq) LIMIT 1
-)
-WHERE runs.state = 'queued' ORDER BY coalesce(runs.place, runs.seq) LIMIT ?2;
+),
+found (number, place) AS (
+  SELECT seq, seq FROM (
+    SELECT seq FROM runs INDEXED BY runs_keyless
+    WHERE state = 'queued' AND holds = 0 AND flow = ?1 ORDER BY seq LIMIT ?2
+  )
+  UNION ALL
+  SELECT runs.seq, coalesce(runs.place, runs.seq) FROM keys JOIN runs ON runs.seq = (
+    SELECT seq FROM runs WHERE flow = ?1 AND holds = 1 AND order_key = key
+    ORDER BY coalesce(place, seq) LIMIT 1
+  )
+  WHERE runs.state = 'queued'
+),
+oldest AS (SELECT number, place FROM found ORDER BY place LIMIT ?2)
+SELECT runs.* FROM oldest JOIN runs ON runs.seq = oldest.number ORDER BY oldest.place;
 
 -- name: held_keys
 -- Which keys are held, and by how many runs each.
@@ -86,17 +88,18 @@ SELECT flow FROM paused ORDER BY flow;
 SELECT key, value FROM flow_state WHERE flow = ?;
 
 -- name: outbox_due
--- Oldest first. A message with a key waits for every earlier one of its target and key.
-SELECT * FROM outbox o
+-- What is due longest first: what is held for later is not looked at. A message with a key waits
+-- for every earlier one of its target and key.
+SELECT * FROM outbox o INDEXED BY outbox_due
 WHERE state = 'pending' AND due_at <= ?1
   AND (key IS NULL OR NOT EXISTS (
     SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
       AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')))
-ORDER BY seq LIMIT ?2;
+ORDER BY due_at, seq LIMIT ?2;
 
 -- name: outbox_next_due
 -- When the first message that waits for none before it is due.
-SELECT due_at FROM outbox o
+SELECT due_at FROM outbox o INDEXED BY outbox_due
 WHERE state = 'pending'
   AND (key IS NULL OR NOT EXISTS (
     SELECT 1 FROM outbox p WHERE p.target = o.target AND p.key = o.key AND p.seq < o.seq
@@ -128,9 +131,10 @@ SELECT flow, version, file, sources, at FROM versions WHERE flow = ? AND version
 SELECT body FROM catalogs WHERE id = ?;
 
 -- name: dead_dispositions
--- Events that could not start a flow, newest first; before a number, of a flow, in a time.
+-- Events that could not start a flow, newest first; before a number, of a flow, in a time. SQLite
+-- would rather go through all events of the time.
 SELECT d.seq, d.event, d.subscription, d.flow, d.outcome, d.detail, e.received_at AS at
-FROM dispositions d JOIN events e ON e.key = d.event
+FROM dispositions d INDEXED BY dispositions_dead CROSS JOIN events e ON e.key = d.event
 WHERE d.outcome IN ('dead-lettered', 'error')
   AND d.seq < coalesce(?2, 9223372036854775807)
   AND (?3 IS NULL OR d.flow = ?3)
@@ -140,7 +144,7 @@ ORDER BY d.seq DESC LIMIT ?1;
 
 -- name: dead_runs
 -- Failed runs that nobody has dealt with, newest first; before a number, of a flow, in a time.
-SELECT * FROM runs
+SELECT * FROM runs INDEXED BY runs_dead
 WHERE state = 'failed' AND settled IS NULL
   AND seq < coalesce(?2, 9223372036854775807)
   AND (?3 IS NULL OR flow = ?3)

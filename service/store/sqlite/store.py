@@ -109,17 +109,8 @@ class SqliteStore:
     async def unfinished(self) -> Sequence[RunRow]:
         return [rows.run_row(row) for row in await self._readers.rows(self._sql["unfinished"])]
 
-    async def queued(
-        self, *, flow: str | None = None, after: int = 0, limit: int = 100
-    ) -> Sequence[RunRow]:
-        if flow is None:
-            found = await self._readers.rows(self._sql["queued"], after, limit)
-        else:
-            found = await self._readers.rows(self._sql["queued_of_flow"], flow, after, limit)
-        return [rows.run_row(row) for row in found]
-
-    async def queued_heads(self, flow: str, limit: int) -> Sequence[RunRow]:
-        found = await self._readers.rows(self._sql["queued_heads"], flow, limit)
+    async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
+        found = await self._readers.rows(self._sql["ready"], flow, limit)
         return [rows.run_row(row) for row in found]
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:
@@ -148,7 +139,7 @@ class SqliteStore:
 
     async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
         found = await self._readers.rows(self._sql["outbox_due"], now, limit)
-        return [rows.outbox_row(row) for row in found]
+        return sorted((rows.outbox_row(row) for row in found), key=lambda row: row.seq)
 
     async def outbox_next_due(self) -> int | None:
         found = await self._readers.rows(self._sql["outbox_next_due"])

@@ -11,6 +11,7 @@ from itertools import islice
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from triphammer.config.threadsafe import CallSoon, thread_caller
 from triphammer.sensors.errors import StoreUnavailable
@@ -55,6 +56,7 @@ class Writer:
         self._connection = connection
         self._applier = Applier()
         self._queue: deque[_Batch] = deque()
+        self._group: deque[_Batch] = deque()
         self._size = 0
         self._wake = anyio.Event()
         self._room = anyio.Event()
@@ -67,8 +69,10 @@ class Writer:
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         """Wait for room, then for the commit. Raises `StoreUnavailable`.
 
-        Units whose waiting is cancelled may be committed all the same.
+        A cancellation counts before the units are posted. Then they are waited for: whoever
+        asked must learn what is stored now, so that memory follows. `run` answers everybody.
         """
+        await checkpoint_if_cancelled()
         if not units:
             return ()
         while self._size >= QUEUE and self._error is None:
@@ -81,7 +85,8 @@ class Writer:
             ready.set()
 
         self.post(units, done)
-        await ready.wait()
+        with anyio.CancelScope(shield=True):
+            await ready.wait()
         if isinstance(outcomes[0], StoreUnavailable):
             raise outcomes[0]
         return outcomes
@@ -112,14 +117,14 @@ class Writer:
         try:
             while self._queue or not self._closing:
                 if self._abandoned is not None and self._error is None:
-                    self._give_up(self._abandoned, ())
+                    self._give_up(self._abandoned)
                 elif self._queue:
-                    await self._commit_group(self._take())
+                    await self._commit_group()
                 else:
                     self._wake = anyio.Event()
                     await self._wake.wait()
         finally:
-            self._refuse(self._error or StoreError("it is closed"), ())
+            self._refuse(self._error or StoreError("it is closed"))
 
     def close(self) -> None:
         """End `run` once everything that has queued is committed."""
@@ -137,8 +142,10 @@ class Writer:
             if self._call_soon is not None:
                 self._call_soon(lambda: self._wake.set())
 
-    def _take(self) -> list[_Batch]:
-        group = [self._queue.popleft()]
+    def _take(self) -> None:
+        """Move what fits into one transaction from the queue to the group."""
+        group = self._group
+        group.append(self._queue.popleft())
         size = len(group[0].units)
         while self._queue and size + len(self._queue[0].units) <= GROUP:
             group.append(self._queue.popleft())
@@ -146,30 +153,31 @@ class Writer:
         self._size -= size
         self._room.set()
         self._room = anyio.Event()
-        return group
 
-    async def _commit_group(self, group: Sequence[_Batch]) -> None:
-        units = [batch.units for batch in group]
+    async def _commit_group(self) -> None:
+        self._take()
+        units = [batch.units for batch in self._group]
         # The transaction runs to its end on its thread whatever happens here: a cancellation
         # in between must not leave acknowledgements undecided.
         with anyio.CancelScope(shield=True):
             try:
                 outcomes = await self._connection.run(partial(_group, self._applier, units))
             except sqlite3.Error as error:
-                self._give_up(error, group)
+                self._give_up(error)
             else:
-                for batch, given in zip(group, outcomes, strict=True):
-                    batch.done(given)
+                for given in outcomes:
+                    self._group.popleft().done(given)
 
-    def _give_up(self, error: Exception, group: Sequence[_Batch]) -> None:
+    def _give_up(self, error: Exception) -> None:
         self._error = error
         self._failed(error)
-        self._refuse(error, group)
+        self._refuse(error)
 
-    def _refuse(self, error: Exception, group: Sequence[_Batch]) -> None:
+    def _refuse(self, error: Exception) -> None:
         """Nothing is committed any more: answer everybody who waits and who will come."""
         self._error = error
-        waiting = [*group, *self._queue]
+        waiting = [*self._group, *self._queue]
+        self._group.clear()
         self._queue.clear()
         self._size = 0
         self._room.set()

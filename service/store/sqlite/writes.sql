@@ -102,10 +102,11 @@ SELECT json_group_array(claims.event) FROM claims
 WHERE claims.state = 'open' AND claims.event IN (SELECT value FROM json_each(?));
 
 -- name: unfinished_of_event
--- How many runs of an event have not ended, and how many have failed.
+-- How many runs of an event have not ended, and how many have failed. A failed run that was
+-- redriven has another one in its place.
 SELECT
   count(*) FILTER (WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')),
-  count(*) FILTER (WHERE state = 'failed')
+  count(*) FILTER (WHERE state = 'failed' AND settled IS NOT 'redriven')
 FROM runs WHERE event = ?;
 
 -- name: claim_due
@@ -121,7 +122,8 @@ UPDATE events SET moved_to = ?2 WHERE key = ?1;
 UPDATE outbox SET
   state = ?2, attempts = ?3, due_at = coalesce(?4, due_at), error = ?5,
   delivered_at = CASE WHEN ?2 = 'delivered' THEN ?6 END,
-  dead_at = CASE WHEN ?2 = 'dead' THEN ?6 END
+  dead_at = CASE WHEN ?2 = 'dead' THEN ?6 END,
+  redriven_at = coalesce(?7, redriven_at)
 WHERE id = ?1 AND state = 'pending';
 
 -- name: redrive_message

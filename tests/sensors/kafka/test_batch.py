@@ -35,6 +35,11 @@ def test_partitions_move_past_their_last_record() -> None:
     assert taken.moved == {("a", 0): Position(8, 9), ("b", 1): Position(1, 9)}
 
 
+def test_a_position_stays_with_its_topic() -> None:
+    taken = take({("a", 0): records(5, 8)}, {("a", 0): Cursor(Position(5, 1, "id"))})
+    assert taken.moved == {("a", 0): Position(8, 9, "id")}
+
+
 def test_partitions_without_a_cursor_are_left_alone() -> None:
     taken = take({("a", 0): records(0, 3)}, {})
     assert (taken.events, taken.moved) == ([], {})
@@ -79,7 +84,8 @@ def test_a_batch_of_dead_letters_moves_on_too() -> None:
 
 
 def test_positions_are_stored_as_text() -> None:
-    position = Position(12, 1_700_000_000_123)
-    assert encode_position(position) == '{"next":12,"timestamp":1700000000123}'
+    position = Position(12, 1_700_000_000_123, "id")
+    assert encode_position(position) == '{"next":12,"timestamp":1700000000123,"topic":"id"}'
+    assert decode_position('{"next":12,"timestamp":5}') == Position(12, 5), "of older versions"
     assert decode_position(encode_position(position)) == position
     assert position_key("c1", ("orders", 3)) == "c1/orders/3"

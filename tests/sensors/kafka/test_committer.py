@@ -10,7 +10,7 @@ import trio.testing
 from aiokafka.errors import CommitFailedError
 
 from triphammer.sensors.kafka.committer import Committer
-from triphammer.sensors.kafka.positions import Partition
+from triphammer.sensors.kafka.positions import Partition, Position
 
 pytestmark = pytest.mark.anyio
 
@@ -26,12 +26,12 @@ class Broker:
     """Takes commits, or fails, or keeps them waiting."""
 
     def __init__(self) -> None:
-        self.taken: list[dict[Partition, int]] = []
+        self.taken: list[dict[Partition, Position]] = []
         self.failures = 0
         self.hangs = 0
         self.news = anyio.Event()
 
-    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+    async def commit(self, offsets: Mapping[Partition, Position]) -> None:
         await anyio.lowlevel.checkpoint()
         if self.hangs:
             self.hangs -= 1
@@ -60,10 +60,10 @@ async def test_what_is_offered_together_is_one_request() -> None:
     broker = Broker()
     committer = make(broker)
     async with running(committer):
-        committer.offer({A: 1, B: 1})
-        committer.offer({A: 2})
+        committer.offer({A: Position(1), B: Position(1)})
+        committer.offer({A: Position(2)})
         await broker.news.wait()
-    assert broker.taken == [{A: 2, B: 1}]
+    assert broker.taken == [{A: Position(2), B: Position(1)}]
 
 
 @pytest.mark.parametrize("trouble", ["failures", "hangs"])
@@ -72,34 +72,34 @@ async def test_a_failure_is_tried_again(trouble: str) -> None:
     setattr(broker, trouble, 2)
     committer = make(broker)
     async with running(committer):
-        committer.offer({A: 1})
+        committer.offer({A: Position(1)})
         await broker.news.wait()
-    assert broker.taken == [{A: 1}]
+    assert broker.taken == [{A: Position(1)}]
 
 
 async def test_a_later_offset_replaces_one_that_failed() -> None:
     broker = Broker()
     broker.failures = 1
     committer = make(broker)
-    committer.offer({A: 1, B: 1})
+    committer.offer({A: Position(1), B: Position(1)})
     assert not await committer.flush()
-    committer.offer({A: 5})
+    committer.offer({A: Position(5)})
     assert await committer.flush()
-    assert broker.taken == [{A: 5, B: 1}]
+    assert broker.taken == [{A: Position(5), B: Position(1)}]
 
 
 async def test_what_was_given_away_is_committed_no_more() -> None:
     broker = Broker()
     broker.hangs = 1
     committer = make(broker)
-    committer.offer({A: 1})
+    committer.offer({A: Position(1)})
     async with anyio.create_task_group() as group:
         group.start_soon(committer.flush)
         await anyio.sleep(1)
         committer.forget()
-    committer.offer({B: 2})
+    committer.offer({B: Position(2)})
     assert await committer.flush()
-    assert broker.taken == [{B: 2}]
+    assert broker.taken == [{B: Position(2)}]
 
 
 async def test_nothing_to_commit_asks_nobody() -> None:

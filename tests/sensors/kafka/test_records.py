@@ -89,6 +89,7 @@ def test_json_is_kept_as_it_came(value: object) -> None:
         ("json", b"NaN", "malformed JSON in the value"),
         ("json", b'"\xff"', "malformed JSON in the value"),
         ("json", b"[" * 100_000, "nested too deeply"),
+        ("json", b"[" * 300 + b"]" * 300, "nested too deeply"),
         ("text", b"ab\xff", "byte 2 of the value is not UTF-8"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import anyio
@@ -11,6 +12,8 @@ from tests.kafka.cluster import ClusterClient, new_name, open_cluster_client
 from tests.sensors.kafka.bench import QUICK, Daemon, Tally, reading
 from triphammer.config.clock import SystemClock
 from triphammer.sensors.errors import Overloaded, StoreUnavailable
+from triphammer.sensors.kafka.cluster import Cluster
+from triphammer.sensors.kafka.positions import Position, decode_position, position_key
 from triphammer.sensors.kafka.source import topic
 
 pytestmark = [
@@ -18,6 +21,11 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.usefixtures("abandoned_commits"),
 ]
+
+
+async def position(daemon: Daemon, cluster: ClusterClient, topic: str) -> Position:
+    """The stored position of the topic's first partition."""
+    return decode_position(daemon.positions[position_key(await cluster.id(), (topic, 0))])
 
 
 def numbers(first: int, last: int) -> list[bytes]:
@@ -88,8 +96,8 @@ async def test_dead_letters_share_the_transaction_of_their_position(
     (dead,) = daemon.dead
     assert (dead.id, dead.payload) == (f"{name}/0/1@5", b"{broken")
     assert "malformed JSON in the value" in dead.reason
-    (emission,) = daemon.emissions
-    assert emission.positions == {f"{await cluster.id()}/{name}/0": '{"next":3,"timestamp":5}'}
+    assert len(daemon.emissions) == 1
+    assert await position(daemon, cluster, name) == Position(3, 5, await cluster.topic_id(name))
 
 
 async def test_a_restart_goes_on_exactly(kafka: Broker, cluster: ClusterClient) -> None:
@@ -102,7 +110,8 @@ async def test_a_restart_goes_on_exactly(kafka: Broker, cluster: ClusterClient) 
     assert daemon.offsets() == list(range(26))
     assert daemon.emitted_in_all() == 26
     committed = await cluster.committed(f"triphammer-{daemon.folder_id}")
-    assert committed[name, 0] == (26, f"triphammer {daemon.folder_id}")
+    left = f"triphammer {daemon.folder_id} topic {await cluster.topic_id(name)}"
+    assert committed[name, 0] == (26, left)
 
 
 async def test_several_topics_share_one_sensor(kafka: Broker, cluster: ClusterClient) -> None:
@@ -184,7 +193,7 @@ async def test_what_retention_took_is_reported(kafka: Broker, cluster: ClusterCl
     }
     assert "topic" not in gap.extensions, "topic() must not match it"
     (reporting,) = [emission for emission in daemon.emissions if gap in emission.events]
-    assert reporting.positions == {f"{await cluster.id()}/{name}/0": '{"next":15,"timestamp":-1}'}
+    assert [decode_position(text or "").next for text in reporting.positions.values()] == [15]
     assert daemon.offsets() == [*range(10), *range(15, 20)]
 
 
@@ -207,10 +216,22 @@ async def test_retention_that_overtakes_while_reading_waits(
     assert daemon.offsets() == [0, 1, 7, 8, 9]
 
 
+async def no_ids(cluster: Cluster, topics: Iterable[str]) -> Mapping[str, str]:
+    """As a broker before Kafka 2.8 answers."""
+    return {}
+
+
+@pytest.mark.parametrize("has_ids", [True, False], ids=["ids", "no ids"])
 @pytest.mark.parametrize("count", [3, 10, 15], ids=["shorter", "as long", "longer"])
 async def test_a_recreated_topic_is_read_from_its_start(
-    kafka: Broker, cluster: ClusterClient, count: int
+    kafka: Broker,
+    cluster: ClusterClient,
+    count: int,
+    has_ids: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if not has_ids:
+        monkeypatch.setattr(Cluster, "topic_ids", no_ids)
     daemon, name = Daemon(), new_name("orders")
     await cluster.create_topic(name)
     await cluster.produce(name, numbers(0, 10))
@@ -243,6 +264,30 @@ async def test_a_topic_recreated_while_it_is_read(kafka: Broker, cluster: Cluste
         await daemon.wait_for(23)
     assert [event.type for event in daemon.findings()] == ["triphammer.kafka.recreated"]
     assert daemon.offsets() == [*range(10), *range(12)]
+
+
+@pytest.mark.parametrize("count", [5, 12, 30], ids=["as long", "longer", "twice as long"])
+async def test_a_topic_recreated_between_two_looks(
+    kafka: Broker, cluster: ClusterClient, count: int
+) -> None:
+    """No fetch fails: where it goes on reading the new log has records, as the old one had."""
+    daemon, name = Daemon(), new_name("orders")
+    await cluster.create_topic(name)
+    tuning = replace(QUICK, metadata_age_ms=3_000)
+    async with reading(daemon, topic(name), kafka.bootstrap, tuning):
+        daemon.close_gate()
+        await cluster.produce(name, numbers(0, 5))
+        await daemon.waiting.wait()
+        await cluster.delete_topic(name)
+        await cluster.create_topic(name)
+        await cluster.produce(name, numbers(0, count))
+        daemon.open_gate()
+        await daemon.wait_for(5 + 1 + count)
+    assert [event.type for event in daemon.findings()] == ["triphammer.kafka.recreated"]
+    new = [e.data["n"] for e in daemon.records()[-count:]]
+    assert sorted(new) == list(range(count))
+    at = await position(daemon, cluster, name)
+    assert (at.next, at.topic) == (count, await cluster.topic_id(name))
 
 
 @pytest.mark.parametrize(("moved_to", "resumed"), [(3, 10), (14, 14)], ids=["back", "ahead"])
@@ -281,6 +326,21 @@ async def test_a_topic_that_comes_later(kafka: Broker, cluster: ClusterClient) -
         await cluster.produce(name, numbers(0, 1))
         await daemon.wait_for(2)
         await daemon.wait_ready()
+
+
+async def test_partitions_that_come_later_are_read_from_their_start(
+    kafka: Broker, cluster: ClusterClient
+) -> None:
+    daemon, name = Daemon(), new_name("grows")
+    await cluster.create_topic(name)
+    async with reading(daemon, topic(name), kafka.bootstrap, replace(QUICK, metadata_age_ms=2_000)):
+        await cluster.produce(name, numbers(0, 3))
+        await daemon.wait_for(3)
+        await cluster.add_partitions(name, 3)
+        await cluster.produce(name, numbers(0, 5), partition=2)
+        await daemon.wait_for(8)
+    assert daemon.offsets(2) == list(range(5))
+    assert daemon.findings() == []
 
 
 async def test_two_daemons_of_one_group_share_the_records(

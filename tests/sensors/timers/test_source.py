@@ -89,12 +89,19 @@ WRONG: list[tuple[Callable[[], Source], str]] = [
     (lambda: ANY("1s", missed="some"), "missed must be 'last', 'all' or 'none'"),
     (lambda: cron("* * * * *", tz="Mars/Olympus"), "no IANA time zone"),
     (lambda: cron("* * * * *", tz="/etc/passwd"), "no IANA time zone"),
+    (lambda: cron("* * * * *", tz="../UTC" * 9999), "no IANA time zone"),
+    (lambda: cron("0," * 600 + "0 * * * *"), "longer than 1000 characters"),
     (lambda: at("tomorrow"), "no ISO 8601 time"),
+    (lambda: at("0001-01-01T00:00:00+09:00"), "only the years from 2 to 9998"),
+    (lambda: at("9999-12-31T23:00:00-09:00"), "only the years from 2 to 9998"),
+    (lambda: at("9999-12-31T23:00:00"), "only the years from 2 to 9998"),
+    (lambda: every("1" * 9999), "is no duration"),
     (lambda: ANY_AT(5), "no ISO 8601 time"),
 ]
 
 
 @pytest.mark.parametrize(("make", "reason"), WRONG)
 def test_what_is_no_timer_says_why(make: Callable[[], Source], reason: str) -> None:
-    with pytest.raises(SourceError, match=reason):
+    with pytest.raises(SourceError, match=reason) as caught:
         make()
+    assert len(str(caught.value)) < 400

@@ -147,6 +147,16 @@ def test_a_secret_is_base64_behind_its_prefix_and_else_what_it_is() -> None:
         standard_key("whsec_")
 
 
+def test_a_secret_may_be_any_bytes() -> None:
+    """A variable with bytes that are no UTF-8 comes as lone surrogates."""
+    assert standard_key("\udcff") == b"\xff"
+    for secret, sent in (("caf\u00e9", "caf\u00e9".encode()), ("a\udcff", b"a\xff")):
+        keys = keys_of(shared("A"), make_secrets({"A": secret}))
+        headers = Headers.of_asgi([(b"x-webhook-secret", sent)])
+        request = HookRequest(path="p", headers=headers, body=b"", received_at=0)
+        judge(request, keys, shared("A"))
+
+
 @pytest.mark.parametrize(("value", "why"), [("", "is empty"), ("whsec_!", "not base64")])
 def test_an_unusable_secret_is_named_and_not_shown(value: str, why: str) -> None:
     with pytest.raises(SensorError, match=why) as caught:

@@ -125,12 +125,18 @@ def test_a_flow_never_hears_what_it_caused_itself() -> None:
     assert decided.runs[0].lineage == ("f0", "x", "f1")
 
 
-def test_a_run_again_has_the_flow_of_now_and_no_key_of_its_own() -> None:
+def test_a_run_again_knows_which_flows_led_to_its_event() -> None:
+    definition = definition_of(flow(on=events(type="a"), name="f")(body))
+    new = again(definition, an_event("a", {}, None, "x,y"), subscription="f", now=NOW)
+    assert new.lineage == ("x", "y", "f")
+
+
+def test_a_run_again_has_the_flow_of_now() -> None:
     definition = definition_of(flow(on=events(type="a"), name="f", order_by="subject")(body))
     event = an_event("a", {}, "k")
     (first,) = decide(event, Catalog({"f": definition}), NOW).runs
     assert first.order_key == '"k"'
     new = again(definition, event, subscription="f", now=NOW + 1, lineage=("x", "f"))
-    assert new.order_key is None
+    assert new.order_key == '"k"'
     assert new.id != first.id
     assert (new.version, new.lineage, new.created_at) == (definition.version, ("x", "f"), NOW + 1)

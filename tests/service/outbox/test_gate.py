@@ -104,6 +104,18 @@ def test_messages_grow_old_while_they_are_held() -> None:
     assert reason == "down answered 503; given up after 4 attempts of its own"
 
 
+def test_what_was_not_tried_is_given_up_only_once_its_target_has_failed_for_long() -> None:
+    """It was behind a dead letter, or the daemon was off."""
+    old = START - round(9 * GIVE_UP) * MICROS
+    closed = opened()
+    sorted_ = closed.sort([row("m2", at=old)], START)
+    assert (ids([held for held, _ in sorted_.hold]), sorted_.give_up) == (["m2"], [])
+    later = START + round(GIVE_UP) * MICROS
+    closed.learn(closed.sort([row("m9", at=later)], later).go[0], FAILED, later)
+    ((given_up, _),) = closed.sort([row("m2", at=old)], later).give_up
+    assert given_up.message.id == "m2"
+
+
 def test_an_absent_broker_is_not_a_reason_to_give_up() -> None:
     def kafka(id: str, topic: str) -> OutboxRow:
         return row_of(OutMessage(id=id, kind="kafka", target=topic, body=b""))
@@ -139,3 +151,30 @@ def test_an_operator_need_not_wait() -> None:
     sorted_ = closed.sort([row("m2"), row("m3")], START)
     assert ids(sorted_.go) == ["m2"]
     assert all(until >= START + MICROS for _, until in sorted_.hold)
+
+
+def test_a_probe_whose_target_was_disabled_meanwhile_makes_way_for_another() -> None:
+    closed = opened()
+    later = START + 10 * MICROS
+    (probe,) = closed.sort([row("m2")], later).go
+    closed.disable({DOWN: "it is gone"})
+    assert not closed.admits(probe, later)
+    closed.disable({})
+    assert ids(closed.sort([row("m3")], later).go) == ["m3"]
+
+
+def published(id: str, topic: str, attempts: int = 0) -> OutboxRow:
+    message = OutMessage(id=id, kind="kafka", target=topic, body=b"{}")
+    return row_of(message, attempts=attempts)
+
+
+def test_of_a_broker_that_is_away_one_message_is_looked_at_soon() -> None:
+    away = Retry("no broker", unreachable=True)
+    made = opened(away, published("m1", "a"))
+    rows = [published("m2", "b", 3), published("m3", "c", 1), published("m4", "b", 1)]
+    until = {each.message.id: at - START for each, at in made.sort(rows, START).hold}
+    assert until["m3"] <= 5 * MICROS
+    assert until["m2"] == until["m4"] == 30 * MICROS, "a backlog is not written anew all the time"
+    sorted_ = made.sort([rows[1]], START + until["m3"])
+    assert ids(sorted_.go) == ["m3"]
+    assert made.learn(rows[1], Delivered(), START + until["m3"]) == {"a", "b", "c"}

@@ -16,7 +16,7 @@ DAY = 86_400.0
 SCHEDULE = Schedule(first=1.0, factor=2.0, cap=3600.0, give_up=3 * DAY)
 
 
-def row(attempts: int = 0) -> OutboxRow:
+def row(attempts: int = 0, redriven_at: int | None = None) -> OutboxRow:
     return OutboxRow(
         seq=1,
         message=webhook("msg_1", "http://x.test"),
@@ -26,6 +26,7 @@ def row(attempts: int = 0) -> OutboxRow:
         attempts=attempts,
         created_at=START,
         due_at=START,
+        redriven_at=redriven_at,
     )
 
 
@@ -68,6 +69,24 @@ def test_an_old_message_is_given_up() -> None:
     result = judge(row(20), Retry("500"), SCHEDULE, Random(0), now)
     assert result.state == "dead"
     assert result.error == "500; given up after 21 attempts"
+
+
+def test_what_had_to_wait_before_its_first_attempt_has_not_grown_old() -> None:
+    """It was behind a dead letter, or the daemon was off."""
+    now = START + round(4 * DAY * 1e6)
+    result = judge(row(), Retry("500"), SCHEDULE, Random(0), now)
+    assert (result.state, result.trying_since) == ("pending", now)
+    soon = now + round(DAY * 1e6)
+    result = judge(row(1, now), Retry("500"), SCHEDULE, Random(0), soon)
+    assert (result.state, result.trying_since) == ("pending", None)
+    result = judge(row(2, now), Retry("500"), SCHEDULE, Random(0), now + round(3 * DAY * 1e6))
+    assert result.state == "dead"
+
+
+def test_the_time_without_a_broker_does_not_count() -> None:
+    now = START + round(4 * DAY * 1e6)
+    result = judge(row(9), Retry("down", unreachable=True), SCHEDULE, Random(0), now)
+    assert (result.state, result.trying_since) == ("pending", now)
 
 
 @given(attempts=st.integers(0, 1000), age=st.floats(0, 365 * DAY))

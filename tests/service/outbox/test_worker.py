@@ -17,6 +17,7 @@ from tests.service.outbox.ledger import (
 from tests.support.receiver import Answer, Delivery, Receiver, open_receiver
 from triphammer.config.settings import Settings
 from triphammer.flows.journal import OutMessage
+from triphammer.service.outbox import troubles as troubles_module
 from triphammer.service.outbox import worker as worker_module
 from triphammer.service.outbox.worker import OutboxWorker
 
@@ -202,7 +203,7 @@ async def test_a_store_that_cannot_be_read_is_asked_again(
 async def test_only_the_latest_troubles_are_kept(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "TROUBLES", 3)
+    monkeypatch.setattr(troubles_module, "MOST", 3)
     ledger, clock = Ledger(), ManualClock()
     troubles: dict[str, str] = {}
     worker = make_worker(ledger, clock, troubles=troubles)

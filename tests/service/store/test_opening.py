@@ -17,7 +17,7 @@ import pytest
 from tests.contracts.store_cases import a_run, accept, an_event, one, opening, ran, running
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.errors import FolderLocked, SchemaTooNew, StoreError
-from triphammer.service.store.contract import Decided, Outcome
+from triphammer.service.store.contract import Decided, Outcome, Page
 from triphammer.service.store.opening import DATABASE, open_folder
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ async def test_what_was_committed_is_there_after_reopening(tmp_path: Path) -> No
         row = await opened.store.event(event.key)
         assert row is not None
         assert row.event.data == event.data
-        assert [r.id for r in await opened.store.queued()] == [run.id]
+        assert [r.id for r in await opened.store.runs(Page(state="queued"))] == [run.id]
         assert opened.artifacts.get(digest) == b"content"
         assert await opened.store.folder_id() == folder_id
 
@@ -163,7 +163,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     for _ in range(2):
         acknowledged += await anyio.to_thread.run_sync(_commit_until_killed, tmp_path)
         async with running(opening("file", tmp_path)) as opened:
-            assert len(await opened.store.queued(limit=10**6)) >= len(acknowledged)
+            assert (await opened.store.queued_counts())["orders"] >= len(acknowledged)
             for key in acknowledged:
                 assert await opened.store.event(key) is not None
     with sqlite3.connect(tmp_path / DATABASE) as raw:

@@ -120,7 +120,7 @@ async def read_runs(store: SqliteStore) -> None:
         FailedAttempt("each[1]", 1, NOW, NOW + 1, ERROR)
     ]
     assert [run.id for run in await store.unfinished()] == [OPEN.id]
-    assert [run.id for run in await store.queued()] == [WAITING.id]
+    assert [run.id for run in await store.ready("waiting", 9)] == [WAITING.id]
     assert await store.run_counts() == {
         "ended": {"failed": 1},
         "open": {"running": 1},

@@ -39,7 +39,7 @@ def placeholders(sql: str) -> int:
     return max(numbered) if numbered else sql.count("?")
 
 
-def plan(raw: sqlite3.Connection, sql: str, values: Sequence[int] | Mapping[str, Any]) -> list[str]:
+def plan(raw: sqlite3.Connection, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[str]:
     """The steps by which SQLite would find the rows."""
     return [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
@@ -76,14 +76,40 @@ def test_reads_find_their_rows_by_an_index(raw: sqlite3.Connection, name: str) -
     sql = statements("reads.sql")[name]
     scans = full_scans(plan(raw, sql, [1] * placeholders(sql)))
     # Whatever is newest comes first in the table itself; `find` unites three lists, and
-    # `queued_heads` scans the keys that it has just walked.
-    assert not scans or name in {*SMALL, "outbox", "find", "queued_heads"}
+    # `ready` scans what it has just found.
+    assert not scans or name in {*SMALL, "outbox", "find", "ready"}
 
 
-@pytest.mark.parametrize("name", ["queued", "queued_of_flow", "claims_due", "outbox_of_run"])
+@pytest.mark.parametrize("name", ["claims_due", "outbox_of_run"])
 def test_lists_come_out_of_their_index_in_order(raw: sqlite3.Connection, name: str) -> None:
     sql = statements("reads.sql")[name]
     assert not any("TEMP B-TREE" in step for step in plan(raw, sql, [1] * placeholders(sql)))
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("dead_runs", "runs_dead"),
+        ("dead_dispositions", "dispositions_dead"),
+        ("outbox_due", "outbox_due"),
+        ("outbox_next_due", "outbox_due"),
+    ],
+)
+def test_the_few_among_many_have_an_index_of_their_own(
+    raw: sqlite3.Connection, name: str, index: str
+) -> None:
+    sql = statements("reads.sql")[name]
+    steps = plan(raw, sql, [1] * placeholders(sql))
+    assert f" {index} " in f"{steps[0]} "
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+def test_runs_that_are_ready_are_found_without_looking_at_those_that_wait(
+    raw: sqlite3.Connection,
+) -> None:
+    steps = "\n".join(plan(raw, statements("reads.sql")["ready"], ["f", 1]))
+    assert "SEARCH runs USING INDEX runs_keyless (flow=?)" in steps
+    assert steps.count("SEARCH runs USING INDEX runs_in_order (flow=?") == 3
 
 
 PAGES = {

@@ -110,6 +110,27 @@ async def test_commit_waits_for_room() -> None:
     gate.raw.close()
 
 
+async def test_whoever_is_cancelled_meanwhile_still_learns_what_was_committed() -> None:
+    gate = Gate()
+    writer = Writer(gate, unexpected)
+    learned: list[Outcome] = []
+
+    async def ask() -> None:
+        while True:
+            learned.extend(await writer.commit([unit()]))
+
+    async with anyio.create_task_group() as group:
+        await group.start(writer.run)
+        async with anyio.create_task_group() as asking:
+            asking.start_soon(ask)
+            await gate.entered.wait()
+            asking.cancel_scope.cancel()
+            gate.open.set()
+        writer.close()
+    assert learned == [True], "and asks for nothing more"
+    gate.raw.close()
+
+
 async def test_an_error_of_unknown_outcome_refuses_all_and_what_comes_later() -> None:
     gate = Gate()
     failures: list[Exception] = []
@@ -132,6 +153,32 @@ async def test_an_error_of_unknown_outcome_refuses_all_and_what_comes_later() ->
     assert [len(p) for p in posted] == [2, 1]
     assert all(isinstance(o, StoreUnavailable) for p in posted for o in p)
     assert gate.transactions == 0
+    gate.raw.close()
+
+
+@pytest.mark.parametrize("where", ["in the transaction", "in an answer"])
+async def test_nobody_waits_for_a_writer_that_has_crashed(where: str) -> None:
+    gate = Gate()
+    writer = Writer(gate, unexpected)
+    crash = RuntimeError("a mistake of ours")
+
+    def crashing(_: Sequence[Outcome]) -> None:
+        raise crash
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            await group.start(writer.run)
+            if where == "in an answer":
+                writer.post([unit()], crashing)
+            else:
+                gate.broken = crash
+            group.start_soon(_refused, writer)
+            await anyio.wait_all_tasks_blocked()
+            gate.open.set()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run()
+    assert caught.value.exceptions == (crash,)
     gate.raw.close()
 
 

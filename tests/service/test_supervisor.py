@@ -1,0 +1,108 @@
+"""The sensors that run are the wanted ones, whoever asks at the same time."""
+
+from __future__ import annotations
+
+import logging
+from random import Random
+from typing import Any, ClassVar, Self
+
+import anyio
+import pytest
+import trio.testing
+from anyio.abc import TaskStatus
+
+from tests.sensors.harness import Recorder, make_context
+from triphammer.config.source import SensorSpec
+from triphammer.sensors.contract import SensorContext
+from triphammer.service.health import Health
+from triphammer.service.supervisor import Supervisor
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+class Lingering:
+    """A sensor that takes a second to end."""
+
+    kind: ClassVar[str] = "lingering"
+    running: ClassVar[set[str]] = set()
+
+    def __init__(self, context: SensorContext) -> None:
+        self._name = f"{context.spec.name} {context.spec.options['version']}"
+
+    @classmethod
+    def build(cls, context: SensorContext) -> Self:
+        return cls(context)
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        self.running.add(self._name)
+        try:
+            task_status.started()
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(1)
+            self.running.discard(self._name)
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    def kind(_: str) -> Any:
+        return Lingering
+
+    monkeypatch.setattr("triphammer.service.supervisor.sensor_kind", kind)
+    Lingering.running.clear()
+    return Supervisor(
+        make_context=lambda spec, _: make_context(spec, Recorder()),
+        health=Health(lambda: 0),
+        random=Random(1),
+        log=logging.getLogger("test"),
+    )
+
+
+def specs(version: int, *names: str) -> dict[str, SensorSpec]:
+    made = [SensorSpec("lingering", name, {"version": version}) for name in names]
+    return {spec.id: spec for spec in made}
+
+
+async def test_changed_sensors_are_started_anew_and_others_left_alone(
+    supervisor: Supervisor,
+) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        await supervisor.apply(specs(1, "a", "b", "c"))
+        assert Lingering.running == {"a 1", "b 1", "c 1"}
+        await supervisor.apply({**specs(1, "a"), **specs(2, "b")})
+        assert Lingering.running == {"a 1", "b 2"}
+        await supervisor.stop()
+        assert Lingering.running == set()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("head_start", [0.0, 0.5, 1.5])
+async def test_a_stop_during_a_reload_stops_all(supervisor: Supervisor, head_start: float) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        await supervisor.apply(specs(1, "a", "b"))
+        async with anyio.create_task_group() as asking:
+            asking.start_soon(supervisor.apply, specs(2, "a", "b"))
+            await anyio.sleep(head_start)
+            await supervisor.stop()
+            assert Lingering.running == set()
+        await anyio.wait_all_tasks_blocked()
+        assert Lingering.running == set()
+        assert supervisor.sensors == {}
+        group.cancel_scope.cancel()
+
+
+async def test_a_reload_after_the_stop_starts_nothing(supervisor: Supervisor) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        await supervisor.stop()
+        await supervisor.apply(specs(1, "a"))
+        assert Lingering.running == set()
+        group.cancel_scope.cancel()
