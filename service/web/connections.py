@@ -66,7 +66,11 @@ class Member(Protocol):
         ...
 
     def evict(self) -> None:
-        """End it: others need what it holds."""
+        """End it at once: another one needs its place."""
+        ...
+
+    def shed(self) -> None:
+        """Refuse the body that is coming: there is no room for it."""
         ...
 
 
@@ -130,8 +134,8 @@ class Connections:
             victim = max((member, *self._waiting), key=_held)
             if victim is member:
                 return False
-            self.forget(victim)
-            victim.evict()
+            victim.shed()
+            self.release(victim)
         return True
 
     def release(self, member: Member) -> None:
