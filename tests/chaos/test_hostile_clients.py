@@ -65,12 +65,12 @@ class Stage:
         self.daemon = daemon
         self.probe = probe
         self.senders = senders
-        self._pid = daemon.pid
+        self.process = daemon.pid
         self._before = self._memory("VmRSS")
-        Path(f"/proc/{self._pid}/clear_refs").write_text("5")  # the peak is counted anew
+        Path(f"/proc/{self.process}/clear_refs").write_text("5")  # the peak is counted anew
 
     def _memory(self, name: str) -> int:
-        for line in Path(f"/proc/{self._pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{self.process}/status").read_text().splitlines():
             if line.startswith(name):
                 return int(line.split()[1]) * 1024
         raise AssertionError(name)
@@ -82,7 +82,7 @@ class Stage:
 
     @property
     def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self._pid}/fd").iterdir()))
+        return len(list(Path(f"/proc/{self.process}/fd").iterdir()))
 
     def good_clients_are_served(self) -> None:
         """They are, just now."""
@@ -109,7 +109,7 @@ def stage(folder: Path, settings: str = SETTINGS) -> Generator[Stage]:
         audit(daemon, senders.acknowledged)
         print(f"memory grew by {set.growth / MB:.0f} MB", dict(senders.answers))
         assert set.growth < MOST_GROWTH
-        assert daemon.pid == set._pid
+        assert daemon.pid == set.process
         assert daemon.stop() == 0
         assert "Traceback" not in "\n".join(daemon.printed)
     assert inspect(made / ".triphammer").troubles == ()
