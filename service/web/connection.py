@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from triphammer.config.sizes import format_size
-from triphammer.service.web.connections import Connections
+from triphammer.service.web.connections import Connections, Member
 from triphammer.service.web.problems import problem
 
 HEADERS = 100
@@ -58,10 +58,13 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         connections: Connections,
         loop: asyncio.AbstractEventLoop,
+        before: Member | None = None,
     ) -> None:
+        """`before` is what was looked after until this connection was made."""
         super().__init__(config, server_state, {}, loop)
         self._all = connections
         self._limits = connections.limits
+        self._before = before
         self.headers = []
         self._phase: Phase = "busy"
         self._running: RequestResponseCycle | None = None
@@ -71,11 +74,14 @@ class Connection(HttpToolsProtocol):
         self._resuming = False
         self._body_since = 0.0
         self.held = 0
+        self.known = False
 
     # --- the transport ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._before is not None:
+            self._all.forget(self._before)
         if self._all.admit(self):
             self._enter("idle", self._limits.head_timeout)
         else:
@@ -214,6 +220,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
+        self.known = True
         self._all.release(self)
         if self.transport.is_closing():
             self._leave()

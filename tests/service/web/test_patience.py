@@ -173,14 +173,22 @@ async def connect(wire: Wire, count: int) -> list[Client]:
 async def test_the_one_that_was_silent_for_longest_goes() -> None:
     wire = Wire()
     first, second, third = await connect(wire, 3)
-    await first.send(get())
+    for client in (second, third, first):
+        await client.send(get())
     wire.connect()
     assert [c.ended for c in (first, second, third)] == [False, True, False]
-    await first.send(get())
-    wire.connect()
-    assert [c.ended for c in (first, third)] == [False, True]
-    assert first.statuses == [200, 200]
-    assert wire.connections.refused == {"closed": 2}
+    assert wire.connections.refused == {"closed": 1}
+
+
+async def test_one_that_has_brought_nothing_yet_goes_first() -> None:
+    wire = Wire()
+    known, *strangers = await connect(wire, 3)
+    await known.send(get())
+    for _ in range(5):
+        strangers.append(wire.connect())
+        await strangers[-1].send(get()[:5])
+    assert [client.ended for client in (known, *strangers)] == [False, *[True] * 5, False, False]
+    assert known.statuses == [200]
 
 
 async def test_an_unfinished_request_goes_with_an_answer() -> None:
