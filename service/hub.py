@@ -1,15 +1,17 @@
-"""Live news for consoles: each listener has its own bounded queue and may fall behind alone."""
+"""Live news for consoles: each listener reads at its own pace and may fall behind alone."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 
 import anyio
 import msgspec
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-QUEUE = 1000
+KEPT = 1000
+"""News that a listener may be behind."""
 
 
 class News(msgspec.Struct, frozen=True):
@@ -26,48 +28,75 @@ class News(msgspec.Struct, frozen=True):
 
 
 class Hub:
-    """Publishes news to whoever listens; publishing never waits."""
+    """Publishes news to whoever listens; to publish never waits and costs the same however many
+    listen."""
 
     def __init__(self) -> None:
-        self._listeners: dict[MemoryObjectSendStream[News], bool] = {}
+        self._latest: deque[News] = deque(maxlen=KEPT)
+        self._published = 0
+        self._more = anyio.Event()
+        self._closed = False
+        self._listeners = 0
 
     @property
     def listeners(self) -> int:
         """How many listen now."""
-        return len(self._listeners)
+        return self._listeners
 
     def publish(self, news: Sequence[News]) -> None:
-        """Hand `news` to every listener; one whose queue is full is told to resync later."""
-        for stream, behind in list(self._listeners.items()):
-            if behind:
-                behind = not _offer(stream, News("resync", ""))
-            for item in news:
-                if behind:
-                    break
-                behind = not _offer(stream, item)
-            self._listeners[stream] = behind
+        """Tell every listener of `news`, unless the hub is closed."""
+        if news and not self._closed:
+            self._latest.extend(news)
+            self._published += len(news)
+            self._wake()
 
-    @asynccontextmanager
-    async def listen(self) -> AsyncGenerator[MemoryObjectReceiveStream[News]]:
-        """A stream of the news published while the context is open."""
-        send, receive = anyio.create_memory_object_stream[News](QUEUE)
-        self._listeners[send] = False
+    def _wake(self) -> None:
+        self._more.set()
+        self._more = anyio.Event()
+
+    @contextmanager
+    def listen(self) -> Generator[Listener]:
+        """A listener to the news published while the context is open."""
+        self._listeners += 1
         try:
-            yield receive
+            yield Listener(self)
         finally:
-            del self._listeners[send]
-            send.close()
-            receive.close()
+            self._listeners -= 1
 
     def close(self) -> None:
-        """End every listener's stream (the daemon stops)."""
-        for stream in self._listeners:
-            stream.close()
+        """End the listening of all (the daemon stops)."""
+        self._closed = True
+        self._wake()
+
+    @property
+    def published(self) -> int:
+        """How many news there have been."""
+        return self._published
+
+    async def wait_after(self, place: int) -> Sequence[News]:
+        """The news from number `place` on, once there are any; only "resync" if some are gone.
+
+        Raises `anyio.EndOfStream` when there are none and the hub is closed.
+        """
+        while self._published == place:
+            if self._closed:
+                raise anyio.EndOfStream
+            await self._more.wait()
+        count, kept = self._published - place, len(self._latest)
+        if count > kept:
+            return (News("resync", ""),)
+        return tuple(islice(self._latest, kept - count, None))
 
 
-def _offer(stream: MemoryObjectSendStream[News], item: News) -> bool:
-    try:
-        stream.send_nowait(item)
-    except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
-        return False
-    return True
+class Listener:
+    """One who listens, and how far it has come."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._place = hub.published
+
+    async def receive(self) -> Sequence[News]:
+        """What has been published since the last time, at least one. Raises `anyio.EndOfStream`."""
+        news = await self._hub.wait_after(self._place)
+        self._place = self._hub.published
+        return news

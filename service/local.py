@@ -73,15 +73,15 @@ class Local:
 
     async def wait(self, run: str, watch: Callable[[News], None] | None = None) -> RunRow:
         """The run once it has ended; `watch` is told of every change on the way."""
-        async with self.core.hub.listen() as news:
+        with self.core.hub.listen() as listener:
             while True:
                 row = await self.store.run(run)
                 assert row is not None
                 if row.state in ENDED:
                     return row
-                item = await news.receive()
-                if watch is not None and item.id == run:
-                    watch(item)
+                for item in await listener.receive():
+                    if watch is not None and item.id == run:
+                        watch(item)
 
 
 async def with_local(

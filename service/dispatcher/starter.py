@@ -26,8 +26,9 @@ from triphammer.service.dispatcher.ordering import Ordering
 from triphammer.service.dispatcher.superseded import why_superseded
 from triphammer.service.dispatcher.suspects import QUARANTINE, SUSPECT, Suspects
 from triphammer.service.dispatcher.underway import Underway
+from triphammer.service.errors import VersionGone
 from triphammer.service.library import Library
-from triphammer.service.store.contract import ClaimRun, Crashed, NewRun, RunRow, Store
+from triphammer.service.store.contract import Background, ClaimRun, Crashed, NewRun, RunRow, Store
 
 MESSAGES = 1_000_000
 """More than the messages of any run."""
@@ -37,6 +38,8 @@ READ = 100
 """How many queued runs are read from the store at a time, besides those that are passed over."""
 SPARE = 16
 """So many more are read than there are places: some will be passed over."""
+TOGETHER = 50
+"""Of so many runs events and tasks are read at a time."""
 
 
 class Starter:
@@ -205,8 +208,7 @@ class Starter:
         rows = await self._claim(await self._store.unfinished())
         for row in rows:
             self._admission.take(row.id, row.flow)
-        for row in rows:
-            await self._begin_row(row)
+        await self._begin_rows(rows)
         self.touch_all()
         return len(rows)
 
@@ -242,27 +244,25 @@ class Starter:
             limit = min(free + SPARE, READ) + passed_over
             rows = await self._store.ready(flow, limit)
             passed_over = sum(not self._may_begin(row.id) for row in rows)
-            left = await self._begin_queued(rows)
+            left = await self._begin_queued(flow, rows)
             self._gone = None
             # A run that came while we read must not be forgotten: only then is it all.
             if not left and len(rows) < limit and flow not in self._touched:
                 self._admission.caught_up(flow)
                 return
 
-    async def _begin_queued(self, rows: Sequence[RunRow]) -> bool:
+    async def _begin_queued(self, flow: str, rows: Sequence[RunRow]) -> bool:
         """Begin what has a place, in order; whether any is left without one.
 
-        Places are counted anew for each: others take some while we wait for the store.
+        Places are counted anew: others took some while we waited for the store.
         """
-        for row in rows:
-            if not self._may_begin(row.id):
-                continue
-            if not self._admission.free(row.flow):
-                return True
-            self._admission.take(row.id, row.flow)
-            self._shrink(row.flow)
-            await self._begin_row(row)
-        return False
+        waiting = [row for row in rows if self._may_begin(row.id)]
+        placed = waiting[: self._admission.free(flow)]
+        for row in placed:
+            self._admission.take(row.id, flow)
+            self._shrink(flow)
+        await self._begin_rows(placed)
+        return len(placed) < len(waiting)
 
     def _note_gone(self, run: str) -> None:
         if self._gone is not None:
@@ -275,33 +275,40 @@ class Starter:
             return False
         return self._gone is None or run not in self._gone
 
-    async def _begin_row(self, row: RunRow) -> None:
-        self._active.add_row(row)
-        if row.order_key is not None:
-            self._keys[row.id] = row.order_key
-        if row.crashes >= QUARANTINE:
-            reason = f"the daemon crashed {row.crashes} times while this run was under way"
-            self._end(row.id, row.flow, row.epoch, "failed", reason, kind="Quarantined")
-        elif row.crashes >= SUSPECT:
-            self._suspects.add(row)
-        else:
-            await self._take_up(row)
+    async def _begin_rows(self, rows: Sequence[RunRow]) -> None:
+        for row in rows:
+            self._active.add_row(row)
+            if row.order_key is not None:
+                self._keys[row.id] = row.order_key
+            if row.crashes >= QUARANTINE:
+                reason = f"the daemon crashed {row.crashes} times while this run was under way"
+                self._end(row.id, row.flow, row.epoch, "failed", reason, kind="Quarantined")
+            elif row.crashes >= SUSPECT:
+                self._suspects.add(row)
+        await self._take_up([row for row in rows if row.crashes < SUSPECT])
 
-    async def _take_up(self, row: RunRow) -> None:
+    async def _take_up(self, rows: Sequence[RunRow]) -> None:
+        for start in range(0, len(rows), TOGETHER):
+            some = rows[start : start + TOGETHER]
+            for row, background in zip(some, await self._store.backgrounds(some), strict=True):
+                await self._go_on(row, background)
+
+    async def _go_on(self, row: RunRow, background: Background) -> None:
         try:
             flow = await self._library.version(row.flow, row.version)
-            stored = await self._store.event(row.event)
-            if stored is None:
-                raise TriphammerError(f"the event {row.event} of this run is not stored any more")
-            tasks = tuple(await self._store.tasks(row.id))
-            sent = await self._sent(row.id, tasks)
-            params = msgspec.json.decode(row.params)
-        except TriphammerError as error:
+        except VersionGone as error:
             self._end(row.id, row.flow, row.epoch, "failed", str(error))
             return
+        if background.event is None:
+            reason = f"the event {row.event} of this run is not stored any more"
+            self._end(row.id, row.flow, row.epoch, "failed", reason)
+            return
+        sent = await self._sent(row.id, background.tasks)
         if row.id in self._withdrawn or not self._admission.has(row.id):
             return
-        self._begin(flow, row.id, row.epoch, stored.event, params, row.created_at, tasks, sent)
+        params, event = msgspec.json.decode(row.params), background.event.event
+        made = row.created_at
+        self._begin(flow, row.id, row.epoch, event, params, made, background.tasks, sent)
 
     async def _sent(self, run: str, tasks: Sequence[TaskRow]) -> tuple[Sent, ...]:
         """What became of the messages of a run in which a task waits for their delivery."""

@@ -20,7 +20,7 @@ TOGETHER = 32
 """As many suspects of `SUSPECT` crashes are tried together at most; one first, then twice as
 many each time."""
 
-Begin = Callable[[RunRow], Awaitable[None]]
+Begin = Callable[[Sequence[RunRow]], Awaitable[None]]
 
 
 class Suspects:
@@ -72,9 +72,8 @@ class Suspects:
     async def _try(self, rows: Sequence[RunRow]) -> None:
         self._on_trial, self._ended = {row.id for row in rows}, anyio.Event()
         for row in rows:
-            if row.id in self._on_trial:
-                self._underway.on_trial(row.id)
-                await self._begin(row)
+            self._underway.on_trial(row.id)
+        await self._begin(rows)
         with anyio.move_on_after(TRIAL_SECONDS):
             await self._ended.wait()
         for run in self._on_trial:

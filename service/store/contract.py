@@ -365,6 +365,13 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
 
 
+class Background(msgspec.Struct, frozen=True):
+    """What a run begins or goes on with: its event, None if it is gone, and its tasks so far."""
+
+    event: EventRow | None
+    tasks: tuple[TaskRow, ...]
+
+
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the outbox. State: pending, delivered, dead, skipped (dead and given up).
 
@@ -480,6 +487,10 @@ class Store(Protocol):
     async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
         """Queued runs of `flow` that wait for nobody but a place, oldest first: those without
         an order key, and of each key the first run that holds it."""
+        ...
+
+    async def backgrounds(self, runs: Sequence[RunRow]) -> Sequence[Background]:
+        """What `runs` need to begin or go on, each in its place; one read for all of them."""
         ...
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:

@@ -15,11 +15,13 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from triphammer.config.sizes import format_size
-from triphammer.service.web.connections import Connections
+from triphammer.service.web.connections import Connections, Member
 from triphammer.service.web.problems import problem
 
 HEADERS = 100
 """Headers of one request."""
+PIECE = 16_384
+"""Bytes that are parsed between two looks at what has become of them."""
 PIPELINED = 16
 """Requests that may have come behind the one that is being answered."""
 BODY_RATE = 1000
@@ -28,6 +30,7 @@ UNREAD_SECONDS = 60.0
 """How long a client may leave an answer unread."""
 LINGER_SECONDS = 5.0
 """How long a client that was refused may go on sending: so it comes to read why."""
+NO_ROOM = "there is no room for so many bodies at once; try again later"
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 Phase = Literal["idle", "head", "body", "rest", "unread", "leaving", "busy"]
@@ -55,10 +58,13 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         connections: Connections,
         loop: asyncio.AbstractEventLoop,
+        before: Member | None = None,
     ) -> None:
+        """`before` is what was looked after until this connection was made."""
         super().__init__(config, server_state, {}, loop)
         self._all = connections
         self._limits = connections.limits
+        self._before = before
         self.headers = []
         self._phase: Phase = "busy"
         self._running: RequestResponseCycle | None = None
@@ -68,11 +74,14 @@ class Connection(HttpToolsProtocol):
         self._resuming = False
         self._body_since = 0.0
         self.held = 0
+        self.known = False
 
     # --- the transport ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._before is not None:
+            self._all.forget(self._before)
         if self._all.admit(self):
             self._enter("idle", self._limits.head_timeout)
         else:
@@ -86,6 +95,14 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= PIECE:
+            self._receive(data)
+        else:  # it may be ten thousand headers at once
+            for at in range(0, len(data), PIECE):
+                self._receive(data[at : at + PIECE])
+        self._look()
+
+    def _receive(self, data: bytes) -> None:
         if self._deaf:
             return
         self._loose += len(data)
@@ -95,7 +112,6 @@ class Connection(HttpToolsProtocol):
                 self._refuse_loose()
         except _Refused as refused:
             self._refuse(refused.status, str(refused))
-        self._look()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -172,7 +188,7 @@ class Connection(HttpToolsProtocol):
         if self._deaf or self.cycle.response_complete:
             return
         if not self._all.hold(self, len(body)):
-            raise _Refused(503, "too many bodies are under way; try again later")
+            raise _Refused(503, NO_ROOM)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -204,6 +220,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
+        self.known = True
         self._all.release(self)
         if self.transport.is_closing():
             self._leave()
@@ -286,8 +303,9 @@ class Connection(HttpToolsProtocol):
         if self._phase != "body":
             self._phase = "body"
             self._body_since = now
-        earned = self._limits.body_timeout + self.held / BODY_RATE
-        self._all.wait(self, earned - (now - self._body_since))
+        patience = self._limits.body_timeout
+        earned = patience + self.held / BODY_RATE - (now - self._body_since)
+        self._all.wait(self, min(patience, earned))
 
     def give_up(self) -> None:
         """End it: its client has had its time."""
@@ -297,19 +315,26 @@ class Connection(HttpToolsProtocol):
             self._all.wait(self, self._limits.body_timeout)  # it is us who did not read
         elif self._phase == "body":
             self._refuse(408, "the body of the request did not come in time")
-        elif self._phase == "idle":
-            self._close()
-        else:
+        elif self._phase == "unread" or self.transport.is_closing():
             self.transport.abort()
+        else:
+            self._close()
 
     def evict(self) -> None:
-        """End it: others need what it holds."""
+        """End it at once: another one needs its place."""
         if self._phase in ("head", "body"):
-            self._say(503, "there is no room for unfinished requests; try again later")
+            self._say(503, "too many connections are open; try again later")
             self._close()
         elif self._phase == "idle":
             self._all.refused["closed"] += 1
             self._close()
+        else:
+            self.transport.abort()
+
+    def shed(self) -> None:
+        """Refuse the body that is coming: there is no room for it."""
+        if self._phase == "body":
+            self._refuse(503, NO_ROOM)
         else:
             self.transport.abort()
 
@@ -320,6 +345,7 @@ class Connection(HttpToolsProtocol):
     def _leave(self) -> None:
         """It is as good as closed; if its client does not let it go, it is cut off."""
         self._deaf = True
+        self.headers = []
         self._disconnect()
         self._all.release(self)
         self._phase = "leaving"

@@ -6,6 +6,7 @@ import logging
 import resource
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Protocol
 
 import msgspec
@@ -60,13 +61,19 @@ class Member(Protocol):
 
     held: int
     """Bytes of bodies that have come and are not answered yet."""
+    known: bool
+    """Whether a request of it has been answered before."""
 
     def give_up(self) -> None:
         """End it: its client has had its time."""
         ...
 
     def evict(self) -> None:
-        """End it: others need what it holds."""
+        """End it at once: another one needs its place."""
+        ...
+
+    def shed(self) -> None:
+        """Refuse the body that is coming: there is no room for it."""
         ...
 
 
@@ -74,9 +81,10 @@ class Connections:
     """Keeps connections and what they hold within limits, at the cost of the least useful.
 
     A connection either waits for its client or has something to do. Those that wait stand in
-    the order in which their clients were last heard of; the first of them go when there are too
-    many. So clients that hold connections and say nothing take the places of each other, and
-    not of those that have something to say.
+    the order in which their clients were last heard of, in two rows: those that have not brought
+    a request yet, and the others. When there are too many, the first of the first row go. So
+    clients that hold connections and say nothing take the places of each other, and not of
+    those that have something to say.
     """
 
     def __init__(self, limits: ConnectionLimits, clock: Callable[[], float]) -> None:
@@ -85,7 +93,8 @@ class Connections:
         """By the status that was answered, or `closed` for connections that said nothing."""
         self._clock = clock
         self._open: set[Member] = set()
-        self._waiting: dict[Member, float] = {}
+        self._strangers: dict[Member, float] = {}
+        self._known: dict[Member, float] = {}
         self._held = 0
         self._reported = 0
         self._report_at = clock() + REPORT_SECONDS
@@ -98,7 +107,7 @@ class Connections:
     def admit(self, member: Member) -> bool:
         """Take a new connection in; another one may have to go for it. False: there is no room."""
         while len(self._open) >= self.limits.connections:
-            victim = next(iter(self._waiting), None)
+            victim = next(chain(self._strangers, self._known), None)
             if victim is None:
                 return False
             self.forget(victim)
@@ -109,17 +118,19 @@ class Connections:
     def forget(self, member: Member) -> None:
         """It is closed, or as good as closed."""
         self._open.discard(member)
-        self._waiting.pop(member, None)
+        self.settle(member)
         self.release(member)
 
     def wait(self, member: Member, seconds: float) -> None:
         """It waits for its client, at most so long from now; its client was heard of just now."""
-        self._waiting.pop(member, None)
-        self._waiting[member] = self._clock() + seconds
+        self.settle(member)
+        row = self._known if member.known else self._strangers
+        row[member] = self._clock() + seconds
 
     def settle(self, member: Member) -> None:
         """It does not wait for its client any more."""
-        self._waiting.pop(member, None)
+        self._strangers.pop(member, None)
+        self._known.pop(member, None)
 
     def hold(self, member: Member, size: int) -> bool:
         """So much more of a body has come. The largest unfinished one goes if there is no room;
@@ -127,11 +138,11 @@ class Connections:
         member.held += size
         self._held += size
         while self._held > self.limits.bodies:
-            victim = max((member, *self._waiting), key=_held)
+            victim = max((member, *self._strangers, *self._known), key=_held)
             if victim is member:
                 return False
-            self.forget(victim)
-            victim.evict()
+            victim.shed()
+            self.release(victim)
         return True
 
     def release(self, member: Member) -> None:
@@ -142,7 +153,8 @@ class Connections:
     def sweep(self) -> None:
         """End those whose clients have had their time; called about once a second."""
         now = self._clock()
-        for member in [member for member, until in self._waiting.items() if until <= now]:
+        waiting = chain(self._strangers.items(), self._known.items())
+        for member in [member for member, until in waiting if until <= now]:
             member.give_up()
         if now >= self._report_at:
             self._report()

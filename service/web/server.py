@@ -10,11 +10,12 @@ from typing import Any
 
 import anyio
 import uvicorn
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
 from triphammer.service.errors import CannotServe
 from triphammer.service.web.connection import Connection
-from triphammer.service.web.connections import Connections
+from triphammer.service.web.connections import Connections, Member
+from triphammer.service.web.handshakes import Handshakes
 
 GRACE_SECONDS = 3
 """How long open requests may go on after the stop; streams are ended by the hub before."""
@@ -41,11 +42,15 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers and its polling: the daemon decides when to stop."""
 
+    group: TaskGroup
+    """Where clients are let in by TLS."""
+
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self._connections = connections
         self.listening = anyio.Event()
         self.stopping = anyio.Event()
+        self._handshakes: Handshakes | None = None
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -54,22 +59,27 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self.lifespan.startup()
         loop, config = asyncio.get_running_loop(), self.config
-        patience = None if config.ssl is None else self._connections.limits.head_timeout
-
-        def connect() -> Connection:
-            return Connection(config, self.server_state, self._connections, loop)
-
-        self.servers = [
-            await loop.create_server(
-                connect,
-                sock=listener,
-                ssl=config.ssl,
-                ssl_handshake_timeout=patience,
-                backlog=config.backlog,
-            )
-            for listener in sockets or ()
-        ]
+        self.servers = []
+        for listener in sockets or ():
+            if config.ssl is None:
+                self.servers.append(
+                    await loop.create_server(
+                        self._connection, sock=listener, backlog=config.backlog
+                    )
+                )
+            else:
+                self._handshakes = Handshakes(config.ssl, self._connections, self._connection)
+                self.group.start_soon(self._handshakes.run, listener, name="TLS")
         self.started = True
+
+    def _connection(self, before: Member | None = None) -> Connection:
+        loop = asyncio.get_running_loop()
+        return Connection(self.config, self.server_state, self._connections, loop, before)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._handshakes is not None:
+            await self._handshakes.stop()
+        await super().shutdown(sockets)
 
     async def main_loop(self) -> None:
         self.listening.set()
@@ -114,6 +124,7 @@ class WebServer:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Serve until `stop`; started once connections are taken."""
         async with anyio.create_task_group() as group:
+            self._server.group = group
             group.start_soon(self._serve, name="web server")
             await self._server.listening.wait()
             task_status.started()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import anyio
 import msgspec
@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from triphammer.service.hub import Hub
+from triphammer.service.hub import Hub, News
 from triphammer.service.web.problems import problem
 
 QUIET_SECONDS = 15.0
 """A comment is sent after this long without news, so that proxies keep the stream open."""
+SENDS_PER_SECOND = 1000
+"""Of all streams together: under load they must not cost more than what they tell of."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -46,16 +48,22 @@ class Streams:
 
 async def _lines(hub: Hub, only: str | None) -> AsyncIterator[bytes]:
     yield b"retry: 1000\n\n"
-    async with hub.listen() as news:
+    with hub.listen() as listener:
         while True:
-            item = None
-            with anyio.move_on_after(QUIET_SECONDS) as quiet:
+            news: Sequence[News] | None = None
+            with anyio.move_on_after(QUIET_SECONDS):
                 try:
-                    item = await news.receive()
+                    news = await listener.receive()
                 except anyio.EndOfStream:
                     return
-            if quiet.cancelled_caught or item is None:
-                yield b": quiet\n\n"
-            elif only is None or item.id == only or item.kind == "resync":
-                data = msgspec.json.encode(item)
-                yield b"event: " + item.kind.encode() + b"\ndata: " + data + b"\n\n"
+            yield b": quiet\n\n" if news is None else _text(news, only)
+            # The more streams there are, the more news each of them sends at once.
+            await anyio.sleep(hub.listeners / SENDS_PER_SECOND)
+
+
+def _text(news: Sequence[News], only: str | None) -> bytes:
+    return b"".join(
+        b"event: " + item.kind.encode() + b"\ndata: " + msgspec.json.encode(item) + b"\n\n"
+        for item in news
+        if only is None or item.id == only or item.kind == "resync"
+    )

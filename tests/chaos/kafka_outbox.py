@@ -85,7 +85,7 @@ class Storm:
         self._posted = 0
         self._allowed = 0
         self._more = anyio.Event()
-        settings = f'[kafka]\nbootstrap = "{broker.bootstrap}"\n'
+        settings = f'[kafka]\nbootstrap = "{broker.bootstrap}"\n[outbox]\ntimeout = "2s"\n'
         flow = FLOW.replace("TOPIC", self._topic)
         made = project(folder / "project", {"told": flow}, settings)
         self._daemon = DaemonProcess(made)
@@ -141,7 +141,13 @@ class Storm:
     # --- shaking ------------------------------------------------------------------------
 
     async def _shake(self, number: int) -> None:
-        kinds = (self._kill_broker, self._kill_daemon, self._restart_broker, self._kill_both)
+        kinds = (
+            self._kill_both,
+            self._freeze_broker,
+            self._kill_daemon,
+            self._restart_broker,
+            self._kill_broker,
+        )
         kind = kinds[number % len(kinds)]
         await kind()
         self.report.done[kind.__name__.strip("_").replace("_", " ")] += 1
@@ -159,6 +165,16 @@ class Storm:
     async def _kill_both(self) -> None:
         await self._away(self._broker.kill, self._kill_daemon)
 
+    async def _freeze_broker(self) -> None:
+        """For longer than an attempt may take: what was sent then is sent again, and both come."""
+        self._broker.freeze()
+        try:
+            self._allow(self._allowed / self._messages + 0.01)
+            await anyio.sleep(self._random.uniform(2.0, 4.0))
+        finally:
+            self._broker.thaw()
+        await self._back()
+
     async def _away(self, end: Any, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
         await anyio.to_thread.run_sync(end)
         self._allow(self._allowed / self._messages + 0.01)
@@ -166,6 +182,9 @@ class Storm:
         if meanwhile is not None:
             await meanwhile()
         await anyio.to_thread.run_sync(self._broker.start)
+        await self._back()
+
+    async def _back(self) -> None:
         began, before = time.monotonic(), self._delivered()
         if before < self._posted:
             await self._until(before + 1)

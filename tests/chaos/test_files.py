@@ -6,7 +6,7 @@ import hashlib
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -134,7 +134,7 @@ def settled(daemon: DaemonProcess) -> bool:
 
 
 @contextmanager
-def counted(inbox: Inbox) -> Iterator[None]:
+def counted(inbox: Inbox) -> Generator[None]:
     """Says at the end, also of what fails or takes too long, what was written and found."""
     try:
         yield

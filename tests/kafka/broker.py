@@ -28,6 +28,12 @@ class Broker(Protocol):
     def kill(self) -> None:
         """End it at once."""
 
+    def freeze(self) -> None:
+        """Let it do nothing, and take everything."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+
     def log_of(self, topic: str, partition: int = 0) -> Path:
         """The file that holds the partition's records."""
         ...
@@ -45,7 +51,10 @@ class ForeignBroker:
     def stop(self) -> None:
         pytest.skip("needs a Kafka of the suite's own, to stop it")
 
-    kill = stop
+    kill = freeze = stop
+
+    def thaw(self) -> None:
+        """It runs."""
 
     def log_of(self, topic: str, partition: int = 0) -> Path:
         pytest.skip("needs a Kafka of the suite's own, to reach its files")

@@ -109,6 +109,18 @@ class KafkaNode:
         """End the node at once, as a crash would."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let the node do nothing: what is sent to it stays with the system's sockets."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def log_of(self, topic: str, partition: int = 0) -> Path:
         """The file that holds the partition's records."""
         return self._folder / "log" / f"{topic}-{partition}" / f"{0:020}.log"

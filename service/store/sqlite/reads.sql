@@ -10,6 +10,12 @@ SELECT key, value FROM positions WHERE sensor = ?;
 SELECT e.*, coalesce(i.duplicates, 0) AS duplicates FROM events e
 LEFT JOIN identities i ON i.source = e.source AND i.id = e.id WHERE e.key = ?;
 
+-- name: events_named
+-- Those whose keys are in a JSON array.
+SELECT e.*, coalesce(i.duplicates, 0) AS duplicates FROM json_each(?) AS asked
+JOIN events e ON e.key = asked.value
+LEFT JOIN identities i ON i.source = e.source AND i.id = e.id;
+
 -- name: event_key
 SELECT event FROM identities WHERE source = ? AND id = ?;
 
@@ -34,6 +40,10 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?1)
   AND seq > coalesce(
     (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?3), 0)
 ORDER BY seq LIMIT ?4;
+
+-- name: tasks_of_runs
+-- Those of the runs whose numbers are in a JSON array, in the order they were first written.
+SELECT tasks.* FROM json_each(?) AS asked JOIN tasks ON tasks.run = asked.value ORDER BY seq;
 
 -- name: item_counts
 SELECT map, state, count(*) FROM tasks

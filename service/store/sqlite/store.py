@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from anyio.abc import TaskStatus
 
 from triphammer.flows.journal import TaskRow
 from triphammer.service.store.contract import (
+    Background,
     DeadEvent,
     DeadPage,
     DeadRecordRow,
@@ -27,6 +29,7 @@ from triphammer.service.store.contract import (
     VersionRow,
 )
 from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.backgrounds import backgrounds
 from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.statements import statements
@@ -112,6 +115,9 @@ class SqliteStore:
     async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
         found = await self._readers.rows(self._sql["ready"], flow, limit)
         return [rows.run_row(row) for row in found]
+
+    async def backgrounds(self, runs: Sequence[RunRow]) -> Sequence[Background]:
+        return await self._readers.run(partial(backgrounds, self._sql, runs))
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:
         found = await self._readers.rows(self._sql["held_keys"])

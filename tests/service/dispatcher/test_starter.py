@@ -13,10 +13,14 @@ from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 
 from triphammer import Event, events, flow, task
+from triphammer.flows.journal import RunChange
 from triphammer.sensors.codec import new_event
 from triphammer.sensors.contract import Emission
+from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.dispatcher.journal import Done
 from triphammer.service.dispatcher.redrive import Redrive
 from triphammer.service.store.contract import Page, RunRow
+from triphammer.service.store.trouble import store_trouble
 from triphammer.testing import SimulatedRun, Simulation, simulate
 
 NOW = 1_767_225_600_000_000
@@ -273,10 +277,8 @@ def test_a_run_that_is_cancelled_as_it_begins_does_not_and_is_counted_once(
     first, second, third = [sim.emit(order("a", number)) for number in (1, 2, 3)]
     starter = sim.local.core.starter
     assert starter.queued == 2
-    held = Held(sim.local.store.event)
-    monkeypatch.setattr(sim.local.store, "event", held)
-    booking["a1"].set()
-    sim.advance(0)
+    held = hold(sim, "backgrounds", monkeypatch)
+    end(sim, "a1")
     assert held.asked
     sim.call(cancel(sim, second.row))
     assert starter.queued == 1
@@ -300,3 +302,32 @@ def test_a_run_begins_although_its_sensor_was_cancelled_during_the_commit(
     sim.call(emit())
     sim.advance(0)
     assert states(sim.runs()) == ["succeeded"]
+
+
+def test_a_store_that_cannot_be_read_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon begins anew with an open store; that it could not read is no fault of the run."""
+    posted: list[str | None] = []
+    away = StoreUnavailable("disk I/O error")
+
+    async def read(_: Sequence[RunRow]) -> None:
+        raise away
+
+    def run() -> None:
+        with simulate(parcels) as sim:
+            for number in range(1, 4):
+                sim.emit(parcel(number))
+            journal = sim.local.core.journal
+            post = journal.post
+
+            def noted(changes: Sequence[RunChange], done: Done) -> None:
+                posted.extend(change.state for change in changes)
+                post(changes, done)
+
+            monkeypatch.setattr(journal, "post", noted)
+            monkeypatch.setattr(sim.local.store, "backgrounds", read)
+            end(sim, "p1")
+
+    with pytest.raises((BaseExceptionGroup, StoreUnavailable)) as caught:
+        run()
+    assert store_trouble(caught.value) is away, "the daemon knows what to do"
+    assert "failed" not in posted

@@ -50,9 +50,10 @@ class Begun:
     def _write(self, text: bytes, at: int) -> None:
         self.table[at : at + SLOT] = text
 
-    async def _begin(self, row: RunRow) -> None:
-        self.underway.begin(row.id)
-        self.at[row.id] = anyio.current_time() - self._start
+    async def _begin(self, rows: Sequence[RunRow]) -> None:
+        for row in rows:
+            self.underway.begin(row.id)
+            self.at[row.id] = anyio.current_time() - self._start
 
     def end(self, run: str) -> None:
         self.underway.end(run)

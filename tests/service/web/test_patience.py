@@ -65,6 +65,16 @@ async def test_a_body_that_trickles_is_refused() -> None:
     assert (client.ended, client.statuses, wire.app.gone) == (True, [408], 1)
 
 
+async def test_a_body_that_pauses_is_refused_whatever_it_has_earned() -> None:
+    wire = Wire()
+    client = wire.connect()
+    await client.send(post(b"x" * 9000)[:-1])
+    await wire.wait(BODY - 1)
+    assert client.statuses == []
+    await wire.wait(1)
+    assert client.statuses == [408]
+
+
 async def test_chunk_extensions_earn_nothing() -> None:
     wire = Wire()
     client = wire.connect()
@@ -126,9 +136,11 @@ async def test_a_refused_client_that_stays_is_cut_off() -> None:
     assert client.line.half_closed
     await client.send(b"x" * 100_000)
     await wire.wait(LINGER_SECONDS - 1)
-    early = client.line.aborted
+    early = client.line.closed
     await wire.wait(1)
-    assert (early, client.line.aborted, client.statuses) == (False, True, [400])
+    assert (early, client.line.closed, client.line.aborted) == (False, True, False)
+    await wire.wait(LINGER_SECONDS)
+    assert (client.line.aborted, client.statuses) == (True, [400])
 
 
 async def test_the_rest_of_a_body_that_was_answered_is_not_waited_for_long() -> None:
@@ -139,7 +151,7 @@ async def test_the_rest_of_a_body_that_was_answered_is_not_waited_for_long() -> 
     assert (quick.statuses, slow.statuses) == ([200], [200])
     await wire.wait(LINGER_SECONDS)
     assert not quick.ended
-    assert slow.line.aborted
+    assert slow.ended
 
 
 async def test_a_stream_with_half_a_body_is_not_kept() -> None:
@@ -161,14 +173,22 @@ async def connect(wire: Wire, count: int) -> list[Client]:
 async def test_the_one_that_was_silent_for_longest_goes() -> None:
     wire = Wire()
     first, second, third = await connect(wire, 3)
-    await first.send(get())
+    for client in (second, third, first):
+        await client.send(get())
     wire.connect()
     assert [c.ended for c in (first, second, third)] == [False, True, False]
-    await first.send(get())
-    wire.connect()
-    assert [c.ended for c in (first, third)] == [False, True]
-    assert first.statuses == [200, 200]
-    assert wire.connections.refused == {"closed": 2}
+    assert wire.connections.refused == {"closed": 1}
+
+
+async def test_one_that_has_brought_nothing_yet_goes_first() -> None:
+    wire = Wire()
+    known, *strangers = await connect(wire, 3)
+    await known.send(get())
+    for _ in range(5):
+        strangers.append(wire.connect())
+        await strangers[-1].send(get()[:5])
+    assert [client.ended for client in (known, *strangers)] == [False, *[True] * 5, False, False]
+    assert known.statuses == [200]
 
 
 async def test_an_unfinished_request_goes_with_an_answer() -> None:
