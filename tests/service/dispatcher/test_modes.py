@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -30,7 +30,7 @@ class Diary:
         self.steps: list[Step] = []
 
     @contextmanager
-    def doing(self, key: str, n: int) -> Iterator[None]:
+    def doing(self, key: str, n: int) -> Generator[None]:
         loop = asyncio.get_running_loop()
         self.steps.append((loop.time(), "begin", key, n))
         try:
