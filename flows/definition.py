@@ -56,9 +56,10 @@ def define(
         params=params,
         fill=fill,
         mode=flow.mode,
-        max_runs=flow.max_runs or runs_per_flow,
+        max_runs=flow.max_runs or (runs_per_flow if _many(flow) else 1),
         timezone=flow.timezone,
         order_by=flow.order_by,
+        per=flow.per,
         file=file,
         line=flow.place.line,
         sources=sources,
@@ -67,6 +68,11 @@ def define(
         root=str(root),
         module=flow.module,
     )
+
+
+def _many(flow: Flow[..., Any]) -> bool:
+    """Whether several runs may be under way at once."""
+    return flow.mode == "parallel" or flow.per is not None
 
 
 def _check_patterns(flow: Flow[..., Any]) -> None:

@@ -7,7 +7,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, Unpack, overload
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+    Unpack,
+    get_args,
+    overload,
+)
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from triphammer.config.errors import PatternError
@@ -29,7 +39,7 @@ from triphammer.flows.task import refuse_uncalled
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Mode = Literal["parallel", "single"]
+Mode = Literal["parallel", "queue", "single", "restart"]
 Fill = Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
 
 
@@ -51,6 +61,7 @@ class Flow(Generic[P, R]):
         params: Fill,
         timezone: str | None,
         order_by: str | None = None,
+        per: str | None = None,
         around: Options | None = None,
     ) -> None:
         self._fn = fn
@@ -58,10 +69,11 @@ class Flow(Generic[P, R]):
         self._params = params
         self.on = on
         self.name = name
-        self.mode: Mode = mode or default_mode(on)
+        self.mode: Mode = mode or default_mode(on, per)
         self.max_runs = max_runs
         self.timezone = timezone
         self.order_by = order_by
+        self.per = per
         self.place = place_of(fn)
         self.module = fn.__module__
         self.__doc__ = fn.__doc__
@@ -221,6 +233,7 @@ def flow(
     params: Fill | None = None,
     timezone: str | None = None,
     order_by: str | None = None,
+    per: str | None = None,
     setup: Any = None,
     teardown: Any = None,
     on_success: Any = None,
@@ -239,6 +252,7 @@ def flow(
     params: Fill | None = None,
     timezone: str | None = None,
     order_by: str | None = None,
+    per: str | None = None,
     setup: Any = None,
     teardown: Any = None,
     on_success: Any = None,
@@ -247,10 +261,17 @@ def flow(
     """Make a flow of a function whose body calls tasks.
 
     `on` is a source or several (any of them); without one the flow is started by hand only.
-    `mode` "single" runs one run at a time (the default for flows on timers only), "parallel"
-    up to `max_runs`. `params` fills parameters from the event: `{"env": event.data["env"]}`
-    with `from triphammer import event`, or a function of the event. `timezone` (IANA) is that
-    of the flow's timers. `order_by` is a path into the event ("subject", "data.customer"):
+    `mode` says what a run does that finds another under way: "parallel" (default) runs beside it,
+    up to `max_runs`; "queue" waits for it; "single" is not begun, and the event's disposition
+    says so, but ticks of timers and runs asked for by hand wait (the default for flows on
+    timers only); "restart" takes over: the other is cancelled, and has ended, before it
+    begins. `per` is a path into the event ("data.customer"): only runs of one value there
+    exclude each other ("queue" if no mode is named), up to `max_runs` in all; events without
+    a value there exclude nobody. `params` fills parameters from the event:
+    `{"env": event.data["env"]}` with `from triphammer import event`, or a function of the
+    event. `timezone` (IANA) is that of the flow's timers.
+
+    `order_by` is a path into the event ("subject", "data.customer"):
     runs of one value there go one after the other in the order of their events, and those
     behind a failed one wait until it is redriven or skipped; events without a value there
     wait for nobody. `setup` is a task that must succeed before all others, `teardown` one that
@@ -261,7 +282,9 @@ def flow(
     place = user_place()
     sources = _sources(on, place)
     _check_settings(mode, max_runs, timezone, place)
-    _check_order(order_by, place)
+    _check_path("order_by", order_by, place)
+    _check_path("per", per, place)
+    _check_together(mode, max_runs, order_by, per, place)
     names = {"setup": setup, "teardown": teardown, "on_success": on_success}
     names["on_failure"] = on_failure
     around = Options(**{name: option(name, given, place) for name, given in names.items()})
@@ -277,14 +300,17 @@ def flow(
             params={} if params is None else params,
             timezone=timezone,
             order_by=order_by,
+            per=per,
             around=around,
         )
 
     return decorate if fn is None else decorate(fn)
 
 
-def default_mode(on: Sequence[Source]) -> Mode:
+def default_mode(on: Sequence[Source], per: str | None = None) -> Mode:
     """`single` for flows on timers only: a late tick waits for the one before it."""
+    if per is not None:
+        return "queue"
     return "single" if on and all(source.kind == "timer" for source in on) else "parallel"
 
 
@@ -299,8 +325,8 @@ def _sources(on: Any, place: Place) -> tuple[Source, ...]:
 
 
 def _check_settings(mode: Any, max_runs: Any, timezone: Any, place: Place) -> None:
-    if mode not in (None, "parallel", "single"):
-        _wrong(f"mode={mode!r}: must be 'parallel' or 'single'", place)
+    if mode is not None and mode not in get_args(Mode):
+        _wrong(f"mode={mode!r}: must be one of {', '.join(map(repr, get_args(Mode)))}", place)
     if max_runs is not None and (not isinstance(max_runs, int) or max_runs < 1):
         _wrong(f"max_runs={max_runs!r}: must be a whole number, 1 or more", place)
     if timezone is not None:
@@ -310,13 +336,13 @@ def _check_settings(mode: Any, max_runs: Any, timezone: Any, place: Place) -> No
             _wrong(f"timezone={timezone!r}: no such time zone; write 'Europe/Berlin'", place)
 
 
-def _check_order(order_by: Any, place: Place) -> None:
-    if order_by is None:
+def _check_path(name: str, path: Any, place: Place) -> None:
+    if path is None:
         return
-    parts = order_by.split(".") if isinstance(order_by, str) else [""]
+    parts = path.split(".") if isinstance(path, str) else [""]
     if not all(parts) or parts == ["headers"]:
         _wrong(
-            f"order_by={order_by!r}: must be a path into the event, such as 'subject', "
+            f"{name}={path!r}: must be a path into the event, such as 'subject', "
             "'data.customer' or 'headers.x-tenant'",
             place,
         )
@@ -326,7 +352,17 @@ def _check_order(order_by: Any, place: Place) -> None:
     try:  # a path that leads nowhere would order nothing, and nobody would notice
         compile_pattern(pattern)
     except PatternError as error:
-        _wrong(f"order_by={order_by!r}: {error}", place)
+        _wrong(f"{name}={path!r}: {error}", place)
+
+
+def _check_together(mode: Any, max_runs: Any, order_by: Any, per: Any, place: Place) -> None:
+    """Settings that say something about each other."""
+    if per is not None and order_by is not None:
+        _wrong("order_by= and per= both say which runs wait for each other: give one", place)
+    if per is not None and mode == "parallel":
+        _wrong("per= with mode='parallel': give 'queue', 'single' or 'restart'", place)
+    if mode in ("single", "restart") and per is None and max_runs not in (None, 1):
+        _wrong(f"max_runs={max_runs} with mode={mode!r}: one run at a time, or give per=", place)
 
 
 def _check_body(fn: Any, place: Place) -> None:

@@ -173,6 +173,7 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     sources: Mapping[str, str]
     event_type: Any = None
     order_by: str | None = None
+    per: str | None = None
     doc: str = ""
     root: str = ""
     module: str = ""

@@ -180,6 +180,8 @@ def _show_flow(flow: Any) -> None:
             "where": f"{flow['file']}:{flow['line']}",
             "state": "paused" if flow["paused"] else "live",
             "on": ", ".join(flow["on"]) or "started by hand",
+            "per": flow["per"],
+            "order by": flow["order_by"],
             "params": flow["params"] or None,
             "runs": ", ".join(f"{n} {state}" for state, n in flow["runs"].items()) or "none yet",
             "next fire": moment(flow["next_fire"]) or None,

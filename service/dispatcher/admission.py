@@ -26,7 +26,7 @@ class Admission:
 
     def set_flows(self, flows: Mapping[str, FlowDef]) -> None:
         """Take over the limits of the flows now live; runs of other flows keep one place."""
-        self._limits = {f.name: 1 if f.mode == "single" else f.max_runs for f in flows.values()}
+        self._limits = {f.name: f.max_runs for f in flows.values()}
 
     @property
     def active(self) -> int:

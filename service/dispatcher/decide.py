@@ -14,6 +14,7 @@ from triphammer.flows.params import fill_params
 from triphammer.flows.typed_event import check_event
 from triphammer.sensors.contract import Claim
 from triphammer.sensors.event import Event
+from triphammer.sensors.timers.source import TYPE as TICK
 from triphammer.service.dispatcher.catalog import Catalog, Entry
 from triphammer.service.dispatcher.ordering import order_key
 from triphammer.service.store.contract import Decided, Disposition, NewRun
@@ -130,7 +131,15 @@ def _conclude(
         values = fill_params(flow, event, {})
     except TriphammerError as error:
         return Disposition(name, name, "dead-lettered", str(error)), None
-    return _run(flow, event, values, (*lineage, name), now, name)
+    disposition, run = _run(flow, event, values, (*lineage, name), now, name)
+    return disposition, msgspec.structs.replace(run, alone=_is_alone(flow, event, run))
+
+
+def _is_alone(flow: FlowDef, event: Event, run: NewRun) -> bool:
+    """Whether the run is not to be made while another is open: a late tick waits."""
+    if flow.mode != "single" or event.type == TICK:
+        return False
+    return flow.per is None or run.order_key is not None
 
 
 def _run(
@@ -141,6 +150,7 @@ def _run(
     now: int,
     subscription: str,
 ) -> tuple[Disposition, NewRun]:
+    path = flow.per or flow.order_by
     run = NewRun(
         id=new_id("run"),
         flow=flow.name,
@@ -149,6 +159,7 @@ def _run(
         params=msgspec.json.encode(values),
         created_at=now,
         lineage=lineage,
-        order_key=None if flow.order_by is None else order_key(flow.order_by, event),
+        order_key=None if path is None else order_key(path, event),
+        parks=flow.per is None,
     )
     return Disposition(subscription, flow.name, "ran", None, run.id), run

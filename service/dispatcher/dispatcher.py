@@ -140,6 +140,8 @@ class Dispatcher:
                 continue
             news.append(News("event", accepted.key))
             for run in item.runs:
+                if run.id not in accepted.runs:
+                    continue  # it was to be alone, and is not
                 news.append(News("run", run.id, run.flow, "queued"))
                 self._starter.offer(run, item.event)
         self._hub.publish(news)

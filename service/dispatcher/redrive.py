@@ -54,7 +54,7 @@ class Redrive:
         stored = await self._event(old.event)
         new = self._again(old, stored)
         unit = RedriveRun(run=id, new=new)
-        if not await self._commit_new(unit, stored, held=old.order_key is not None):
+        if not await self._commit_new(unit, stored, held=old.holds):
             raise _settled(id)
         return new
 
@@ -120,6 +120,8 @@ class Redrive:
             params={name: value for name, value in given.items() if name in live.params},
             lineage=old.lineage,
         )
+        if live.per is not None and not old.holds:
+            return new
         # It takes over what the old one holds.
         return msgspec.structs.replace(new, order_key=None)
 

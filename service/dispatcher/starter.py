@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import msgspec
@@ -23,12 +23,21 @@ from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.ordering import Ordering
+from triphammer.service.dispatcher.restarts import OpenRun, Restarts
 from triphammer.service.dispatcher.superseded import why_superseded
 from triphammer.service.dispatcher.suspects import QUARANTINE, SUSPECT, Suspects
 from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.errors import VersionGone
 from triphammer.service.library import Library
-from triphammer.service.store.contract import Background, ClaimRun, Crashed, NewRun, RunRow, Store
+from triphammer.service.store.contract import (
+    Background,
+    ClaimRun,
+    Crashed,
+    NewRun,
+    Page,
+    RunRow,
+    Store,
+)
 
 MESSAGES = 1_000_000
 """More than the messages of any run."""
@@ -40,6 +49,13 @@ SPARE = 16
 """So many more are read than there are places: some will be passed over."""
 TOGETHER = 50
 """Of so many runs events and tasks are read at a time."""
+
+
+class Held(NamedTuple):
+    """The key that a run holds, and whether it still does once it has failed."""
+
+    key: str
+    parks: bool
 
 
 class Starter:
@@ -70,7 +86,8 @@ class Starter:
         self._underway = underway
         self._log = log
         self._ordering = Ordering()
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, Held] = {}
+        self._restarts = Restarts()
         self._suspects = Suspects(self._take_up, underway)
         self._engine: Engine | None = None
         self._journal: Journal | None = None
@@ -111,10 +128,13 @@ class Starter:
 
     def offer(self, run: NewRun, event: Event) -> None:
         """Begin a brand-new run, or leave it queued in the store."""
+        flow = self._library.live.get(run.flow)
+        if flow is not None and flow.mode == "restart":
+            self._active.add_new(run, event)  # it may be ended before it begins
+            self._take_over(flow, OpenRun(run.id, run.flow, run.order_key))
         if run.order_key is not None and not self._ordering.join(run.flow, run.order_key):
             self._queued[run.flow] += 1
             return
-        flow = self._library.live.get(run.flow)
         is_live = flow is not None and flow.version == run.version
         if not is_live:  # a reload came between: it is begun like those that wait
             self._admission.fall_behind([run.flow])
@@ -126,8 +146,7 @@ class Starter:
             self._touch(run.flow)
             return
         self._active.add_new(run, event)
-        if run.order_key is not None:
-            self._keys[run.id] = run.order_key
+        self._hold(run)
         params = msgspec.json.decode(run.params)
         self._begin(flow, run.id, 0, event, params, run.created_at)
 
@@ -137,9 +156,10 @@ class Starter:
         self._admission.release(run)
         self._underway.end(run)
         self._suspects.end(run)
-        key = self._keys.pop(run, None)
-        if key is not None and state in GONE:
-            self._leave(flow, key)
+        self._restarts.gone(run)
+        held = self._keys.pop(run, None)
+        if held is not None and (state in GONE or (state == "failed" and not held.parks)):
+            self._leave(flow, held.key)
         self._touch(flow)
 
     def withdraw(self, run: RunRow) -> None:
@@ -148,30 +168,44 @@ class Starter:
         Whatever is on its way to begin it finds it withdrawn; the store refuses if it has
         ended meanwhile.
         """
-        _, journal = self._bound()
-        self._withdrawn.add(run.id)
         self._active.add_row(run)
+        self._withdraw(OpenRun(run.id, run.flow, run.order_key, run.epoch), "cancelled")
+
+    def _withdraw(self, run: OpenRun, state: str, error: ErrorInfo | None = None) -> None:
+        _, journal = self._bound()
+        self._withdrawn.add(run.run)
         change = RunChange(
-            run=run.id,
+            run=run.run,
             flow=run.flow,
             epoch=run.epoch,
-            state="cancelled",
+            state=state,
             finished_at=self._clock.now(),
+            error=error,
         )
         journal.post([change], partial(self._withdrew, run))
 
-    def _withdrew(self, run: RunRow, posted: Sequence[Posted]) -> None:
-        self._withdrawn.discard(run.id)
+    def _withdrew(self, run: OpenRun, posted: Sequence[Posted]) -> None:
+        self._withdrawn.discard(run.run)
         (item,) = posted
         if item.stale or item.error is not None:
-            self._active.forget(run.id)
+            self._active.forget(run.run)
             return
-        if self._admission.has(run.id):
-            self.freed(run.id, run.flow, "cancelled")
+        if self._admission.has(run.run):
+            self.freed(run.run, run.flow, item.change.state or "")
             return
-        self._note_gone(run.id)
+        self._note_gone(run.run)
+        self._restarts.gone(run.run)
         self._shrink(run.flow)
-        self.skipped(run)
+        if run.key is not None:
+            self._leave(run.flow, run.key)
+
+    def _take_over(self, flow: FlowDef, run: OpenRun) -> None:
+        """End the runs that `run` takes over from; it begins once their ends are stored."""
+        engine, _ = self._bound()
+        reason = f"{run.run} took over: mode='restart'"
+        for old in self._restarts.come(flow, run):
+            if not engine.cancel(old.run, reason):
+                self._withdraw(old, "superseded", ErrorInfo("Superseded", reason))
 
     def redriven(self, flow: str) -> None:
         """A run took the place of a dead letter: it is queued, and holds what that one held."""
@@ -180,9 +214,13 @@ class Starter:
         self._touch(flow)
 
     def skipped(self, run: RunRow) -> None:
-        """A run that had failed, or had not begun, holds its key no more."""
-        if run.order_key is not None:
+        """A run that had failed holds its key no more."""
+        if run.order_key is not None and run.holds:
             self._leave(run.flow, run.order_key)
+
+    def _hold(self, run: NewRun | RunRow) -> None:
+        if run.order_key is not None:
+            self._keys[run.id] = Held(run.order_key, run.parks)
 
     def _leave(self, flow: str, key: str) -> None:
         if self._ordering.leave(flow, key):
@@ -209,8 +247,22 @@ class Starter:
         for row in rows:
             self._admission.take(row.id, row.flow)
         await self._begin_rows(rows)
+        await self._recover_restarts(rows)
         self.touch_all()
         return len(rows)
+
+    async def _recover_restarts(self, begun: Sequence[RunRow]) -> None:
+        """A newer run takes over from those before it, also if we crashed in between."""
+        for name in list(self._queued):
+            flow = self._library.live.get(name)
+            if flow is None or flow.mode != "restart":
+                continue
+            page = Page(flow=name, state="queued", limit=self._queued[name])
+            queued = list(reversed(await self._store.runs(page)))
+            for row in queued:
+                self._active.add_row(row)
+            for row in (*(row for row in begun if row.flow == name), *queued):
+                self._take_over(flow, OpenRun(row.id, name, row.order_key, row.epoch))
 
     async def _claim(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Those of `rows` that are ours now, each in its new epoch."""
@@ -278,8 +330,7 @@ class Starter:
     async def _begin_rows(self, rows: Sequence[RunRow]) -> None:
         for row in rows:
             self._active.add_row(row)
-            if row.order_key is not None:
-                self._keys[row.id] = row.order_key
+            self._hold(row)
             if row.crashes >= QUARANTINE:
                 reason = f"the daemon crashed {row.crashes} times while this run was under way"
                 self._end(row.id, row.flow, row.epoch, "failed", reason, kind="Quarantined")

@@ -26,7 +26,8 @@ DEAD = ("dead-lettered", "error")
 class Disposition(msgspec.Struct, frozen=True):
     """The outcome of an event for a subscription; `filtered` ones are not stored as rows.
 
-    Outcomes: ran, filtered, duplicate, error, loop, paused (the run waits), dead-lettered.
+    Outcomes: ran, filtered, duplicate, error, loop, paused (the run waits), dead-lettered,
+    skipped (another run was under way; or by an operator).
     """
 
     subscription: str
@@ -39,7 +40,10 @@ class Disposition(msgspec.Struct, frozen=True):
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run to create, `queued`. `lineage`: flows that caused it, oldest first, itself last.
 
-    Runs of one flow and `order_key` go one after the other; None: beside all others.
+    Runs of one flow and `order_key` go one after the other; None: beside all others. A failed
+    one keeps its key until it is dealt with, if it `parks`. One that is to be `alone` is not
+    made while another of its flow, and of its key if it has one, has not ended: the event's
+    disposition then is `skipped`.
     """
 
     id: str
@@ -50,6 +54,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     lineage: tuple[str, ...] = ()
     order_key: str | None = None
+    parks: bool = True
+    alone: bool = False
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -321,6 +327,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     order_key: str | None = None
     holds: bool = False
+    parks: bool = True
     settled: str | None = None
     redrive_of: str | None = None
     crashes: int = 0

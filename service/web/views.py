@@ -153,6 +153,8 @@ def flow(
         "paused": paused,
         "mode": definition.mode,
         "max_runs": definition.max_runs,
+        "per": definition.per,
+        "order_by": definition.order_by,
         "on": [source.text or source.kind for source in definition.on],
         "params": {name: dict(p.schema) for name, p in definition.params.items()},
         "runs": dict(counts),

@@ -20,7 +20,11 @@ from triphammer.flows.references import event as the_event
 WRONG = [
     ("@flow(on=3)\ndef sample(): ...", "on= takes sources such as files(...)"),
     ("@flow(on=['inbox'])\ndef sample(): ...", "on= takes sources"),
-    ("@flow(mode='queue')\ndef sample(): ...", "mode='queue': must be 'parallel' or 'single'"),
+    ("@flow(mode='one')\ndef sample(): ...", "mode='one': must be one of 'parallel', 'queue',"),
+    ("@flow(mode='parallel', per='subject')\ndef sample(): ...", "give 'queue', 'single' or"),
+    ("@flow(per='data..a')\ndef sample(): ...", "per='data..a': must be a path into the event"),
+    ("@flow(per='a', order_by='b')\ndef sample(): ...", "order_by= and per= both say which"),
+    ("@flow(mode='single', max_runs=2)\ndef sample(): ...", "one run at a time, or give per="),
     ("@flow(max_runs=0)\ndef sample(): ...", "max_runs=0: must be a whole number, 1 or more"),
     ("@flow(timezone='Mars/Olympus')\ndef sample(): ...", "no such time zone"),
     ("@flow(order_by='data.')\ndef sample(): ...", "order_by='data.': must be a path into"),

@@ -10,6 +10,7 @@ from triphammer.sensors.contract import Accepted
 from triphammer.sensors.event import Event
 from triphammer.service.store.contract import DEAD, Decided
 from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.alone import OpenRuns
 from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.statements import statements
 
@@ -44,6 +45,7 @@ class Acceptance:
         if not arrivals:
             return []
         new = self._claim_identities(raw, arrivals)
+        arrivals = self._alone(raw, arrivals, new)
         self._store(raw, [a for a, is_new in zip(arrivals, new, strict=True) if is_new])
         return [
             _accepted(item.decided) if is_new else self._duplicate(raw, item)
@@ -72,6 +74,18 @@ class Acceptance:
         is_first = seq in left
         left.discard(seq)
         return is_first
+
+    def _alone(
+        self, raw: Raw, arrivals: Sequence[Arrival], new: Sequence[bool]
+    ) -> Sequence[Arrival]:
+        """`arrivals` without the runs that were to be alone and are not."""
+        if not any(run.alone for item in arrivals for run in item.decided.runs):
+            return arrivals
+        open_runs = OpenRuns(raw, self._sql)
+        return [
+            item._replace(decided=open_runs.admit(item.decided)) if is_new else item
+            for item, is_new in zip(arrivals, new, strict=True)
+        ]
 
     def _store(self, raw: Raw, arrivals: Sequence[Arrival]) -> None:
         decided = [a.decided for a in arrivals]

@@ -37,9 +37,12 @@ class DeadLetters:
         settled = raw.execute(self._sql["settle_run"], (unit.run, "redriven")).fetchone()
         if settled is None:
             return False
-        event, key, place = settled
+        event, key, place, parked = settled
         self._add(raw, unit.new, event)
-        raw.execute(self._sql["in_the_place"], (unit.new.id, unit.run, key, place))
+        if parked:
+            raw.execute(self._sql["in_the_place"], (unit.new.id, unit.run, key, place))
+        else:
+            raw.execute(self._sql["redrives"], (unit.new.id, unit.run))
         detail = f"redriven: {unit.run} had failed"
         raw.execute(self._sql["redriven_disposition"], (event, unit.run, unit.new.id, detail))
         return True

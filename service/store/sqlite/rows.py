@@ -121,6 +121,7 @@ def run_row(row: sqlite3.Row) -> RunRow:
         error=None if row["error"] is None else _error(row["error"]),
         order_key=row["order_key"],
         holds=bool(row["holds"]),
+        parks=bool(row["parks"]),
         settled=row["settled"],
         redrive_of=row["redrive_of"],
         crashes=row["crashes"],
@@ -160,6 +161,7 @@ def new_run_values(run: NewRun, event: str) -> tuple[Any, ...]:
         run.created_at,
         run.order_key,
         run.order_key is not None,
+        run.parks,
     )
 
 

@@ -28,8 +28,17 @@ VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: add_run
 INSERT INTO runs (
-  id, flow, version, subscription, state, event, params, lineage, created_at, order_key, holds
-) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?);
+  id, flow, version, subscription, state, event, params, lineage, created_at, order_key, holds,
+  parks
+) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?);
+
+-- name: open_run
+-- A run of a flow that has not ended.
+SELECT id FROM runs WHERE flow = ? AND state IN ('queued', 'running', 'waiting') LIMIT 1;
+
+-- name: open_run_of_key
+-- The same of a key, where none of its runs parks.
+SELECT id FROM runs WHERE flow = ? AND holds = 1 AND order_key = ? LIMIT 1;
 
 -- name: add_claim
 INSERT INTO claims (event, claim, state) VALUES (?, ?, 'open');
@@ -64,6 +73,7 @@ UPDATE runs SET
   result = coalesce(told.column5, result),
   error = coalesce(told.column6, error),
   holds = holds AND coalesce(told.column2, '') NOT IN ('succeeded', 'cancelled', 'superseded')
+    AND (parks OR coalesce(told.column2, '') != 'failed')
 FROM (VALUES (?, ?, ?, ?, ?, ?)) AS told
 WHERE runs.seq = told.column1;
 
@@ -174,12 +184,16 @@ WHERE id IN (SELECT value FROM json_each(?))
 -- A dead letter is one no more: ?2 is redriven or skipped.
 UPDATE runs SET settled = ?2, holds = 0
 WHERE id = ?1 AND state = 'failed' AND settled IS NULL
-RETURNING event, order_key, coalesce(place, seq);
+RETURNING event, order_key, coalesce(place, seq), parks;
 
 -- name: in_the_place
 -- The run ?1 goes in the place of ?2, before all that wait for the same key.
 UPDATE runs SET redrive_of = ?2, order_key = ?3, holds = ?3 IS NOT NULL, place = ?4
 WHERE id = ?1;
+
+-- name: redrives
+-- The run ?1 is for ?2, which held no key any more: it goes behind those that wait.
+UPDATE runs SET redrive_of = ?2 WHERE id = ?1;
 
 -- name: settle_disposition
 -- An event that could not start its flow (?1 event, ?2 subscription) is dealt with.
