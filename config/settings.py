@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
@@ -135,7 +135,7 @@ class LogSettings(Section):
 
 
 class Settings(Section):
-    """All settings. `connections` and `sensors` hold one table a name."""
+    """All settings. `connections` and `sensors` hold one table a name, `pools` slots by name."""
 
     server: Server = Server()
     store: StoreSettings = StoreSettings()
@@ -144,6 +144,7 @@ class Settings(Section):
     limits: Limits = Limits()
     outbox: OutboxSettings = OutboxSettings()
     secrets: SecretSettings = SecretSettings()
+    pools: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict[str, int])
     connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     retention: Retention = Retention()
     log: LogSettings = LogSettings()

@@ -27,7 +27,8 @@ class Backoff(msgspec.Struct, frozen=True):
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a node runs; the keywords of `@task(...)` and `.options(...)`, normalised.
 
-    `rate` is items per second. `retries` counts attempts after the first. `timeout` seconds.
+    `rate` is attempts per second. `retry_on` and `never_retry` name types of errors.
+    `retries` counts attempts after the first. `timeout` seconds.
     What is to be drawn around the node (`setup`, ... `on_failure`) is not kept by it.
     """
 
@@ -42,6 +43,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_parallel: int = 100
     rate: float | None = None
     errors: str = "fail"
+    pool: str | None = None
+    slots: int = 1
+    priority: int = 0
+    retry_on: tuple[str, ...] = ()
+    never_retry: tuple[str, ...] = ()
     cross: bool = False
     wait: str | None = None
     setup: tuple[Any, ...] = ()

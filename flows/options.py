@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypedDict, get_args
 
@@ -39,8 +39,11 @@ TriggerRule = Literal[
 
 TRIGGER_RULES: tuple[str, ...] = get_args(TriggerRule)
 
-MAP_ONLY = frozenset({"max_parallel", "rate", "errors", "cross"})
+MAP_ONLY = frozenset({"max_parallel", "errors", "cross"})
 """Keywords that only say something about `.map(...)`."""
+
+
+ErrorTypes = type[BaseException] | str | Sequence[type[BaseException] | str]
 
 
 class TaskOptions(TypedDict, total=False):
@@ -51,6 +54,11 @@ class TaskOptions(TypedDict, total=False):
     "10/h" over all runs together. `executor` says where the body runs: "process", "dask" or a
     plug-in's name; None: "async" for coroutines, "thread" for plain functions. Durations:
     seconds, `timedelta` or text such as "1m30s".
+
+    An attempt holds `slots` of the `pool` that `[pools]` in the settings names; of those that
+    wait for it the one of the highest `priority` begins first, and a minute of waiting is worth
+    one step. `retry_on` are the only types of errors that are tried again, `never_retry` those
+    that are not: classes, or names such as "httpx.TransportError".
 
     `setup` and `teardown` are tasks, or calls of tasks: the first must succeed before this one
     begins, the second runs once this one has ended, however that was. True says that this task
@@ -69,6 +77,11 @@ class TaskOptions(TypedDict, total=False):
     max_parallel: int
     rate: str | float | None
     errors: Literal["fail", "skip", "collect"]
+    pool: str | None
+    slots: int
+    priority: int
+    retry_on: ErrorTypes
+    never_retry: ErrorTypes
     cross: bool
     wait: Literal["delivered"] | None
     setup: Any
@@ -86,6 +99,7 @@ def apply_options(base: Options, given: Mapping[str, Any], *, is_async: bool) ->
     changes = {name: option(name, value, place) for name, value in given.items()}
     options = msgspec.structs.replace(base, **changes)
     _check_executor(options, place, is_async=is_async)
+    _check_pool(options, given, place)
     return options
 
 
@@ -192,6 +206,36 @@ def _check_executor(options: Options, place: Place, *, is_async: bool) -> None:
         raise GraphError(message, place.file, place.line)
 
 
+def _check_pool(options: Options, given: Mapping[str, Any], place: Place) -> None:
+    for name in ("slots", "priority"):
+        if name in given and options.pool is None:
+            message = f"{name}={given[name]!r}: it is about a pool: give pool= too"
+            raise GraphError(message, place.file, place.line)
+
+
+def _pool(value: Any) -> str | None:
+    return None if value is None else _name(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise _Wrong("must be a whole number; the higher, the sooner")
+
+
+def _error_types(value: Any) -> tuple[str, ...]:
+    given: tuple[Any, ...] = tuple(value) if is_array(value) else (value,)
+    return tuple(map(_error_type, given))
+
+
+def _error_type(value: Any) -> str:
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, str) and all(part.isidentifier() for part in value.split(".")):
+        return value
+    raise _Wrong('must be classes of exceptions, or names such as "httpx.TransportError"')
+
+
 def _around(value: Any) -> tuple[Any, ...]:
     return (True,) if value is True else around(value)
 
@@ -232,6 +276,11 @@ _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "rate": _rate,
     "errors": _one_of("fail", "skip", "collect"),
     "cross": _one_of(True, False),
+    "pool": _pool,
+    "slots": _count(1),
+    "priority": _whole,
+    "retry_on": _error_types,
+    "never_retry": _error_types,
     "wait": _one_of("delivered", None),
     "setup": _around,
     "teardown": _around,

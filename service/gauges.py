@@ -36,6 +36,15 @@ class Gauges:
         self._events = events
         self._connections = connections
 
+    def _pools(self) -> Sequence[Metric]:
+        pools = {n: c for n, c in self._engine.pools().items() if c.slots is not None}
+        held = [({"pool": name}, float(count.held)) for name, count in pools.items()]
+        waiting = [({"pool": name}, float(count.waiting)) for name, count in pools.items()]
+        return [
+            Metric("triphammer_pool_slots_held", "gauge", "Slots of a pool that are held.", held),
+            Metric("triphammer_pool_waiting", "gauge", "Attempts that wait for slots.", waiting),
+        ]
+
     async def read(self) -> Sequence[Metric]:
         """All figures as they stand."""
         runs = [
@@ -61,6 +70,7 @@ class Gauges:
             _one("triphammer_runs_active", "Runs under way.", self._engine.active),
             _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
             _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
+            *self._pools(),
             *self._connections.figures(),
         ]
 

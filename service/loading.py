@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from triphammer.config.source import SensorSpec
 from triphammer.flows.errors import GraphError
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.loader import FlowSet, load_files, load_flows
+from triphammer.flows.references import suggest
 from triphammer.sensors.errors import SourceError
 from triphammer.service.errors import NotFound
 from triphammer.service.supervisor import wanted_specs
@@ -37,7 +38,7 @@ async def load(
     those of the flows before it is left out, with the reason as its error.
     """
     found = await anyio.to_thread.run_sync(partial(_load, loaded, path))
-    return _fit(found, last)
+    return _fit(_with_pools(found, loaded.settings.pools), last)
 
 
 def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:
@@ -51,6 +52,35 @@ def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:
     if path.is_dir():
         return load_flows(root, path.resolve(), roots, runs_per_flow=most)
     return load_files(root, [path.resolve()], roots, runs_per_flow=most)
+
+
+def _with_pools(found: FlowSet, pools: Mapping[str, int]) -> FlowSet:
+    """`found` without the flows whose tasks ask for slots that no pool has."""
+    flows: dict[str, FlowDef] = {}
+    errors = list(found.errors)
+    for name, flow in found.flows.items():
+        wrong = next(_wrong_pools(flow, pools), None)
+        if wrong is None:
+            flows[name] = flow
+        else:
+            errors.append(GraphError(wrong, flow.file, flow.line))
+    broken = found.broken | {f.file for n, f in found.flows.items() if n not in flows}
+    return msgspec.structs.replace(found, flows=flows, errors=errors, broken=broken)
+
+
+def _wrong_pools(flow: FlowDef, pools: Mapping[str, int]) -> Iterator[str]:
+    for node in flow.graph.every():
+        pool, slots = node.options.pool, node.options.slots
+        if pool is None:
+            continue
+        if pool not in pools:
+            near = suggest(pool, pools)
+            yield (
+                f"{flow.name}: {node.name} names the pool {pool!r}, which is not there{near}: "
+                f"write {pool} = 2 below [pools] in triphammer.toml"
+            )
+        elif slots > pools[pool]:
+            yield f"{flow.name}: {node.name} asks for {slots} slots of {pool}: it has {pools[pool]}"
 
 
 def _fit(found: FlowSet, last: Mapping[str, FlowDef]) -> Loaded:

@@ -101,6 +101,7 @@ class Core:
             on_end=self._ended,
             on_store_error=edges.on_store_error,
             deliveries=edges.deliveries,
+            pools=settings.pools,
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)

@@ -24,9 +24,16 @@ from triphammer.flows.engine.attempts import make_attempt
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
+from triphammer.flows.engine.pools import PoolCount, Pools
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunEnd, RunStart, Sent
-from triphammer.flows.executors.contract import Attempt, AttemptResult, Executor, Released
+from triphammer.flows.executors.contract import (
+    Attempt,
+    AttemptId,
+    AttemptResult,
+    Executor,
+    Released,
+)
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Journal, Posted, TaskRow
 from triphammer.flows.timers import Timers
@@ -60,6 +67,7 @@ class Engine:
         on_end: Callable[[RunEnd], None],
         on_store_error: Callable[[Exception], None],
         deliveries: bool = True,
+        pools: Mapping[str, int] | None = None,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -75,6 +83,7 @@ class Engine:
         self._plans: dict[tuple[str, str], Plan] = {}
         self._timers = Timers(clock)
         self._pace = Pace(journal.state, self._timers.at, clock.now, self._paced)
+        self._pools = Pools(pools or {}, clock.now, self._still_wanted, self._given_slots)
         self._ready: dict[str, list[Attempt]] = {}
         self._open_posts = 0
         self._draining = False
@@ -100,6 +109,10 @@ class Engine:
             for id, run in self._runs.items()
             for task, one in run.running.items()
         ]
+
+    def pools(self) -> Mapping[str, PoolCount]:
+        """How each pool stands."""
+        return self._pools.counts()
 
     def snapshot(self, run: str) -> Sequence[TaskRow]:
         """The attempts of a run that are under way, those not journaled yet included."""
@@ -137,7 +150,10 @@ class Engine:
         answers: dict[str, Answer] = {}
         for result in results:
             if isinstance(result, Released):
+                self._pools.release(result.id)
                 continue  # the executor itself keeps the retry waiting
+            if not result.still_running:
+                self._pools.release(result.id)
             run = self._runs.get(result.id.run)
             if run is None or not run.is_current(result.id):
                 continue
@@ -298,10 +314,22 @@ class Engine:
             if options.rate is not None:
                 flow = run.machine.start.flow.name
                 self._pace.wait(flow, launch.node.node, options.rate, (run, launch))
+            elif options.pool is not None:
+                self._pools.wait(_id(run, launch), options, (run, launch))
             else:
                 ready.append(launch)
         if ready:
             self._begin(run, ready, now)
+
+    def _still_wanted(self, waiting: tuple[ActiveRun, Launch]) -> bool:
+        run, launch = waiting
+        return not self._idle(run) and run.machine.wants(launch)
+
+    def _given_slots(self, waiting: tuple[ActiveRun, Launch]) -> None:
+        """The slots that a launch waited for are its own."""
+        run, launch = waiting
+        self._begin(run, [launch], self._clock.now())
+        self._hand_over()
 
     def _paced(self, waiting: tuple[ActiveRun, Launch]) -> bool:
         """It is the turn of a launch with a rate; False if it is not wanted any more."""
@@ -310,6 +338,10 @@ class Engine:
             return False
         now = self._clock.now()
         run.paces.update(self._pace.writes(run.machine.start.flow.name, launch.node.node))
+        options = launch.node.node.options
+        if options.pool is not None:
+            self._pools.wait(_id(run, launch), options, waiting)
+            return True
         self._begin(run, [launch], now)
         self._hand_over()
         return True
@@ -336,6 +368,9 @@ class Engine:
             wanted = list(filter(answer.run.machine.wants, once))
             self._make_ready(answer.run, wanted, self._clock.now())
             self._hand_over()
+        for launch in once:
+            if launch.name not in answer.run.running:
+                self._pools.release(_id(answer.run, launch))
 
     def _make_ready(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
         begun: list[Running] = []
@@ -366,3 +401,8 @@ class Engine:
         answer.step.rides += [one.row for one in begun if run.running.get(one.id.task) is one]
         if not answer.empty:
             self._carry_out([answer], self._clock.now())
+
+
+def _id(run: ActiveRun, launch: Launch) -> AttemptId:
+    start = run.machine.start
+    return AttemptId(start.id, launch.name, launch.attempt, start.epoch)

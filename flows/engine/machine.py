@@ -22,6 +22,7 @@ from triphammer.flows.engine.ending import Failures, ending
 from triphammer.flows.engine.maps import Item, MapProgress, items_of
 from triphammer.flows.engine.part import NodeState, Part, Parts, goes_on
 from triphammer.flows.engine.plan import Plan
+from triphammer.flows.engine.policy import tries_again
 from triphammer.flows.engine.recall import (
     begun_inside,
     how_settled,
@@ -98,7 +99,8 @@ class RunMachine:
         if result.error is not None:
             id, begun, ended = result.id, result.started_at, result.finished_at
             step.failed_attempts.append((id.task, id.attempt, begun, ended, result.error))
-            if result.retryable and id.attempt <= options.retries:
+            again = result.retryable and tries_again(options, result.kinds)
+            if again and id.attempt <= options.retries:
                 self._retry(state, result, item, step, now)
                 return
         elif options.wait is not None and result.outbox and self._awaits:

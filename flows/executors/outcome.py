@@ -12,6 +12,7 @@ from triphammer.config.errors import TriphammerError
 from triphammer.flows.context import TaskContext
 from triphammer.flows.errors import AttemptTimeout, ValueMisfit
 from triphammer.flows.executors.contract import Attempt, AttemptResult
+from triphammer.flows.executors.kinds import kinds_of
 from triphammer.flows.journal import Encoded, ErrorInfo
 
 Ended = Callable[[TaskContext], None]
@@ -49,6 +50,7 @@ def failure(attempt: Attempt, started: int, finished: int, error: BaseException)
         finished_at=finished,
         error=describe(error, attempt.context.secrets.mask),
         retryable=not isinstance(error, ValueMisfit),
+        kinds=() if isinstance(error, TriphammerError) else kinds_of(type(error)),
     )
 
 
@@ -74,6 +76,7 @@ def timed_out(
         started_at=started,
         finished_at=finished,
         error=ErrorInfo(AttemptTimeout.__name__, text),
+        kinds=(*kinds_of(AttemptTimeout), *kinds_of(TimeoutError)),
         still_running=still_running,
     )
 

@@ -177,6 +177,12 @@ def graph(definition: FlowDef) -> Json:
             "where": node.where,
             "executor": executor_of(node),
             "retries": node.options.retries,
+            "retry_on": list(node.options.retry_on),
+            "never_retry": list(node.options.never_retry),
+            "rate": node.options.rate,
+            "pool": node.options.pool,
+            "slots": node.options.slots,
+            "priority": node.options.priority,
             "timeout": node.options.timeout,
             "trigger_rule": node.options.trigger_rule,
         }

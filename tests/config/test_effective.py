@@ -22,6 +22,8 @@ token = "secret:DB_TOKEN"
 options = { api_key = "nested-pass", retries = 3 }
 [sensors.poll]
 every = "1m"
+[pools]
+gpu = 2
 """
 
 

@@ -49,7 +49,9 @@ def test_as_it_is_it_sets_nothing() -> None:
 
 def test_each_default_is_the_models() -> None:
     documented = Settings.model_validate(uncommented(examples=False))
-    assert documented.model_copy(update={"connections": {}, "sensors": {}}) == Settings()
+    assert (
+        documented.model_copy(update={"connections": {}, "sensors": {}, "pools": {}}) == Settings()
+    )
 
 
 def test_each_key_is_there_in_the_models_order() -> None:

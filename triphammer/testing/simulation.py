@@ -126,6 +126,7 @@ class Simulation:
         *,
         secrets: Mapping[str, str],
         connections: Mapping[str, Mapping[str, Any]],
+        pools: Mapping[str, int],
         start: datetime,
         overrides: Overrides,
     ) -> None:
@@ -133,6 +134,7 @@ class Simulation:
         for flow in flows:
             self._flows[flow.name] = overridden(definition_of(flow), overrides)
         self._secrets = Secrets(values=secrets, connections=connections)
+        self._settings = Settings(pools=dict(pools))
         self._loop = VirtualLoop()
         self._clock = VirtualClock(self._loop, start)
         self._done = asyncio.Event()
@@ -237,7 +239,7 @@ class Simulation:
     async def _serve(self) -> None:
         async def hold(local: Local) -> None:
             async with anyio.create_task_group() as group:
-                await start_sensors(group, local, self._clock, self._secrets, Settings())
+                await start_sensors(group, local, self._clock, self._secrets, self._settings)
                 self._local = local
                 await self._done.wait()
                 group.cancel_scope.cancel()
@@ -248,7 +250,7 @@ class Simulation:
             clock=self._clock,
             make_executors=inline_executors,
             secrets=self._secrets,
-            settings=Settings(),
+            settings=self._settings,
             root=Path.cwd(),
         )
 
@@ -280,6 +282,7 @@ def simulate(
     *flows: Flow[..., Any],
     secrets: Mapping[str, str] | None = None,
     connections: Mapping[str, Mapping[str, Any]] | None = None,
+    pools: Mapping[str, int] | None = None,
     start: datetime = START,
     overrides: Overrides | None = None,
 ) -> Simulation:
@@ -287,12 +290,14 @@ def simulate(
 
     Use it as `with simulate(flow) as sim:` or `async with`. Plain functions run inline,
     timers and `@sensor`s fire as virtual time passes. `overrides` are functions in the place of
-    tasks, with the same arguments: `overrides={shell: fake}`.
+    tasks, with the same arguments: `overrides={shell: fake}`. `pools` are slots by name; a pool
+    that is not there lets everything through.
     """
     return Simulation(
         flows,
         secrets=secrets or {},
         connections=connections or {},
+        pools=pools or {},
         start=start,
         overrides=overrides or {},
     )
