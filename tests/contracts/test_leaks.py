@@ -106,6 +106,7 @@ def _same_interpreter() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
+@pytest.mark.timeout(times(120))
 @pytest.mark.usefixtures("_same_interpreter")
 async def test_a_whole_daemon_leaves_nothing_behind(tmp_path: Path) -> None:
     root = project(tmp_path / "project", {"busy": FLOW})
