@@ -142,12 +142,19 @@ class ThreadExecutor:
     # --- in the worker threads --------------------------------------------------------------
 
     def _serve(self) -> None:
-        while (job := self._work.get()) is not None:
-            result = None
-            if not job.reported:  # else cancelled while it waited
-                result = self._perform(job)
-            self._done.append((job, result))
-            self._ring()
+        while self._serve_one():
+            pass  # between two jobs nothing of the last is kept: its event may be large
+
+    def _serve_one(self) -> bool:
+        job = self._work.get()
+        if job is None:
+            return False
+        result = None
+        if not job.reported:  # else cancelled while it waited
+            result = self._perform(job)
+        self._done.append((job, result))
+        self._ring()
+        return True
 
     def _perform(self, job: _Job) -> AttemptResult:
         attempt = job.attempt

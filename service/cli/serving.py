@@ -16,7 +16,8 @@ from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.logging import configure_logging
 from triphammer.config.secrets import Secrets
 from triphammer.service.announcement import Announcement
-from triphammer.service.daemon import Reloads, serve_until
+from triphammer.service.daemon import serve_until
+from triphammer.service.session import Reloads
 from triphammer.service.signals import obey_signals
 from triphammer.service.systemd import of_this_process
 

@@ -48,6 +48,7 @@ class Lanes:
         self._limit = limit
         self._lanes: dict[str, Lane] = {}
         self._known: set[str] = set()
+        self._landed: set[str] = set()
 
     @property
     def flying(self) -> int:
@@ -65,9 +66,14 @@ class Lanes:
                 self._place(row, start, refused)
         return start, refused
 
+    def begin_look(self) -> None:
+        """The outbox is about to be read: what lands until the rows are here may still be among
+        them, as if it had never gone."""
+        self._landed.clear()
+
     def knows(self, row: OutboxRow) -> bool:
-        """Whether `row` is under way or waits for a place."""
-        return row.message.id in self._known
+        """Whether `row` is under way, waits for a place, or has landed since the look began."""
+        return row.message.id in self._known or row.message.id in self._landed
 
     def wait(self, row: OutboxRow) -> float:
         """Seconds to put a refused row off."""
@@ -79,6 +85,7 @@ class Lanes:
         lane = self._lane(row)
         lane.flying.discard(row.message.id)
         self._known.discard(row.message.id)
+        self._landed.add(row.message.id)
         if seconds is not None:
             lane.average += (seconds - lane.average) * _WEIGHT
         if lane.waiting:

@@ -144,6 +144,7 @@ class OutboxWorker:
             try:
                 await self._read_endpoints()
                 self._looked_at = self._clock.now()
+                self._lanes.begin_look()
                 rows = await self._store.outbox_due(self._looked_at, window)
                 looked = self._start(courier, group, rows)
                 full = len(rows) == window and window < LARGEST_WINDOW

@@ -332,6 +332,11 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     redrive_of: str | None = None
     crashes: int = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes of what was given and what came out."""
+        return len(self.params) + (0 if self.result is None else len(self.result.body))
+
 
 class DeadEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event that could not start a flow: its data misfit, or a predicate raised."""
@@ -370,6 +375,8 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     catalog: str | None
     duplicates: int = 0
+    size: int = 0
+    """Bytes of the data."""
 
 
 class Background(msgspec.Struct, frozen=True):
@@ -427,9 +434,13 @@ class DueClaim(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows of a list: newest first, `before` is a `seq` to go on from (exclusive)."""
+    """Which rows of a list: newest first, `before` is a `seq` to go on from (exclusive).
+
+    The list of events or runs ends early with the row that brings their `size` to `bytes`.
+    """
 
     limit: int = 50
+    bytes: int | None = None
     before: int | None = None
     flow: str | None = None
     state: str | None = None

@@ -13,7 +13,7 @@ from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import views
 from triphammer.service.web.answer import Answer
-from triphammer.service.web.paging import before, micros, page_of
+from triphammer.service.web.paging import MOST_BYTES, before, micros, page_of
 from triphammer.service.web.reading import Reading
 
 MOST = 2**63 - 1
@@ -97,6 +97,7 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         """Runs, newest first."""
         page = Page(
             limit=limit + 1,
+            bytes=MOST_BYTES,
             before=before(cursor),
             flow=flow,
             state=state,
@@ -154,6 +155,7 @@ def _event_routes(router: APIRouter, reading: Reading) -> None:
         """Events, newest first."""
         page = Page(
             limit=limit + 1,
+            bytes=MOST_BYTES,
             before=before(cursor),
             type=type,
             source=source,

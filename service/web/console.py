@@ -18,7 +18,7 @@ from triphammer.service.health import Health
 from triphammer.service.store.contract import Page
 from triphammer.service.web import views
 from triphammer.service.web.drawing import draw
-from triphammer.service.web.paging import before, page_of
+from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.views import Json
 
@@ -66,7 +66,7 @@ class Console:
 
     async def flows(self, request: Request) -> Response:
         """What can run, what ran last, what works."""
-        recent = await self._reading.store.runs(Page(limit=15))
+        recent = await self._reading.store.runs(Page(limit=15, bytes=MOST_BYTES))
         return self._page(
             "flows.html",
             flows=await self._reading.flows(),
@@ -81,7 +81,7 @@ class Console:
             flow = await self._reading.flow(name)
         except NotFound as error:
             return self._missing(error)
-        rows = await self._reading.store.runs(Page(limit=PAGE, flow=name))
+        rows = await self._reading.store.runs(Page(limit=PAGE, bytes=MOST_BYTES, flow=name))
         drawing = draw(flow["graph"]["nodes"], {})
         runs = [views.run(row) for row in rows]
         return self._page("flow.html", flow=flow, runs=runs, drawing=drawing)
@@ -91,6 +91,7 @@ class Console:
         query = request.query_params
         page = Page(
             limit=PAGE + 1,
+            bytes=MOST_BYTES,
             before=before(query.get("cursor")),
             flow=query.get("flow") or None,
             state=query.get("state") or None,
@@ -113,7 +114,10 @@ class Console:
         """All events, newest first."""
         query = request.query_params
         page = Page(
-            limit=PAGE + 1, before=before(query.get("cursor")), type=query.get("type") or None
+            limit=PAGE + 1,
+            bytes=MOST_BYTES,
+            before=before(query.get("cursor")),
+            type=query.get("type") or None,
         )
         shown = page_of(await self._reading.store.events(page), PAGE, views.event)
         return self._page("events.html", page=shown, type=page.type or "")

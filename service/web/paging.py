@@ -11,12 +11,17 @@ from triphammer.config.showing import shown
 from triphammer.sensors import times
 from triphammer.sensors.errors import Rejected
 
+MOST_BYTES = 8_000_000
+"""A page of large rows ends early: senders choose how large they are."""
+
 
 class Sequenced(Protocol):
-    """A row with its place in the order of commits."""
+    """A row with its place in the order of commits, and how large it is."""
 
     @property
     def seq(self) -> int: ...
+    @property
+    def size(self) -> int: ...
 
 
 Row = TypeVar("Row", bound=Sequenced)
@@ -36,9 +41,10 @@ def before(cursor: str | None) -> int | None:
 def page_of(
     rows: Sequence[Row], limit: int, view: Callable[[Row], dict[str, Any]]
 ) -> dict[str, Any]:
-    """`{"items", "next"}`; `rows` may hold one more than `limit`, which tells of a next page."""
+    """`{"items", "next"}`; `rows` may hold one more than `limit`, which tells of a next page, as
+    do `MOST_BYTES`."""
     shown = rows[:limit]
-    more = len(rows) > limit
+    more = len(rows) > limit or sum(row.size for row in rows) >= MOST_BYTES
     return {"items": [view(row) for row in shown], "next": f"c{shown[-1].seq}" if more else None}
 
 

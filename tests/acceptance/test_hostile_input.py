@@ -131,6 +131,25 @@ def test_no_door_takes_a_body_of_any_size(make_daemon: Serve) -> None:
     nothing_went_wrong(daemon)
 
 
+def test_large_events_make_short_pages(make_daemon: Serve) -> None:
+    daemon = make_daemon(FLOWS)
+    text = {"content-type": "text/plain", "webhook-id": "0"}
+    for number in range(5):
+        headers = text | {"webhook-id": str(number)}
+        assert daemon.post("/hooks/in", content=b"x" * 3_000_000, headers=headers).is_success
+    daemon.wait_for_runs("taking", 5)
+    assert [len(items) for items in pages_of(daemon, "/api/v1/events")] == [3, 2]
+    nothing_went_wrong(daemon)
+
+
+def pages_of(daemon: DaemonProcess, path: str) -> Iterator[list[Any]]:
+    page = daemon.get(path, limit=500)
+    while page["next"]:
+        yield page["items"]
+        page = daemon.get(path, limit=500, cursor=page["next"])
+    yield page["items"]
+
+
 BODIES = [
     ("application/json", b'{"\xff":1}'),
     ("application/json; charset=utf-16", b"\xff\xfe\x00"),

@@ -14,11 +14,13 @@ from tests.support.systemd import Listener
 FLOWS = {
     "blocks": """
 import os, time
+from pathlib import Path
 from triphammer import Event, events, flow, task
 
 @task
 async def sleeps() -> int:
-    time.sleep(3)
+    while not Path("enough").exists():
+        time.sleep(0.05)
     return 1
 
 @task
@@ -73,6 +75,8 @@ def test_the_watchdog_is_fed_while_user_code_blocks_the_flow_loop(
         listener.wait_for("WATCHDOG")
     assert daemon.runs("blocking", "succeeded") == []
     assert "blocks the flow loop" in daemon.get("/readyz")["parts"]["flow loop"]["reason"]
+    (daemon.project / "enough").touch()
+    daemon.wait_for_runs("blocking")
 
 
 def test_tasks_do_not_speak_for_the_daemon(make_daemon: Serve, listener: Listener) -> None:

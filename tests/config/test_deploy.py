@@ -13,7 +13,7 @@ import pytest
 from tests.house.tracked import ROOT
 from triphammer.config.durations import parse_duration
 from triphammer.config.settings import Settings
-from triphammer.service.daemon import STOP_SECONDS
+from triphammer.service.session import STOP_SECONDS
 
 UNIT = ROOT / "config" / "deploy" / "triphammer.service"
 SECTIONS = {"Unit", "Service", "Install"}

@@ -22,7 +22,8 @@ from triphammer.config.loading import load_settings
 from triphammer.config.secrets import Secrets
 from triphammer.sensors.registry import sensor_kind
 from triphammer.service.announcement import Announcement
-from triphammer.service.daemon import Reloads, serve_until
+from triphammer.service.daemon import serve_until
+from triphammer.service.session import Reloads
 from triphammer.service.systemd import Systemd, Unit
 
 pytestmark = [
@@ -106,6 +107,7 @@ def _same_interpreter() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
+@pytest.mark.timeout(times(120))
 @pytest.mark.usefixtures("_same_interpreter")
 async def test_a_whole_daemon_leaves_nothing_behind(tmp_path: Path) -> None:
     root = project(tmp_path / "project", {"busy": FLOW})

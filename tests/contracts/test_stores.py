@@ -100,6 +100,18 @@ async def test_a_known_identity_is_a_duplicate_and_starts_nothing(store: SqliteS
     assert [r.id for r in await store.runs(Page())] == [run.id]
 
 
+async def test_a_list_ends_with_the_row_that_is_too_much(store: SqliteStore) -> None:
+    events = [an_event(str(n), data="x" * 1000 * n) for n in range(1, 6)]
+    for event in events:
+        await one(store, accept(ran(event, a_run())))
+    for most, expected in ((1, 1), (5000, 1), (5001, 2), (9001, 3), (10**9, 5)):
+        listed = await store.events(Page(bytes=most))
+        assert [row.event.id for row in listed] == [str(n) for n in range(5, 5 - expected, -1)]
+        assert [row.size for row in listed] == [len(str(row.event.data)) for row in listed]
+    assert len(await store.runs(Page(bytes=1))) == 1
+    assert len(await store.runs(Page(bytes=10**9))) == 5
+
+
 async def test_duplicates_within_one_unit(store: SqliteStore) -> None:
     await one(store, accept(Decided(event=an_event("known"))))
     ids = ["a", "known", "b", "a", "a", "known", "c"]

@@ -31,6 +31,15 @@ class Readers:
         """All rows of one statement whose values have names."""
         return await self.run(partial(_rows, sql, values))
 
+    async def listed(
+        self, sql: str, values: Mapping[str, Any], large: Sequence[str], most: int | None
+    ) -> list[sqlite3.Row]:
+        """The rows of one statement, up to the one that brings the columns `large` of all of
+        them to `most` bytes: the rest is not read."""
+        if most is None:
+            return await self.named(sql, values)
+        return await self.run(partial(_rows_up_to, sql, values, large, most))
+
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """The value of `function` on a free connection. Raises `StoreUnavailable`."""
         async with self._slots:
@@ -49,3 +58,18 @@ def _rows(
     cursor = raw.cursor()
     cursor.row_factory = sqlite3.Row
     return cursor.execute(sql, values).fetchall()
+
+
+def _rows_up_to(
+    sql: str, values: Mapping[str, Any], large: Sequence[str], most: int, raw: sqlite3.Connection
+) -> list[sqlite3.Row]:
+    cursor = raw.cursor()
+    cursor.row_factory = sqlite3.Row
+    found: list[sqlite3.Row] = []
+    for row in cursor.execute(sql, values):
+        found.append(row)
+        most -= sum(len(row[name] or b"") for name in large)
+        if most <= 0:
+            break
+    cursor.close()  # a read left open would let the log grow
+    return found

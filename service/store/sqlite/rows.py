@@ -97,7 +97,11 @@ def event_row(row: sqlite3.Row) -> EventRow:
         raw=raw,
     )
     return EventRow(
-        seq=row["seq"], event=event, catalog=row["catalog"], duplicates=row["duplicates"]
+        seq=row["seq"],
+        event=event,
+        catalog=row["catalog"],
+        duplicates=row["duplicates"],
+        size=len(row["data"]),
     )
 
 

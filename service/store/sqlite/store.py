@@ -77,7 +77,8 @@ class SqliteStore:
 
     async def events(self, page: Page) -> Sequence[EventRow]:
         sql, values = event_page(page)
-        return [rows.event_row(row) for row in await self._readers.named(sql, values)]
+        found = await self._readers.listed(sql, values, ["data"], page.bytes)
+        return [rows.event_row(row) for row in found]
 
     async def dispositions(self, event: str) -> Sequence[Disposition]:
         found = await self._readers.rows(self._sql["dispositions"], event)
@@ -89,7 +90,8 @@ class SqliteStore:
 
     async def runs(self, page: Page) -> Sequence[RunRow]:
         sql, values = run_page(page)
-        return [rows.run_row(row) for row in await self._readers.named(sql, values)]
+        found = await self._readers.listed(sql, values, ["params", "result"], page.bytes)
+        return [rows.run_row(row) for row in found]
 
     async def find(self, prefix: str) -> Sequence[str]:
         found = await self._readers.rows(self._sql["find"], prefix, prefix + LAST_TEXT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 
 import anyio
@@ -116,3 +117,15 @@ async def test_a_function_in_time_is_not_timed_out() -> None:
 
     async with at_work(KINDS["thread"]) as bench:
         assert (await bench.of(attempt(body, timeout=60))).error is None
+
+
+async def test_a_thread_without_work_keeps_nothing_of_the_last() -> None:
+    gone = threading.Event()
+    async with at_work(one_thread) as bench:
+        given = Stuck()
+        given.let_go.set()
+        weakref.finalize(given, gone.set)
+        last = attempt(given)
+        await bench.of(last)
+        del given, last
+        await until(gone)

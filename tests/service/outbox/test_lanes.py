@@ -52,6 +52,17 @@ def test_what_is_known_is_not_placed_again() -> None:
     assert lanes.offer(rows) == ([], [])
 
 
+def test_what_lands_during_a_look_is_known_until_the_next() -> None:
+    lanes = Lanes(LIMIT)
+    (first,) = rows = [row(0, "a")]
+    lanes.begin_look()
+    lanes.offer(rows)
+    lanes.landed(first, 0.1)
+    assert lanes.knows(first), "the rows of that look may be older than its end"
+    lanes.begin_look()
+    assert not lanes.knows(first)
+
+
 def test_a_full_target_refuses_and_leaves_others_alone() -> None:
     lanes = Lanes(LIMIT)
     crowd = [row(number, "a") for number in range(100)]

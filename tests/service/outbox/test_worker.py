@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -19,7 +19,9 @@ from triphammer.config.settings import Settings
 from triphammer.flows.journal import OutMessage
 from triphammer.service.outbox import troubles as troubles_module
 from triphammer.service.outbox import worker as worker_module
+from triphammer.service.outbox.outcome import Delivered, Outcome
 from triphammer.service.outbox.worker import OutboxWorker
+from triphammer.service.store.contract import OutboxRow
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +49,61 @@ async def test_what_is_due_is_delivered_and_stored(receiver: Receiver) -> None:
         row = await ledger.settled("msg_1")
     assert (row.state, row.attempts, row.error) == ("delivered", 1, None)
     assert worker.counts == {"delivered": 1}
+
+
+class SlowToRead(Ledger):
+    """Hands out what it has read only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading: anyio.Event | None = None
+        self.go_on = anyio.Event()
+
+    async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
+        rows = await super().outbox_due(now, limit)
+        if self.reading is not None:
+            self.reading.set()
+            await self.go_on.wait()
+        return rows
+
+
+class Patient:
+    """Takes each message, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.answers = anyio.Event()
+
+    async def deliver(self, message: OutMessage) -> Outcome:
+        self.taken.append(message.id)
+        await self.answers.wait()
+        return Delivered()
+
+
+@asynccontextmanager
+async def opened(patient: Patient) -> AsyncGenerator[Patient]:
+    yield patient
+
+
+async def test_what_lands_while_the_outbox_is_read_does_not_go_again() -> None:
+    ledger, patient = SlowToRead(), Patient()
+    worker = make_worker(ledger, ManualClock(), courier=opened(patient))
+    ledger.add(webhook("msg_1", "http://there.test/"))
+    async with running(worker):
+        await anyio.wait_all_tasks_blocked()
+        assert patient.taken == ["msg_1"]
+        ledger.reading = anyio.Event()
+        ledger.add(webhook("msg_2", "http://there.test/"))
+        worker.notify()
+        await ledger.reading.wait()
+        patient.answers.set()
+        await ledger.settled("msg_1")
+        await anyio.wait_all_tasks_blocked()
+        ledger.reading = None
+        ledger.go_on.set()
+        await ledger.settled("msg_2")
+        await anyio.wait_all_tasks_blocked()
+    assert patient.taken == ["msg_1", "msg_2"]
 
 
 async def test_a_failure_is_tried_again_under_the_same_id(receiver: Receiver) -> None:

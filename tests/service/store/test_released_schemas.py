@@ -99,7 +99,7 @@ async def test_what_a_released_database_holds_is_read(file: Path, tmp_path: Path
 
 
 async def read_events(store: SqliteStore) -> None:
-    expected = EventRow(seq=1, event=fixture.event("1"), catalog=None, duplicates=1)
+    expected = EventRow(seq=1, event=fixture.event("1"), catalog=None, duplicates=1, size=29)
     assert await store.event("evt_1") == expected
     assert await store.event_by_id("shop", "1") == expected
     assert [row.event.key for row in await store.events(Page())] == ["evt_3", "evt_2", "evt_1"]
