@@ -91,7 +91,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     `kwargs` the fixed arguments of `.partial`. `upstream` are all nodes it must wait for
     (data, `when=` and `>>`), `data` those of them whose values it takes.
 
-    `setups` must have succeeded, whatever the node's rule. `role` is "setup", "teardown" or
+    `setups` must have succeeded, whatever the node's rule. `undoes` are a teardown's own setups
+    (None: those among its upstreams). `role` is "setup", "teardown" or
     "handler"; the latter two say nothing about how the run ends. `groups` are the groups and
     sub-flows that it is in, outermost first, by their whole names.
 
@@ -108,6 +109,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     upstream: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     setups: tuple[str, ...] = ()
+    undoes: tuple[str, ...] | None = None
     role: Role = ""
     groups: tuple[str, ...] = ()
     where: str = ""

@@ -112,6 +112,7 @@ def enclose(
         drawing.change(name, setups=tuple(guards))
     for name in teardowns:
         _make_teardown(drawing, name)
+        drawing.change(name, undoes=tuple(setups))
         for before in (*setups, *work):
             drawing.order(before, name)
 

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
+from triphammer.flows.engine.failures import Failures
 from triphammer.flows.engine.part import Part
 from triphammer.flows.engine.result import run_result
 from triphammer.flows.engine.values import Ending
 from triphammer.flows.executors.outcome import describe
 from triphammer.flows.journal import ErrorInfo
-
-
-class Failures:
-    """The tasks of a run that have failed, in order."""
-
-    __slots__ = ("_first", "_names")
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._first: tuple[str, ErrorInfo] | None = None
-
-    def note(self, name: str, error: ErrorInfo) -> None:
-        """`name` has failed for good."""
-        self._names.append(name)
-        if self._first is None:
-            self._first = (name, error)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All that have failed."""
-        return tuple(self._names)
-
-    def first(self) -> ErrorInfo | None:
-        """The first error, with the name of its task."""
-        if self._first is None:
-            return None
-        name, error = self._first
-        return ErrorInfo(error.type, f"{name}: {error.message}", error.traceback)
 
 
 def ending(part: Part, failures: Failures, now: int, cancelled: ErrorInfo | None = None) -> Ending:

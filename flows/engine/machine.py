@@ -14,11 +14,12 @@ Resuming: see `recall`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from triphammer.flows.engine.ending import Failures, ending
+from triphammer.flows.engine.ending import ending
+from triphammer.flows.engine.failures import Failures
 from triphammer.flows.engine.maps import Item, MapProgress, items_of
 from triphammer.flows.engine.part import NodeState, Part, Parts, goes_on
 from triphammer.flows.engine.plan import Plan
@@ -89,6 +90,7 @@ class RunMachine:
         if self._rows:
             self._cancelled = why_cancelled(self._rows)
             self._asked = self._cancelled is not None
+            self._failures.recall(self._rows.values())
         self._take_in(self._parts.root)
         self._consider_all(step, now)
 
@@ -160,7 +162,7 @@ class RunMachine:
             self._undelivered.pop(name, None)
             step.rows.append(cancelled(running[name], why, now))
         for state in cut:
-            self._cancel_node(state, why, step, now, told=state.name in running)
+            self._cancel_node(state, why, step, now, running)
         self._consider_all(step, now)
         return stopped
 
@@ -219,6 +221,7 @@ class RunMachine:
 
     def _map_done(self, state: NodeState, progress: MapProgress, step: Step, now: int) -> None:
         error = progress.error()
+        _no_longer_running(state, step)
         step.rows.append(many_row(state.name, progress.started_at, now, error, progress.total))
         if error is not None:
             self._fail(state, error, now)
@@ -247,6 +250,7 @@ class RunMachine:
         self, state: NodeState, turns: Turns, error: ErrorInfo | None, step: Step, now: int
     ) -> None:
         last = turns.last if error is None else None
+        _no_longer_running(state, step)
         step.rows.append(many_row(state.name, turns.started_at, now, error, turns.turn, last))
         self._task_done(state, last, error, now)
 
@@ -258,7 +262,6 @@ class RunMachine:
             return
         name, why = part.prefix.removesuffix("/"), self._cancelled
         if why is not None:
-            step.rows.append(cancelled(TaskRow(name=name, state="pending"), why, now))
             if not self._parts.of(owner):
                 self._cancel_node(owner, why, step, now)
             return
@@ -305,7 +308,7 @@ class RunMachine:
             self._over.append(part)
 
     def _fail(self, state: NodeState, error: ErrorInfo, at: int) -> None:
-        self._failures.note(state.name, error)
+        self._failures.note(state.name, error, at)
         self._settle(state, "failed", at, error)
 
     def _consider_all(self, step: Step, now: int) -> None:
@@ -336,11 +339,19 @@ class RunMachine:
         self._settle(state, "skipped", now)
 
     def _cancel_node(
-        self, state: NodeState, why: ErrorInfo, step: Step, now: int, *, told: bool = False
+        self,
+        state: NodeState,
+        why: ErrorInfo,
+        step: Step,
+        now: int,
+        told: Container[str] = (),
     ) -> None:
-        if not told:
-            row = TaskRow(name=state.name, state="pending", items=state.total)
-            step.rows.append(cancelled(row, why, now))
+        """End a node whose run is cancelled; `told` are the tasks whose rows say so by now."""
+        for name in (state.name, *state.open):
+            if name not in told:
+                items = state.total if name == state.name else None
+                row = TaskRow(name=name, state="pending", items=items)
+                step.rows.append(cancelled(row, why, now))
         self._settle(state, "cancelled", now, why)
 
     def _fail_before(self, state: NodeState, error: ErrorInfo, step: Step, now: int) -> None:
@@ -486,16 +497,12 @@ class RunMachine:
         how = how_settled(row)
         if row is None or not how:
             return
-        at = row.finished_at or 0
-        if how == "failed":
-            self._fail(state, row.error or ErrorInfo("Unknown", ""), at)
-            return
         if how == "succeeded":
             results, name = state.part.scope.results, state.planned.name
             results[name] = row.result
             if state.planned.node.mapped:
                 results[name] = recalled_map(state, row, self._rows).result()
-        self._settle(state, how, at, row.error)
+        self._settle(state, how, row.finished_at or 0, row.error)
 
     def _is_left_inside(self, state: NodeState) -> bool:
         """Whether the run is being cancelled, and only what has begun inside goes on."""
@@ -520,10 +527,15 @@ class RunMachine:
             self._ended(result, step, now)
 
 
+def _no_longer_running(state: NodeState, step: Step) -> None:
+    """It may have begun in this very step: what rides must not come after its end."""
+    step.rides = [row for row in step.rides if row.name != state.name]
+
+
 def _outcome(part: Part, name: str) -> tuple[Encoded | None, ErrorInfo | None]:
     """What has become of an item or turn with a body."""
     if part.failed:
-        return None, part.failure or ErrorInfo("Unknown", f"{name} did not succeed")
+        return None, part.failures.first() or ErrorInfo("Unknown", f"{name} did not succeed")
     try:
         return body_result(part.plan, part.scope, name), None
     # Seam to user code: what it returns is put together of values with their own methods.

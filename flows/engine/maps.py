@@ -53,7 +53,7 @@ def item_number(task: str) -> tuple[str, int | None]:
 
 class MapProgress:
     """How far the items of one map are. At most `max_parallel` are under way; an item that
-    waits for a retry gives its place to another."""
+    waits for a retry gives its place to another. `open` have begun and have no outcome yet."""
 
     __slots__ = (
         "_again",
@@ -67,6 +67,7 @@ class MapProgress:
         "items",
         "left",
         "name",
+        "open",
         "planned",
         "scope",
         "started_at",
@@ -96,9 +97,11 @@ class MapProgress:
         self._again: deque[Launch] = deque()
         self._first: tuple[int, ErrorInfo] | None = None
         self._failed = 0
+        self.open: set[int] = set()
 
     def launch(self, item: int, attempt: int) -> Launch:
         """The attempt of one item, with the item's arguments."""
+        self.open.add(item)
         name = f"{self.name}[{item}]"
         return Launch(self.planned, name, attempt, item, self.items[item], self.scope)
 
@@ -153,6 +156,7 @@ class MapProgress:
         """An item has its outcome."""
         self._outcomes[item] = outcome
         self._settled[item] = 1
+        self.open.discard(item)
         self.left -= 1
 
     def settle_failed(self, item: int, error: ErrorInfo, attempts: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from triphammer.flows.bodies import MARK
+from triphammer.flows.engine.failures import Failures
 from triphammer.flows.engine.maps import MapProgress, item_number
 from triphammer.flows.engine.plan import Plan, PlannedNode
 from triphammer.flows.engine.rules import Upstream, Verdict, judge
@@ -13,7 +14,6 @@ from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.turns import Turns
 from triphammer.flows.engine.values import Launch
 from triphammer.flows.graph import Role
-from triphammer.flows.journal import ErrorInfo
 from triphammer.flows.outcomes import Ended
 
 UNSUCCESSFUL = ("failed", "blocked", "cancelled")
@@ -33,9 +33,7 @@ class NodeState:
         self.planned = planned
         self.part = part
         self.name = part.full(planned.name)
-        node = planned.node
-        setups = sum(part.plan.nodes[up].node.role == "setup" for up in node.upstream)
-        self.upstream = Upstream(len(node.upstream), setups=setups)
+        self.upstream = Upstream(len(planned.node.upstream), setups=len(planned.undoes))
         self.settled = ""
         self.begun = False
         self.progress: MapProgress | None = None
@@ -57,6 +55,13 @@ class NodeState:
         if self.turns is not None:
             return self.turns.turn
         return None if self.progress is None else self.progress.total
+
+    @property
+    def open(self) -> list[str]:
+        """The items or turns that have begun and have not ended."""
+        if self.turns is not None:
+            return [f"{self.name}[{self.turns.turn}]"]
+        return [] if self.progress is None else [f"{self.name}[{i}]" for i in self.progress.open]
 
     def launch(self, item: int | None, attempt: int) -> Launch:
         """An attempt of the task, of an item or of the turn under way."""
@@ -96,7 +101,7 @@ class Part:
     """
 
     __slots__ = (
-        "failure",
+        "failures",
         "item",
         "left",
         "level",
@@ -125,7 +130,7 @@ class Part:
         self.level = "" if owner is None else owner.planned.name + MARK
         self.nodes = {name: NodeState(planned, self) for name, planned in plan.nodes.items()}
         self.left = len(self.nodes)
-        self.failure: ErrorInfo | None = None
+        self.failures = Failures()
 
     def full(self, name: str) -> str:
         """The name in this run of a node of the graph."""
@@ -137,12 +142,11 @@ class Part:
         state.settled = how
         self.scope.ends[planned.name] = ended
         self.left -= 1
-        if how == "failed" and self.failure is None and ended.error is not None:
-            name, error = state.name.removeprefix(self.prefix), ended.error
-            self.failure = ErrorInfo(error.type, f"{name}: {error.message}", error.traceback)
+        if how == "failed" and ended.error is not None:
+            self.failures.note(state.name.removeprefix(self.prefix), ended.error, ended.at)
         for name in planned.behind:
             after = self.nodes[name]
-            after.upstream.count(how, setup=planned.node.role == "setup")
+            after.upstream.count(how, setup=planned.name in after.planned.undoes)
             yield after
         for name in planned.guarded:
             yield self.nodes[name]

@@ -31,15 +31,18 @@ class PlannedNode:
         "positional",
         "rest",
         "returned",
+        "undoes",
     )
 
     def __init__(
-        self, flow: FlowDef, node: Node, behind: Sequence[str], guarded: Sequence[str]
+        self, flow: FlowDef, graph: Graph, node: Node, behind: Sequence[str], guarded: Sequence[str]
     ) -> None:
         self.node = node
         self.name = node.name
         self.behind = behind
         self.guarded = guarded
+        setups = (up for up in node.upstream if graph.nodes[up].role == "setup")
+        self.undoes = frozenset(setups if node.undoes is None else node.undoes)
         self.executor = executor_of(node)
         self.hints = node.spec.hints
         self.body: Plan | None = None if node.body is None else Plan(flow, node.body)
@@ -65,7 +68,7 @@ class Plan:
         self.flow = flow
         self.result = graph.result
         self.nodes = {
-            name: PlannedNode(flow, node, behind[name], guarded[name])
+            name: PlannedNode(flow, graph, node, behind[name], guarded[name])
             for name, node in graph.nodes.items()
         }
         self.every: dict[str, PlannedNode] = dict(self.nodes)

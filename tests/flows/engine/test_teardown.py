@@ -39,6 +39,10 @@ def delete(cluster: str) -> str:
 
 
 @task
+def bare_delete() -> None: ...
+
+
+@task
 def broken_delete() -> None:
     raise OSError("still in use")
 
@@ -149,6 +153,17 @@ def behind_the_group() -> object:
 async def test_what_stands_behind_a_group_does_not_wait_for_its_teardown(tmp_path: Path) -> None:
     run = await ran(tmp_path, behind_the_group)
     assert (run.state, run.states["g.broken_delete"]) == ("succeeded", "failed")
+
+
+@flow
+def outer_without_setup() -> object:
+    with group("outer", teardown=bare_delete), group("inner", setup=create(True)):
+        return work()
+
+
+async def test_a_teardown_goes_by_its_own_setups_only(tmp_path: Path) -> None:
+    run = await ran(tmp_path, outer_without_setup)
+    assert run.states["outer.bare_delete"] == "succeeded"
 
 
 # --- cancelling ---------------------------------------------------------------------------
