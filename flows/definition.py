@@ -60,6 +60,8 @@ def define(
         timezone=flow.timezone,
         order_by=flow.order_by,
         per=flow.per,
+        timeout=flow.timeout,
+        deadline=flow.deadline,
         file=file,
         line=flow.place.line,
         sources=sources,

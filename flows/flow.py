@@ -20,6 +20,7 @@ from typing import (
 )
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from triphammer.config.durations import DurationLike
 from triphammer.config.errors import PatternError
 from triphammer.config.patterns import compile_pattern
 from triphammer.config.source import Source
@@ -62,6 +63,8 @@ class Flow(Generic[P, R]):
         timezone: str | None,
         order_by: str | None = None,
         per: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
         around: Options | None = None,
     ) -> None:
         self._fn = fn
@@ -74,6 +77,8 @@ class Flow(Generic[P, R]):
         self.timezone = timezone
         self.order_by = order_by
         self.per = per
+        self.timeout = timeout
+        self.deadline = deadline
         self.place = place_of(fn)
         self.module = fn.__module__
         self.__doc__ = fn.__doc__
@@ -234,6 +239,8 @@ def flow(
     timezone: str | None = None,
     order_by: str | None = None,
     per: str | None = None,
+    timeout: DurationLike | None = None,
+    deadline: DurationLike | None = None,
     setup: Any = None,
     teardown: Any = None,
     on_success: Any = None,
@@ -253,6 +260,8 @@ def flow(
     timezone: str | None = None,
     order_by: str | None = None,
     per: str | None = None,
+    timeout: DurationLike | None = None,
+    deadline: DurationLike | None = None,
     setup: Any = None,
     teardown: Any = None,
     on_success: Any = None,
@@ -271,6 +280,9 @@ def flow(
     `{"env": event.data["env"]}` with `from triphammer import event`, or a function of the
     event. `timezone` (IANA) is that of the flow's timers.
 
+    A run that takes longer than `timeout` from its beginning ends as failed; one that takes
+    longer than `deadline` is told of once, by an event `triphammer.run.late`, and goes on.
+
     `order_by` is a path into the event ("subject", "data.customer"):
     runs of one value there go one after the other in the order of their events, and those
     behind a failed one wait until it is redriven or skipped; events without a value there
@@ -285,6 +297,7 @@ def flow(
     _check_path("order_by", order_by, place)
     _check_path("per", per, place)
     _check_together(mode, max_runs, order_by, per, place)
+    limits = option("timeout", timeout, place), option("deadline", deadline, place)
     names = {"setup": setup, "teardown": teardown, "on_success": on_success}
     names["on_failure"] = on_failure
     around = Options(**{name: option(name, given, place) for name, given in names.items()})
@@ -301,6 +314,8 @@ def flow(
             timezone=timezone,
             order_by=order_by,
             per=per,
+            timeout=limits[0],
+            deadline=limits[1],
             around=around,
         )
 

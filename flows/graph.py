@@ -182,6 +182,8 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     event_type: Any = None
     order_by: str | None = None
     per: str | None = None
+    timeout: float | None = None
+    deadline: float | None = None
     doc: str = ""
     root: str = ""
     module: str = ""

@@ -268,6 +268,7 @@ _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "retries": _count(0),
     "backoff": _backoff,
     "timeout": _timeout,
+    "deadline": _timeout,
     "when": condition,
     "trigger_rule": _one_of(*TRIGGER_RULES),
     "executor": _executor,

@@ -69,6 +69,7 @@ def application(
         engine=core.engine,
         hub=core.hub,
         events=core.taken,
+        late=core.late.told,
         connections=connections,
     )
     app = build_app(

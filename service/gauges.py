@@ -26,6 +26,7 @@ class Gauges:
         engine: Engine,
         hub: Hub,
         events: Counter[str],
+        late: Counter[str],
         connections: Connections,
     ) -> None:
         self._store = store
@@ -34,6 +35,7 @@ class Gauges:
         self._engine = engine
         self._hub = hub
         self._events = events
+        self._late = late
         self._connections = connections
 
     def _pools(self) -> Sequence[Metric]:
@@ -56,6 +58,7 @@ class Gauges:
             ({"state": state}, float(count))
             for state, count in sorted((await self._store.outbox_counts()).items())
         ]
+        late = [({"flow": flow}, float(n)) for flow, n in sorted(self._late.items())]
         events = [({"sensor": s}, float(n)) for s, n in sorted(self._events.items())]
         return [
             Metric("triphammer_runs", "gauge", "Stored runs by flow and state.", runs),
@@ -71,6 +74,7 @@ class Gauges:
             _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
             _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
             *self._pools(),
+            Metric("triphammer_runs_late_total", "counter", "Runs past their deadline.", late),
             *self._connections.figures(),
         ]
 

@@ -27,6 +27,7 @@ from triphammer.service.dispatcher.catalog import Catalog
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.dispatcher.journal import RunJournal
+from triphammer.service.dispatcher.late import LateRuns
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.hub import Hub
@@ -91,6 +92,13 @@ class Core:
             hub=self.hub,
             notify=edges.notify,
         )
+        self.late = LateRuns(
+            store=edges.store,
+            dispatcher=self.dispatcher,
+            active=self.active,
+            clock=edges.clock,
+            log=log,
+        )
         self.engine = Engine(
             journal=self.journal,
             clock=edges.clock,
@@ -102,6 +110,7 @@ class Core:
             on_store_error=edges.on_store_error,
             deliveries=edges.deliveries,
             pools=settings.pools,
+            on_late=self.late.tell,
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from triphammer.flows.engine.failures import Failures
 from triphammer.flows.engine.part import Part
 from triphammer.flows.engine.result import run_result
+from triphammer.flows.engine.rows import RUN_TIMEOUT
 from triphammer.flows.engine.values import Ending
 from triphammer.flows.executors.outcome import describe
 from triphammer.flows.journal import ErrorInfo
@@ -14,7 +15,8 @@ def ending(part: Part, failures: Failures, now: int, cancelled: ErrorInfo | None
     """The end of a run whose nodes are all settled."""
     failed = failures.names
     if cancelled is not None:
-        return Ending("cancelled", now, error=cancelled, failed_tasks=failed)
+        state = "failed" if cancelled.type == RUN_TIMEOUT else "cancelled"
+        return Ending(state, now, error=cancelled, failed_tasks=failed)
     if part.failed:
         return Ending("failed", now, error=failures.first(), failed_tasks=failed)
     try:

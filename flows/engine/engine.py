@@ -25,8 +25,9 @@ from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.pools import PoolCount, Pools
+from triphammer.flows.engine.rows import CANCELLED, RUN_TIMEOUT
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.engine.values import Launch, RunEnd, RunStart, Sent
+from triphammer.flows.engine.values import Launch, RunEnd, RunLate, RunStart, Sent
 from triphammer.flows.executors.contract import (
     Attempt,
     AttemptId,
@@ -68,6 +69,7 @@ class Engine:
         on_store_error: Callable[[Exception], None],
         deliveries: bool = True,
         pools: Mapping[str, int] | None = None,
+        on_late: Callable[[RunLate], None] | None = None,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -78,6 +80,7 @@ class Engine:
         self._on_end = on_end
         self._on_store_error = on_store_error
         self._deliveries = deliveries
+        self._on_late = on_late
         self._executors: Mapping[str, Executor] = {}
         self._runs: dict[str, ActiveRun] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
@@ -142,6 +145,7 @@ class Engine:
             active = self._runs[start.id] = self._new(start, now)
             answers.append(Answer(active))
             active.machine.begin(answers[-1].step, now)
+            self._watch(start, start.started_at or now)
         self._carry_out(answers, now)
 
     def report(self, results: Sequence[AttemptResult | Released]) -> None:
@@ -184,12 +188,46 @@ class Engine:
         active = self._runs.get(run)
         if active is None or active.machine.ended:
             return False
+        self._cut(active, reason, CANCELLED)
+        return True
+
+    def _cut(self, active: ActiveRun, reason: str, kind: str) -> None:
         now = self._clock.now()
         answer = Answer(active)
-        stopped = active.machine.cancel(reason, rows_of(active.running), answer.step, now)
+        rows = rows_of(active.running)
+        stopped = active.machine.cancel(reason, rows, answer.step, now, kind)
         self._stop_attempts(active, stopped)
         self._carry_out([answer], now)
-        return True
+
+    def _watch(self, start: RunStart, since: int) -> None:
+        """Look at the run again when its time is over. Only its id is kept until then."""
+        timeout, deadline = start.flow.timeout, start.flow.deadline
+        if timeout is not None:
+            due = since + int(timeout * 1e6)
+            self._timers.at(due, partial(self._overdue, start.id, start.epoch))
+        if deadline is not None and self._on_late is not None:
+            due = since + int(deadline * 1e6)
+            self._timers.at(due, partial(self._late, start.id, start.epoch))
+
+    def _still(self, run: str, epoch: int) -> ActiveRun | None:
+        """A run that is under way and is not being ended already."""
+        active = self._runs.get(run)
+        if active is None or self._idle(active) or active.machine.is_cancelled:
+            return None
+        return active if active.machine.start.epoch == epoch else None
+
+    def _overdue(self, run: str, epoch: int) -> None:
+        active = self._still(run, epoch)
+        if active is not None:
+            timeout = active.machine.start.flow.timeout
+            reason = f"the run took longer than its flow's timeout of {timeout:g} s"
+            self._cut(active, reason, RUN_TIMEOUT)
+
+    def _late(self, run: str, epoch: int) -> None:
+        active = self._still(run, epoch)
+        if active is not None and self._on_late is not None:
+            flow = active.machine.start.flow
+            self._on_late(RunLate(run, flow.name, flow.deadline or 0.0))
 
     async def drain(self, grace: float) -> Sequence[tuple[str, str, int]]:
         """Begin no attempt any more; wait up to `grace` seconds for those under way.

@@ -141,8 +141,18 @@ class RunMachine:
         self.ended = True
         step.ending = ending(root, self._failures, now, self._cancelled)
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run is being ended before its time."""
+        return self._asked
+
     def cancel(
-        self, reason: str, running: Mapping[str, TaskRow], step: Step, now: int
+        self,
+        reason: str,
+        running: Mapping[str, TaskRow],
+        step: Step,
+        now: int,
+        kind: str = CANCELLED,
     ) -> Sequence[str]:
         """End the run, `running` being the rows of the attempts under way; which to stop.
 
@@ -156,7 +166,7 @@ class RunMachine:
         cut = [state for state in left if hard or not goes_on(state, parts, running)]
         if not cut:
             return ()
-        why = self._cancelled = self._cancelled or ErrorInfo(CANCELLED, reason)
+        why = self._cancelled = self._cancelled or ErrorInfo(kind, reason)
         stopped = [name for name in running if parts.find(name)[0] in set(cut)]
         for name in stopped:
             self._undelivered.pop(name, None)

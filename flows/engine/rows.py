@@ -98,6 +98,10 @@ CANCELLED = "Cancelled"
 """The type of error in the rows of a run that was cancelled."""
 
 
+RUN_TIMEOUT = "RunTimeout"
+"""The same of a run that took longer than its flow's timeout: it ends as failed."""
+
+
 def cancelled(row: TaskRow, why: ErrorInfo, now: int) -> TaskRow:
     """The row of a task that was under way, or not yet, when its run was cancelled."""
     return TaskRow(

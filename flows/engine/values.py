@@ -34,8 +34,17 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     event: Any
     params: Mapping[str, Any]
     created_at: int
+    started_at: int | None = None
     tasks: tuple[TaskRow, ...] = ()
     sent: tuple[Sent, ...] = ()
+
+
+class RunLate(msgspec.Struct, frozen=True):
+    """A run is under way for longer than its flow's `deadline` (seconds)."""
+
+    run: str
+    flow: str
+    deadline: float
 
 
 class RunEnd(msgspec.Struct, frozen=True):

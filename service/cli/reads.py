@@ -182,6 +182,8 @@ def _show_flow(flow: Any) -> None:
             "on": ", ".join(flow["on"]) or "started by hand",
             "per": flow["per"],
             "order by": flow["order_by"],
+            "timeout": _seconds(flow["timeout"]),
+            "deadline": _seconds(flow["deadline"]),
             "params": flow["params"] or None,
             "runs": ", ".join(f"{n} {state}" for state, n in flow["runs"].items()) or "none yet",
             "next fire": moment(flow["next_fire"]) or None,
@@ -203,6 +205,10 @@ def _show_flow(flow: Any) -> None:
     ]
     columns = ("TASK", "CALLS", "AFTER", "RUNS IN", "RETRIES", "TIMEOUT", "RULE", "WHERE")
     print_table(columns, rows, "The graph has no task.")
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:g} s"
 
 
 def _error(item: Any) -> str:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import anyio
 import msgspec
@@ -148,7 +148,15 @@ class Starter:
         self._active.add_new(run, event)
         self._hold(run)
         params = msgspec.json.decode(run.params)
-        self._begin(flow, run.id, 0, event, params, run.created_at)
+        start = RunStart(
+            id=run.id,
+            epoch=0,
+            flow=flow,
+            event=event,
+            params=params,
+            created_at=run.created_at,
+        )
+        self._begin(start)
 
     def freed(self, run: str, flow: str, state: str) -> None:
         """A run has ended: its place is free, and its key too unless it is a dead letter."""
@@ -357,9 +365,18 @@ class Starter:
         sent = await self._sent(row.id, background.tasks)
         if row.id in self._withdrawn or not self._admission.has(row.id):
             return
-        params, event = msgspec.json.decode(row.params), background.event.event
-        made = row.created_at
-        self._begin(flow, row.id, row.epoch, event, params, made, background.tasks, sent)
+        known = RunStart(
+            id=row.id,
+            epoch=row.epoch,
+            flow=flow,
+            event=background.event.event,
+            params=msgspec.json.decode(row.params),
+            created_at=row.created_at,
+            started_at=row.started_at,
+            tasks=tuple(background.tasks),
+            sent=sent,
+        )
+        self._begin(known)
 
     async def _sent(self, run: str, tasks: Sequence[TaskRow]) -> tuple[Sent, ...]:
         """What became of the messages of a run in which a task waits for their delivery."""
@@ -368,40 +385,22 @@ class Starter:
         rows = await self._store.outbox(run=run, limit=MESSAGES)
         return tuple(Sent(r.message.id, r.message.task, r.state, r.error) for r in rows)
 
-    def _begin(
-        self,
-        flow: FlowDef,
-        run: str,
-        epoch: int,
-        event: Event,
-        params: dict[str, Any],
-        created_at: int,
-        tasks: tuple[TaskRow, ...] = (),
-        sent: tuple[Sent, ...] = (),
-    ) -> None:
+    def _begin(self, start: RunStart) -> None:
+        """Begin a run whose event and parameters are not typed yet."""
         engine, _ = self._bound()
-        self._underway.begin(run)
-        reason = None if tasks else why_superseded(event)
+        flow = start.flow
+        self._underway.begin(start.id)
+        reason = None if start.tasks else why_superseded(start.event)
         if reason is not None:
-            self._end(run, flow.name, epoch, "superseded", reason)
+            self._end(start.id, flow.name, start.epoch, "superseded", reason)
             return
         try:
-            typed = typed_event(flow, event)
-            values = typed_params(flow, params)
+            typed = typed_event(flow, start.event)
+            values = typed_params(flow, start.params)
         except TriphammerError as error:
-            self._end(run, flow.name, epoch, "failed", str(error))
+            self._end(start.id, flow.name, start.epoch, "failed", str(error))
             return
-        start = RunStart(
-            id=run,
-            epoch=epoch,
-            flow=flow,
-            event=typed,
-            params=values,
-            created_at=created_at,
-            tasks=tasks,
-            sent=sent,
-        )
-        engine.start([start])
+        engine.start([msgspec.structs.replace(start, event=typed, params=values)])
 
     def _end(
         self,

@@ -155,6 +155,8 @@ def flow(
         "max_runs": definition.max_runs,
         "per": definition.per,
         "order_by": definition.order_by,
+        "timeout": definition.timeout,
+        "deadline": definition.deadline,
         "on": [source.text or source.kind for source in definition.on],
         "params": {name: dict(p.schema) for name, p in definition.params.items()},
         "runs": dict(counts),
