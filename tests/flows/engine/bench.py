@@ -22,6 +22,7 @@ from triphammer.flows.engine.engine import Engine, RunEnd, RunStart
 from triphammer.flows.executors.contract import Executor
 from triphammer.flows.executors.inline import InlineExecutor
 from triphammer.flows.flow import Flow
+from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, Posted, RunChange, TaskRow
 
 
@@ -144,10 +145,25 @@ class Shop:
         **params: Any,
     ) -> None:
         """Begin a run of `flow`, or go on with one that has rows."""
+        self.begin_defined(
+            definition_of(flow), run, tasks=tasks, epoch=epoch, event=event, **params
+        )
+
+    def begin_defined(
+        self,
+        flow: FlowDef,
+        run: str = "run_1",
+        *,
+        tasks: Sequence[TaskRow] = (),
+        epoch: int = 0,
+        event: Any = None,
+        **params: Any,
+    ) -> None:
+        """The same of a flow at some version."""
         start = RunStart(
             id=run,
             epoch=epoch,
-            flow=definition_of(flow),
+            flow=flow,
             event=an_event({}) if event is None else event,
             params=params,
             created_at=0,

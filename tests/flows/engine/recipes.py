@@ -293,7 +293,9 @@ _SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told)
 _LARGE = (in_group, in_group, sub_flow, mapped_flow, looped_body)
 
 
-def random_flow(seed: int, most: int = 60, *, publishes: bool = True) -> Flow[..., Any]:
+def random_flow(
+    seed: int, most: int = 60, *, name: str = "random", publishes: bool = True
+) -> Flow[..., Any]:
     """A flow of about `most` nodes."""
     drawer = Drawer(seed, most, publishes=publishes)
     around: dict[str, Any] = {}
@@ -302,7 +304,7 @@ def random_flow(seed: int, most: int = 60, *, publishes: bool = True) -> Flow[..
     if drawer.random.random() < 0.2:
         around |= {"teardown": ends}
 
-    @flow(name="random", **around)
+    @flow(name=name, **around)
     def drawn() -> object:
         pool: list[Any] = [calc(), 3]
         drawer.moves(pool, 0)
