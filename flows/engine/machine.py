@@ -13,15 +13,13 @@ Resuming: see `recall`.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 from triphammer.flows.engine.ending import ending
-from triphammer.flows.engine.failures import Failures
 from triphammer.flows.engine.maps import Item, MapProgress, items_of
-from triphammer.flows.engine.part import NodeState, Part, Parts, goes_on
+from triphammer.flows.engine.part import NodeState, Part, goes_on
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.policy import tries_again
 from triphammer.flows.engine.recall import (
@@ -42,9 +40,9 @@ from triphammer.flows.engine.rows import (
     resumed,
     retrying,
     row_of,
-    skipped_row,
 )
 from triphammer.flows.engine.run_scope import RunScope
+from triphammer.flows.engine.settling import Settling
 from triphammer.flows.engine.turns import Turns
 from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Launch, RunStart, Step
@@ -53,10 +51,9 @@ from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
 from triphammer.flows.expr import resolve
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
-from triphammer.flows.outcomes import Ended
 
 
-class RunMachine:
+class RunMachine(Settling):
     """The state of one run. After each call the step given holds what was decided.
 
     `awaits`: somebody delivers messages, so that `wait="delivered"` can wait.
@@ -71,18 +68,13 @@ class RunMachine:
         *,
         awaits: bool = True,
     ) -> None:
+        super().__init__(start, plan, scope)
         self.start = start
         self.scope = scope
         self.ended = False
         self._random = random
-        self._rows: Mapping[str, TaskRow] = {row.name: row for row in start.tasks}
-        self._parts = Parts(Part(plan, scope))
-        self._todo: deque[NodeState] = deque()
-        self._over: deque[Part] = deque()
-        self._failures = Failures()
         self._undelivered: dict[str, Undelivered] = {}
         self._awaits = awaits
-        self._cancelled: ErrorInfo | None = None
         self._asked = False
 
     def begin(self, step: Step, now: int) -> None:
@@ -308,66 +300,6 @@ class RunMachine:
         if state.progress is not None:
             state.progress.pause()
             step.now += state.progress.take()
-
-    # --- settling -------------------------------------------------------------------------
-
-    def _settle(self, state: NodeState, how: str, at: int, error: ErrorInfo | None = None) -> None:
-        ended, part = Ended("skipped" if how == "blocked" else how, error, at), state.part
-        self._todo.extend(part.settle(state, how, ended))
-        if part.left == 0 and part.owner is not None:
-            self._over.append(part)
-
-    def _fail(self, state: NodeState, error: ErrorInfo, at: int) -> None:
-        self._failures.note(state.name, error, at)
-        self._settle(state, "failed", at, error)
-
-    def _consider_all(self, step: Step, now: int) -> None:
-        """Judge the nodes whose upstreams have changed; a queue, since chains may be long."""
-        while self._todo or self._over:
-            if self._over:
-                self._part_done(self._over.popleft(), step, now)
-                continue
-            state = self._todo.popleft()
-            if not state.settled and not state.begun:
-                self._consider(state, step, now)
-
-    def _consider(self, state: NodeState, step: Step, now: int) -> None:
-        verdict = state.verdict()
-        if verdict == "run":
-            self._begin_node(state, step, now)
-        elif verdict != "wait" and self._cancelled is not None:
-            self._cancel_node(state, self._cancelled, step, now)
-        elif verdict == "skip":
-            self._skip(state, step, now)
-        elif verdict == "block":
-            row = skipped_row(state.name, now, state.why_blocked())
-            step.rows.append(row)
-            self._settle(state, "blocked", now, row.error)
-
-    def _skip(self, state: NodeState, step: Step, now: int) -> None:
-        step.rows.append(skipped_row(state.name, now))
-        self._settle(state, "skipped", now)
-
-    def _cancel_node(
-        self,
-        state: NodeState,
-        why: ErrorInfo,
-        step: Step,
-        now: int,
-        told: Container[str] = (),
-    ) -> None:
-        """End a node whose run is cancelled; `told` are the tasks whose rows say so by now."""
-        for name in (state.name, *state.open):
-            if name not in told:
-                items = state.total if name == state.name else None
-                row = TaskRow(name=name, state="pending", items=items)
-                step.rows.append(cancelled(row, why, now))
-        self._settle(state, "cancelled", now, why)
-
-    def _fail_before(self, state: NodeState, error: ErrorInfo, step: Step, now: int) -> None:
-        """A task fails without an attempt of its own."""
-        step.rows.append(failed_row(state.name, self._rows.get(state.name), error, now))
-        self._fail(state, error, now)
 
     # --- beginning ------------------------------------------------------------------------
 
