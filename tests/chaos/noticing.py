@@ -14,9 +14,10 @@ from random import Random
 
 import anyio
 
-from tests.chaos import planting
+from tests.chaos import planting, regime
 from tests.chaos.kill_loop import ROOT, run_loop
 from tests.chaos.planted import PLANTED
+from tests.chaos.planted_dispatch import PLANTED_IN_FLOW_CONTROL
 from tests.chaos.power_loss import losses, record, scratch_folder
 from tests.kafka.broker import Broker, open_broker
 from tests.kafka.node import free_port
@@ -36,6 +37,11 @@ KILLED_AT: Mapping[str, Sequence[str]] = {
 SUITES: Mapping[str, Sequence[str]] = {
     "no_fence": ("tests/contracts/test_stores.py", "tests/contracts/test_store_model.py"),
     "no_savepoints": ("tests/contracts/test_stores.py",),
+    "begun_from_the_queue_and_when_offered": ("tests/service/dispatcher/test_starter.py",),
+    "withdrawn_and_begun": ("tests/service/dispatcher/test_starter.py",),
+    **{
+        plant.__name__: ("tests/chaos/test_dispatch_model.py",) for plant in PLANTED_IN_FLOW_CONTROL
+    },
 }
 """By a suite: which is to fail."""
 KILLS = 6
@@ -73,7 +79,8 @@ def _by_suite(name: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *SUITES[name]],
         cwd=ROOT,
-        env={**os.environ, planting.PLANT: name},
+        # What luck decides is tried for longer: the first failure ends it.
+        env={**os.environ, planting.PLANT: name, regime.FACTOR: "5"},
         capture_output=True,
         text=True,
         check=False,

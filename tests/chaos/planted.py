@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from tests.chaos.launcher import patch
+from tests.chaos.planted_dispatch import PLANTED_IN_DISPATCH
 
 Around = Callable[..., Any]
 
@@ -228,6 +229,7 @@ PLANTED: Mapping[str, Callable[[], None]] = {
         no_fence,
         no_savepoints,
         no_flush,
+        *PLANTED_IN_DISPATCH,
     )
 }
 
