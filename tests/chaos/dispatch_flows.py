@@ -54,7 +54,7 @@ def told(event: Event):
 PICKY = """
 @flow(
     on=[events(type="a").where({"data": {"n": [{"numeric": [">", 5]}]}}), events(type="b")],
-    mode="single",
+    mode="queue",
 )
 def picky(event: Event):
     return second(first(event.data["n"]))
