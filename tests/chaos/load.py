@@ -15,7 +15,10 @@ from aiokafka import AIOKafkaProducer
 
 CLIENTS = 6
 BATCH = 20
-"""Events of a posted batch, and records of a Kafka send."""
+"""Events of a posted batch."""
+RECORDS = 5
+"""Records of a Kafka send. Nobody tells their source to wait: more than a busy machine works off
+would only make the end long."""
 PAUSE = 0.05
 """Seconds that a source that asks nobody (files, records) waits between two."""
 BATCHED = {"content-type": "application/cloudevents-batch+json"}
@@ -185,7 +188,7 @@ class Load:
         await producer.start()
         try:
             while not self._stop:
-                ids = [self._id("record") for _ in range(BATCH)]
+                ids = [self._id("record") for _ in range(RECORDS)]
                 sent = [await producer.send(topic, b'{"id":"%b"}' % id.encode()) for id in ids]
                 for id, future in zip(ids, sent, strict=True):
                     await future
