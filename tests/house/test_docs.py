@@ -13,7 +13,7 @@ import pytest
 
 from tests.house.tracked import ROOT
 
-PAGES = ["README.md", "docs/quickstart.md", "docs/how-to.md"]
+PAGES = ["README.md", "docs/quickstart.md", "docs/how-to.md", "docs/from-airflow.md"]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
