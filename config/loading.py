@@ -20,9 +20,9 @@ from triphammer.config.layers import (
     merge,
 )
 from triphammer.config.misfits import misfits_text
+from triphammer.config.root import settings_file
 from triphammer.config.settings import Settings
 
-FILE = "triphammer.toml"
 TLS_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
 """Keys of connections that name files: libraries would look below the working directory."""
 
@@ -75,10 +75,7 @@ def _file(start: Path, config: Path | None) -> Path | None:
         if not config.is_file():
             raise SettingsError(f"there is no settings file {config}")
         return config.resolve()
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / FILE).is_file():
-            return folder / FILE
-    return None
+    return settings_file(start)
 
 
 def _place_files(merged: Mapping[str, Any], root: Path) -> None:

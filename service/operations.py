@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from triphammer.config.clock import Clock
@@ -120,8 +121,17 @@ class Operations:
         """Begin runs of `flow` again, the waiting ones first."""
         await self._set_paused(flow, False)
 
-    async def prune(self, *, dry: bool) -> Swept:
-        """Remove at once what `[retention]` no longer keeps; with `dry` only count it."""
+    async def prune(self, *, dry: bool, folder: str | None = None) -> Swept:
+        """Remove at once what `[retention]` no longer keeps; with `dry` only count it.
+
+        Raises `StateForbids` when the data folder is not the `folder` that somebody means.
+        """
+        mine = self._sweeper.folder
+        if folder is not None and Path(folder) != mine:
+            raise StateForbids(
+                f"the daemon here has the data folder {mine}, not {folder}: say with --url where "
+                "the daemon of that folder is"
+            )
         return await self._sweeper.sweep(dry=dry)
 
     async def _set_paused(self, flow: str, paused: bool) -> None:

@@ -65,6 +65,8 @@ class Sweeper:
         self._logs = logs
         self._artifacts = artifacts
         self._workdir = workdir
+        self.folder = workdir.parent.resolve()
+        """The data folder."""
         self._settings = settings
         self._clock = clock
         self._log = log

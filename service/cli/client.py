@@ -96,7 +96,7 @@ class DaemonClient:
         except httpx.ConnectError:
             raise DaemonError(
                 f"no daemon at {self._url}: start one with `triphammer serve`, "
-                "or name another with --url or TRIPHAMMER_URL"
+                "or say where it is with --url or TRIPHAMMER_URL"
             ) from None
         except httpx.HTTPError as error:
             raise DaemonError(f"the daemon at {self._url} did not answer: {error!r}") from None

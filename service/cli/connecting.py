@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from triphammer.service.cli.address import project_url
 
 if TYPE_CHECKING:
     from triphammer.service.cli.client import DaemonClient
 
 
 def connect(url: str) -> DaemonClient:
-    """A client of the daemon at `url`, to be used as a context manager."""
+    """A client of the daemon at `url`, to be used as a context manager; without one of the
+    project's that the working directory lies in."""
     from triphammer.service.cli.client import DaemonClient
 
-    return DaemonClient(url)
+    return DaemonClient(url or project_url(Path.cwd(), os.environ))

@@ -14,7 +14,13 @@ from triphammer.config.errors import TriphammerError
 from triphammer.service.cli.output import fail
 
 Url = Annotated[
-    str, typer.Option("--url", envvar="TRIPHAMMER_URL", help="Where the daemon listens.")
+    str,
+    typer.Option(
+        "--url",
+        envvar="TRIPHAMMER_URL",
+        help="Where the daemon listens; default: what [server] of the project says.",
+        show_default="http://127.0.0.1:8420",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Params = Annotated[
@@ -24,7 +30,8 @@ Params = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", help="A settings file other than triphammer.toml.")
 ]
-URL = "http://127.0.0.1:8420"
+URL = ""
+"""Nothing was said: the daemon of the project here."""
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 import msgspec
@@ -24,7 +25,7 @@ from triphammer.service.store.upgrade import upgrade
 def prune_here(data: Path | None, config: Path | None, url: str, *, dry: bool) -> Mapping[str, Any]:
     """What was removed, by kind. Raises `StoreError`, `DaemonError`."""
     loaded = loaded_for(data, config)
-    folder = loaded.root / loaded.settings.store.data
+    folder = (loaded.root / loaded.settings.store.data).resolve()
     version, known = upgrade(folder, dry=True)
     if version < known:
         raise StoreError(
@@ -37,7 +38,8 @@ def prune_here(data: Path | None, config: Path | None, url: str, *, dry: bool) -
         pass
     with connect(url) as daemon:
         answer: Mapping[str, Any] = daemon.post(
-            f"/api/v1/prune?dry_run={str(dry).lower()}", patient=True
+            f"/api/v1/prune?{urlencode({'dry_run': str(dry).lower(), 'folder': folder})}",
+            patient=True,
         )
     return answer
 

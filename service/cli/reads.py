@@ -163,6 +163,8 @@ def _show_run(run: Any) -> None:
             (m["kind"], m["target"], m["state"], m["attempts"], m["error"]) for m in run["messages"]
         ]
         print_table(("MESSAGE", "TO", "STATE", "ATTEMPTS", "ERROR"), sent, "")
+    if run["error"] is not None and run["error"].get("traceback"):
+        typer.echo(f"\n{run['error']['traceback'].rstrip()}")
 
 
 def _show_event(event: Any) -> None:

@@ -137,9 +137,10 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
 
 def _store_routes(router: APIRouter, operations: Operations) -> None:
     @router.post("/prune", tags=["store"])
-    async def prune(dry_run: bool = False) -> Answer:
-        """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it."""
-        return Answer(msgspec.structs.asdict(await operations.prune(dry=dry_run)))
+    async def prune(dry_run: bool = False, folder: str | None = None) -> Answer:
+        """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it. 409
+        when the data folder is not the `folder` that is meant."""
+        return Answer(msgspec.structs.asdict(await operations.prune(dry=dry_run, folder=folder)))
 
 
 def _event_routes(router: APIRouter, reading: Reading) -> None:

@@ -79,6 +79,15 @@ def test_a_daemon_that_runs_is_checked_and_prunes_when_asked(make_daemon: Serve)
     assert refused.stdout.endswith("nothing to do\n")
 
 
+def test_the_daemon_of_another_folder_prunes_nothing(make_daemon: Serve) -> None:
+    daemon = make_daemon(FLOWS)
+    start(daemon, 1)
+    daemon.wait_for_runs("big", 1)
+    refused = daemon.post("/api/v1/prune?folder=/somewhere/else")
+    assert refused.status_code == 409
+    assert "not /somewhere/else" in refused.json()["detail"]
+
+
 def test_without_a_daemon_the_folder_is_pruned_here(make_daemon: Serve) -> None:
     daemon = make_daemon(FLOWS)
     start(daemon, 2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from triphammer.config.effective import effective
-from triphammer.config.loading import FILE, load_settings
+from triphammer.config.loading import load_settings
+from triphammer.config.root import FILE
 from triphammer.config.settings import Settings
 
 TEXT = """\

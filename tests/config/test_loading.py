@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triphammer.config.errors import SettingsError
-from triphammer.config.loading import FILE, LoadedSettings, load_settings
+from triphammer.config.loading import LoadedSettings, load_settings
+from triphammer.config.root import FILE
 from triphammer.config.showing import short
 
 

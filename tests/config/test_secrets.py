@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from triphammer.config.errors import MissingSecretError
-from triphammer.config.loading import FILE, load_settings
+from triphammer.config.loading import load_settings
+from triphammer.config.root import FILE
 from triphammer.config.secrets import ConnectionRef, SecretRef, Secrets
 
 TEXT = """\

@@ -13,8 +13,9 @@ from tests.chaos.fuzz.target import Target
 from triphammer.config.durations import format_duration, parse_duration
 from triphammer.config.effective import effective
 from triphammer.config.errors import DurationError, PatternError, SettingsError, SizeError
-from triphammer.config.loading import FILE, LoadedSettings, load_settings
+from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.patterns import compile_pattern
+from triphammer.config.root import FILE
 from triphammer.config.secrets import Secrets
 from triphammer.config.sizes import format_size, parse_size
 from triphammer.sensors.codec import new_event
