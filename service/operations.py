@@ -99,10 +99,15 @@ class Operations:
         key: str | None = None,
         event: Event | None = None,
     ) -> Accepted:
-        """Ask for a run of `flow`. With the same idempotency `key` it is started once."""
+        """Ask for a run of `flow`, on a stored `event` if one is given.
+
+        With the same idempotency `key` it is started once.
+        """
         live = self._library.flow(flow)
         id = f"{flow}/{key}" if key is not None else new_id("evt")
-        return await self._dispatcher.request(live, params, by=by, source=API, id=id, event=event)
+        if event is None:
+            return await self._dispatcher.request(live, params, by=by, source=API, id=id)
+        return await self._dispatcher.request_on(event, live, params, by=by, source=API, id=id)
 
     async def cancel(self, run: str) -> RunRow:
         """End a run that is queued or under way. Raises `UnknownRun`, `StateForbids`."""

@@ -56,6 +56,14 @@ def requested_run(
     return _run(flow, event, values, (*lineage, flow.name), now, MANUAL)
 
 
+def requested_on(
+    flow: FlowDef, event: Event, params: Mapping[str, Any], now: int
+) -> tuple[Disposition, NewRun]:
+    """The run that is asked for on a stored event. Raises on data or params that misfit."""
+    check_event(flow, event)
+    return requested_run(flow, event, params, now, _lineage(event))
+
+
 def again(
     flow: FlowDef,
     event: Event,

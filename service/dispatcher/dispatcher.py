@@ -15,7 +15,7 @@ from triphammer.sensors.contract import Accepted, Emission
 from triphammer.sensors.errors import Overloaded, StoreUnavailable
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.catalog import Catalog
-from triphammer.service.dispatcher.decide import decide, requested_run
+from triphammer.service.dispatcher.decide import decide, requested_on, requested_run
 from triphammer.service.dispatcher.finished import requested_event
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.hub import Hub, News
@@ -103,14 +103,37 @@ class Dispatcher:
     ) -> Accepted:
         """A run of `flow` that somebody asked for. Raises on parameters that do not fit.
 
-        `event` is the event to run on; without one the run's event is the request itself.
+        `event` is a new event to run on; without one the run's event is the request itself.
         """
         await self._room(wait=False)
         now = self._clock.now()
         asked = event or requested_event(flow.name, params, by=by, now=now, source=source, id=id)
         disposition, run = requested_run(flow, asked, params, now)
-        decided = (Decided(event=asked, dispositions=(disposition,), runs=(run,)),)
-        unit = Accept(decided=decided, catalog=self.catalog.id, received_at=now)
+        return await self._ask(Decided(event=asked, dispositions=(disposition,), runs=(run,)), now)
+
+    async def request_on(
+        self,
+        event: Event,
+        flow: FlowDef,
+        params: Mapping[str, Any],
+        *,
+        by: str,
+        source: str,
+        id: str,
+    ) -> Accepted:
+        """The same on a stored event; the request is an event of its own beside it.
+
+        Raises on data that do not fit as well, and `UnknownEvent` if it is stored no more.
+        """
+        await self._room(wait=False)
+        now = self._clock.now()
+        asked = requested_event(flow.name, params, by=by, now=now, source=source, id=id, on=event)
+        disposition, run = requested_on(flow, event, params, now)
+        decided = Decided(event=asked, dispositions=(disposition,), runs=(run,), runs_on=event)
+        return await self._ask(decided, now)
+
+    async def _ask(self, decided: Decided, now: int) -> Accepted:
+        unit = Accept(decided=(decided,), catalog=self.catalog.id, received_at=now)
         return (await self._commit(unit))[0]
 
     async def _commit(self, unit: Accept) -> Sequence[Accepted]:
@@ -143,7 +166,7 @@ class Dispatcher:
                 if run.id not in accepted.runs:
                     continue  # it was to be alone, and is not
                 news.append(News("run", run.id, run.flow, "queued"))
-                self._starter.offer(run, item.event)
+                self._starter.offer(run, item.runs_on or item.event)
         self._hub.publish(news)
         return outcome
 

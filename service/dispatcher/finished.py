@@ -57,14 +57,19 @@ def requested_event(
     source: str,
     id: str,
     lineage: tuple[str, ...] = (),
+    on: Event | None = None,
 ) -> Event:
-    """The event of a run that somebody asked for; equal `(source, id)` ask only once."""
+    """The event of a run that somebody asked for; equal `(source, id)` ask only once.
+
+    The run is to run on it, or on another event: `on`, whose key its data names then.
+    """
+    named = {} if on is None else {"event": on.key}
     return new_event(
         id=id,
         source=source,
         type=REQUESTED,
         subject=flow,
-        data={"params": dict(params), "by": by},
+        data={"params": dict(params), "by": by, **named},
         now=now,
         extensions={LINEAGE: ",".join(lineage)} if lineage else {},
     )

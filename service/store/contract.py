@@ -59,18 +59,23 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """An event with everything that its acceptance brings about."""
+    """An event with everything that its acceptance brings about.
+
+    Its runs run on it, or on `runs_on`, an event that is stored already.
+    """
 
     event: Event
     dispositions: tuple[Disposition, ...] = ()
     runs: tuple[NewRun, ...] = ()
     claim: Claim | None = None
+    runs_on: Event | None = None
 
 
 class Accept(msgspec.Struct, frozen=True, kw_only=True):
     """Events, their dispositions and runs, the sensor's positions, dead records: all or none.
 
-    A known `(source, id)` is a duplicate: its decisions are dropped, its counter goes up.
+    A known `(source, id)` is a duplicate: its decisions are dropped, its counter goes up. A
+    `runs_on` that is not stored (any more) fails the unit with `UnknownEvent`.
     Outcome: `tuple[Accepted, ...]`, one an event, in order.
     """
 

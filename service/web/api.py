@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from fastapi import APIRouter, Header, Query
@@ -11,22 +11,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from triphammer.service.errors import UnknownEvent, UnknownRun
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
-from triphammer.service.web import views
+from triphammer.service.web import models, views
 from triphammer.service.web.answer import Answer
+from triphammer.service.web.openapi import Route, problems
 from triphammer.service.web.paging import MOST_BYTES, before, micros, page_of
+from triphammer.service.web.queries import Cursor, Limit, Moment
 from triphammer.service.web.reading import Reading
 
 MOST = 2**63 - 1
 """What a column of the store holds."""
-Limit = Annotated[int, Query(ge=1, le=500, description="Rows a page.")]
-Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
-Moment = Annotated[str | None, Query(description="RFC 3339 time.")]
 
 
 class StartBody(BaseModel):
     """What to run a flow with."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     params: dict[str, Any] = Field(default_factory=dict[str, Any])
     event: str | None = Field(default=None, description="Key of a stored event to run on.")
@@ -34,7 +33,7 @@ class StartBody(BaseModel):
 
 def api(operations: Operations, reading: Reading) -> APIRouter:
     """The routes of the API."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", route_class=Route)
     _flow_routes(router, operations, reading)
     _run_routes(router, operations, reading)
     _event_routes(router, reading)
@@ -44,21 +43,23 @@ def api(operations: Operations, reading: Reading) -> APIRouter:
 
 def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
     @router.get("/flows", tags=["flows"])
-    async def list_flows() -> Answer:
+    async def list_flows() -> Answer[models.Flows]:
         """All flows that serve now."""
         return Answer({"items": await reading.flows(), "next": None})
 
-    @router.get("/flows/{name}", tags=["flows"])
-    async def show_flow(name: str) -> Answer:
+    @router.get("/flows/{name}", tags=["flows"], responses=problems(404))
+    async def show_flow(name: str) -> Answer[models.FlowInFull]:
         """One flow with its graph."""
         return Answer(await reading.flow(name))
 
-    @router.post("/flows/{name}/runs", status_code=202, tags=["flows"])
+    @router.post(
+        "/flows/{name}/runs", status_code=202, tags=["flows"], responses=problems(404, 409)
+    )
     async def start_run(
         name: str,
         body: StartBody | None = None,
         idempotency_key: Annotated[str | None, Header()] = None,
-    ) -> Answer:
+    ) -> Answer[models.RunInFull]:
         """Start a run; the same `Idempotency-Key` starts it once."""
         asked = body or StartBody()
         event = None if asked.event is None else (await reading.stored_event(asked.event)).event
@@ -67,14 +68,14 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         )
         return Answer(await reading.run_of(accepted), status_code=202)
 
-    @router.post("/flows/{name}/pause", tags=["flows"])
-    async def pause_flow(name: str) -> Answer:
+    @router.post("/flows/{name}/pause", tags=["flows"], responses=problems(404))
+    async def pause_flow(name: str) -> Answer[models.FlowInFull]:
         """Begin no more runs of the flow; events are taken and their runs wait."""
         await operations.pause(name)
         return Answer(await reading.flow(name))
 
-    @router.post("/flows/{name}/resume", tags=["flows"])
-    async def resume_flow(name: str) -> Answer:
+    @router.post("/flows/{name}/resume", tags=["flows"], responses=problems(404))
+    async def resume_flow(name: str) -> Answer[models.FlowInFull]:
         """Begin runs again, the waiting ones first."""
         await operations.resume(name)
         return Answer(await reading.flow(name))
@@ -93,7 +94,7 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         until: Moment = None,
         limit: Limit = 50,
         cursor: Cursor = None,
-    ) -> Answer:
+    ) -> Answer[models.Runs]:
         """Runs, newest first."""
         page = Page(
             limit=limit + 1,
@@ -107,40 +108,41 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         )
         return Answer(page_of(await reading.store.runs(page), limit, views.run))
 
-    @router.get("/runs/{id}", tags=["runs"])
+    @router.get("/runs/{id}", tags=["runs"], responses=problems(404))
     async def show_run(
         id: str,
         tasks: Annotated[str | None, Query(pattern="^all$")] = None,
         limit: Limit = 500,
         after: Annotated[str | None, Query(description="Name of the last task seen.")] = None,
-    ) -> Answer:
+    ) -> Answer[models.RunInFull]:
         """One run with its tasks; maps are summarised unless `tasks=all`."""
         return Answer(await reading.run(id, every_item=tasks == "all", limit=limit, after=after))
 
-    @router.get("/runs/{id}/logs", tags=["runs"])
+    @router.get("/runs/{id}/logs", tags=["runs"], responses=problems(404))
     async def run_logs(
         id: str,
         task: str | None = None,
         attempt: Annotated[int | None, Query(ge=0, le=MOST)] = None,
         after: Annotated[int, Query(ge=0, le=MOST)] = 0,
         limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
-    ) -> Answer:
+    ) -> Answer[models.Logs]:
         """Captured lines in order; `after` is the `seq` of the last line seen."""
         return Answer(await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit))
 
-    @router.post("/runs/{id}/cancel", tags=["runs"])
-    async def cancel_run(id: str) -> Answer:
+    @router.post("/runs/{id}/cancel", tags=["runs"], responses=problems(404, 409))
+    async def cancel_run(id: str) -> Answer[models.RunInFull]:
         """End a run that is queued or under way; 409 when it has ended."""
         await operations.cancel(await reading.full_id(id, UnknownRun))
         return Answer(await reading.run(id))
 
 
 def _store_routes(router: APIRouter, operations: Operations) -> None:
-    @router.post("/prune", tags=["store"])
-    async def prune(dry_run: bool = False, folder: str | None = None) -> Answer:
+    @router.post("/prune", tags=["store"], responses=problems(409))
+    async def prune(dry_run: bool = False, folder: str | None = None) -> Answer[models.Pruned]:
         """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it. 409
         when the data folder is not the `folder` that is meant."""
-        return Answer(msgspec.structs.asdict(await operations.prune(dry=dry_run, folder=folder)))
+        swept = msgspec.structs.asdict(await operations.prune(dry=dry_run, folder=folder))
+        return Answer(cast("models.Pruned", swept))
 
 
 def _event_routes(router: APIRouter, reading: Reading) -> None:
@@ -152,7 +154,7 @@ def _event_routes(router: APIRouter, reading: Reading) -> None:
         until: Moment = None,
         limit: Limit = 50,
         cursor: Cursor = None,
-    ) -> Answer:
+    ) -> Answer[models.Events]:
         """Events, newest first."""
         page = Page(
             limit=limit + 1,
@@ -165,7 +167,7 @@ def _event_routes(router: APIRouter, reading: Reading) -> None:
         )
         return Answer(page_of(await reading.store.events(page), limit, views.event))
 
-    @router.get("/events/{key}", tags=["events"])
-    async def show_event(key: str) -> Answer:
+    @router.get("/events/{key}", tags=["events"], responses=problems(404))
+    async def show_event(key: str) -> Answer[models.EventInFull]:
         """One event with each subscription's disposition."""
         return Answer(await reading.event(await reading.full_id(key, UnknownEvent)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from triphammer.service.operations import Operations
 from triphammer.service.web.api import api
 from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
+from triphammer.service.web.openapi import Application
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
@@ -34,9 +34,15 @@ def build_app(
     probes: Probes,
     streams: Streams,
     version: str,
-) -> FastAPI:
+) -> Application:
     """The application; every handler gets its parts here, none looks anything up."""
-    app = FastAPI(title="triphammer", version=version, docs_url="/docs", redoc_url=None)
+    app = Application(
+        title="triphammer",
+        version=version,
+        docs_url="/docs",
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.router.routes[:0] = probes.routes()
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
     app.include_router(api(operations, reading))

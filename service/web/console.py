@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,10 @@ from starlette.staticfiles import StaticFiles
 from triphammer.service.errors import NotFound, UnknownEvent
 from triphammer.service.health import Health
 from triphammer.service.store.contract import Page
-from triphammer.service.web import views
+from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
-from triphammer.service.web.views import Json
 
 HERE = Path(__file__).parent
 PAGE = 50
@@ -108,7 +108,9 @@ class Console:
         logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
         tasks = {task["name"]: task for task in run["tasks"]}
         drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
-        return self._page("run.html", run=run, drawing=drawing, bars=bars(run), logs=logs["items"])
+        return self._page(
+            "run.html", run=run, drawing=drawing, bars=bars(run["tasks"]), logs=logs["items"]
+        )
 
     async def events(self, request: Request) -> Response:
         """All events, newest first."""
@@ -143,9 +145,9 @@ NARROWEST = 0.5
 """Percent of the picture that the bar of a very short task takes."""
 
 
-def bars(run: Json) -> list[Json]:
+def bars(tasks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each begun task's share of the run's time, in percent from the run's first start."""
-    begun = [task for task in run["tasks"] if task["started_at"]]
+    begun = [task for task in tasks if task["started_at"]]
     if not begun:
         return []
     starts = [_seconds(task["started_at"]) for task in begun]
@@ -172,7 +174,7 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def duration(item: Json) -> str:
+def duration(item: models.Run | models.Task) -> str:
     """How long a run or task took, in the unit that fits."""
     if not item["started_at"] or not item["finished_at"]:
         return ""

@@ -2,31 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.sensors.errors import Rejected
 from triphammer.service.deadletters import Acted, DeadFilter, DeadLetter, DeadLetters
+from triphammer.service.web import models
 from triphammer.service.web.answer import Answer
-from triphammer.service.web.paging import micros
-from triphammer.service.web.views import Json, moment
+from triphammer.service.web.openapi import Route, problems
+from triphammer.service.web.paging import micros, strange
+from triphammer.service.web.queries import Limit, Moment
+from triphammer.service.web.views import moment
 
 MOST_IDS = 1000
+KINDS = ("message", "run", "event", "record")
+FILTERS = ("kind", "flow", "target", "since", "until")
+Kind = Annotated[str | None, Query(json_schema_extra={"enum": list(KINDS)})]
+Cursor = Annotated[
+    str | None,
+    Query(
+        description="`next` of the page before, of the same kind if one was given.",
+        json_schema_extra={
+            "pattern": r"^((run|event|record)\.[0-9]{1,18}|message\.[0-9]{1,18}\..+)$"
+        },
+    ),
+]
+ONE_WAY: dict[str, Any] = {
+    "oneOf": [
+        {
+            "required": ["ids"],
+            "properties": {
+                "ids": {"type": "array"},
+                "all": {"const": False},
+                **{name: {"type": "null"} for name in FILTERS},
+            },
+        },
+        {
+            "properties": {"ids": {"type": "null"}},
+            "anyOf": [
+                {"required": ["all"], "properties": {"all": {"const": True}}},
+                *(
+                    {"required": [name], "properties": {name: {"type": "string"}}}
+                    for name in FILTERS
+                ),
+            ],
+        },
+    ]
+}
+"""What `Which.filter` asks for, in the words of JSON Schema."""
 
 
 class Which(BaseModel):
     """Either ids, or a filter whose every condition must hold, or all."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=ONE_WAY)
 
     ids: list[str] | None = Field(default=None, min_length=1, max_length=MOST_IDS)
-    kind: str | None = None
+    kind: str | None = Field(default=None, json_schema_extra={"enum": [*KINDS, None]})
     flow: str | None = None
     target: str | None = None
-    since: str | None = None
-    until: str | None = None
+    since: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
+    until: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
     all: bool = False
 
     def filter(self) -> DeadFilter | None:
@@ -48,18 +86,18 @@ class Which(BaseModel):
 
 def deadletters_api(letters: DeadLetters) -> APIRouter:
     """The routes of the dead letters."""
-    router = APIRouter(prefix="/api/v1/deadletters", tags=["dead letters"])
+    router = APIRouter(prefix="/api/v1/deadletters", tags=["dead letters"], route_class=Route)
 
     @router.get("")
     async def list_dead_letters(
-        kind: str | None = None,
+        kind: Kind = None,
         flow: str | None = None,
         target: str | None = None,
-        since: Annotated[str | None, Query(description="RFC 3339 time.")] = None,
-        until: Annotated[str | None, Query(description="RFC 3339 time.")] = None,
-        limit: Annotated[int, Query(ge=1, le=500, description="Rows a page.")] = 50,
-        cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    ) -> Answer:
+        since: Moment = None,
+        until: Moment = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Answer[models.DeadLetters]:
         """Dead letters of one kind, or of all kind by kind, the newest first."""
         asked = Which(kind=kind, flow=flow, target=target, since=since, until=until, all=True)
         found = await letters.page(asked.filter() or DeadFilter(), _after(cursor), limit + 1)
@@ -68,36 +106,48 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
         following = _next(shown[-1]) if more else None
         return Answer({"items": [_view(item) for item in shown], "next": following})
 
-    @router.post("/redrive")
-    async def redrive_dead_letters(body: Which) -> Answer:
+    @router.post("/redrive", responses=problems(404))
+    async def redrive_dead_letters(body: Which) -> Answer[models.Redriven]:
         """Give dead letters a new life, under their ids and in their old order; a redrive by
         target also enables a target that had answered 410."""
         which = body.filter()
         if which is None:
-            done = await letters.redrive(body.ids or [])
-            return Answer({"redriven": done.count, **_left(done), "enabled": False})
-        done, enabled = await letters.redrive_all(which)
-        return Answer({"redriven": done.count, **_left(done), "enabled": enabled})
+            return Answer(_redriven(await letters.redrive(body.ids or []), False))
+        return Answer(_redriven(*await letters.redrive_all(which)))
 
-    @router.post("/skip")
-    async def skip_dead_letters(body: Which) -> Answer:
+    @router.post("/skip", responses=problems(404))
+    async def skip_dead_letters(body: Which) -> Answer[models.Skipped]:
         """Give dead letters up for good; what waits behind them goes on."""
         which = body.filter()
         if which is None:
-            done = await letters.skip(body.ids or [])
-            return Answer({"skipped": done.count, **_left(done)})
-        done = await letters.skip_all(which)
-        return Answer({"skipped": done.count, **_left(done)})
+            return Answer(_skipped(await letters.skip(body.ids or [])))
+        return Answer(_skipped(await letters.skip_all(which)))
 
     return router
 
 
-def _left(acted: Acted) -> Json:
-    refused = [{"id": id, "reason": reason} for id, reason in acted.refused.items()]
-    return {"not_dead": list(acted.not_dead), "refused": refused}
+def _redriven(acted: Acted, enabled: bool) -> models.Redriven:
+    return {
+        "redriven": acted.count,
+        "not_dead": list(acted.not_dead),
+        "refused": _refused(acted),
+        "enabled": enabled,
+    }
 
 
-def _view(letter: DeadLetter) -> Json:
+def _skipped(acted: Acted) -> models.Skipped:
+    return {
+        "skipped": acted.count,
+        "not_dead": list(acted.not_dead),
+        "refused": _refused(acted),
+    }
+
+
+def _refused(acted: Acted) -> list[models.Refused]:
+    return [{"id": id, "reason": reason} for id, reason in acted.refused.items()]
+
+
+def _view(letter: DeadLetter) -> models.DeadLetter:
     return {
         "kind": letter.kind,
         "id": letter.id,
@@ -121,5 +171,5 @@ def _after(cursor: str | None) -> tuple[str, str] | None:
         return None
     kind, dot, place = cursor.partition(".")
     if not dot:
-        raise Rejected(400, f"cursor {cursor!r} is not one of ours: pass `next` of the last page")
+        raise strange(cursor)
     return kind, place

@@ -19,10 +19,11 @@ from triphammer.sensors.headers import Headers
 from triphammer.sensors.json_text import decode_json
 from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.service.operations import Operations
-from triphammer.service.web import views
+from triphammer.service.web import models, views
 from triphammer.service.web.body import read_body, replayed
 from triphammer.service.web.problems import problem, problem_of
 
+Json = models.Accepted | models.AcceptedEvents
 HOOKS = "/hooks/"
 EVENTS = "/api/v1/events"
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +50,8 @@ class Doors:
             answer = await self._hook(scope, receive)
         elif path == EVENTS and scope["method"] == "POST":
             answer = await self._events(scope, receive)
+        elif path == EVENTS and scope["method"] != "GET":
+            answer = problem(405, "events are posted, or read", headers={"Allow": "GET, POST"})
         elif scope["method"] in BODILESS:
             await self._inner(scope, receive, send)
             return
@@ -72,7 +75,7 @@ class Doors:
         else:
             await self._inner(scope, replayed(body, receive), send)
 
-    async def _hook(self, scope: Scope, receive: Receive) -> Response | views.Json:
+    async def _hook(self, scope: Scope, receive: Receive) -> Response | Json:
         """A delivery to a webhook."""
         if scope["method"] != "POST":
             return problem(405, "a webhook takes POST only", headers={"Allow": "POST"})
@@ -96,7 +99,7 @@ class Doors:
             return PlainTextResponse(accepted.text)
         return views.accepted(accepted)
 
-    async def _events(self, scope: Scope, receive: Receive) -> Response | views.Json:
+    async def _events(self, scope: Scope, receive: Receive) -> Response | Json:
         """CloudEvents 1.0 over HTTP: binary, structured or batch."""
         headers = Headers.of_asgi(scope["headers"])
         try:
@@ -110,9 +113,7 @@ class Doors:
         return {"events": [views.accepted(item) for item in accepted]}
 
 
-async def _answer(
-    answer: Response | views.Json, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _answer(answer: Response | Json, scope: Scope, receive: Receive, send: Send) -> None:
     if isinstance(answer, Response):
         await answer(scope, receive, send)
         return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from triphammer.config.ids import is_row_number
 from triphammer.config.showing import shown
 from triphammer.sensors import times
 from triphammer.sensors.errors import Rejected
+from triphammer.service.web.models import Page
 
 MOST_BYTES = 8_000_000
 """A page of large rows ends early: senders choose how large they are."""
@@ -25,6 +26,7 @@ class Sequenced(Protocol):
 
 
 Row = TypeVar("Row", bound=Sequenced)
+T = TypeVar("T")
 
 
 def before(cursor: str | None) -> int | None:
@@ -32,20 +34,20 @@ def before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not cursor.startswith("c") or not is_row_number(cursor[1:]):
-        raise Rejected(
-            400, f"cursor {shown(cursor)} is not one of ours: pass `next` of the last page"
-        )
+        raise strange(cursor)
     return int(cursor[1:])
 
 
-def page_of(
-    rows: Sequence[Row], limit: int, view: Callable[[Row], dict[str, Any]]
-) -> dict[str, Any]:
-    """`{"items", "next"}`; `rows` may hold one more than `limit`, which tells of a next page, as
-    do `MOST_BYTES`."""
-    shown = rows[:limit]
+def strange(cursor: str) -> Rejected:
+    """The refusal of a cursor that we never gave."""
+    return Rejected(400, f"cursor {shown(cursor)} is not one of ours: pass `next` of the last page")
+
+
+def page_of(rows: Sequence[Row], limit: int, view: Callable[[Row], T]) -> Page[T]:
+    """`rows` may hold one more than `limit`, which tells of a next page, as do `MOST_BYTES`."""
+    kept = rows[:limit]
     more = len(rows) > limit or sum(row.size for row in rows) >= MOST_BYTES
-    return {"items": [view(row) for row in shown], "next": f"c{shown[-1].seq}" if more else None}
+    return {"items": [view(row) for row in kept], "next": f"c{kept[-1].seq}" if more else None}
 
 
 def micros(text: str | None, name: str) -> int | None:

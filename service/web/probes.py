@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from triphammer.service.health import Health
 from triphammer.service.metrics import Metric, render
-from triphammer.service.web import views
+from triphammer.service.web import models, views
 
 
 class Probes:
@@ -30,11 +30,12 @@ class Probes:
 
     async def livez(self, request: Request) -> Response:
         """200 while the service loop turns."""
-        return JSONResponse({"status": "ok"})
+        alive: models.Alive = {"status": "ok"}
+        return JSONResponse(alive)
 
     async def readyz(self, request: Request) -> Response:
         """200 when every essential part works, else 503; each part with its reason."""
-        parts = {
+        parts: dict[str, models.Part] = {
             name: {
                 "ok": part.reason is None,
                 "reason": part.reason,
@@ -45,7 +46,7 @@ class Probes:
             for name, part in sorted(self._health.parts().items())
         }
         ready = self._health.ready
-        body = {"status": "ok" if ready else "unready", "parts": parts}
+        body: models.Health = {"status": "ok" if ready else "unready", "parts": parts}
         return JSONResponse(body, status_code=200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:

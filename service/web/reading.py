@@ -9,13 +9,12 @@ from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.explain import filtered
-from triphammer.service.errors import NotFound, UnknownEvent, UnknownRun
+from triphammer.service.errors import NotFound, StateForbids, UnknownEvent, UnknownRun
 from triphammer.service.library import Library
 from triphammer.service.store.contract import EventRow, RunRow, Store
 from triphammer.service.store.logs import LogStore
 from triphammer.service.supervisor import Supervisor
-from triphammer.service.web import views
-from triphammer.service.web.views import Json
+from triphammer.service.web import models, views
 
 NotFoundOf = Callable[[str], NotFound]
 
@@ -47,7 +46,7 @@ class Reading:
             raise NotFound(f"{id!r} is the beginning of several: {', '.join(found)}")
         raise unknown(id)
 
-    async def flows(self) -> list[Json]:
+    async def flows(self) -> list[models.Flow]:
         """All live flows, by name."""
         counts = await self.store.run_counts()
         fires = self._next_fires()
@@ -56,14 +55,14 @@ class Reading:
             for name in sorted(self._library.live)
         ]
 
-    async def flow(self, name: str) -> Json:
+    async def flow(self, name: str) -> models.FlowInFull:
         """One live flow with its graph."""
         definition = self._library.flow(name)
         counts = await self.store.run_counts()
         flow = self._flow(name, counts.get(name, {}), self._next_fires().get(name))
         return {**flow, "graph": views.graph(definition)}
 
-    def _flow(self, name: str, counts: Any, next_fire: int | None) -> Json:
+    def _flow(self, name: str, counts: Any, next_fire: int | None) -> models.Flow:
         paused = name in self._admission.paused
         live = self._library.live[name]
         return views.flow(live, paused=paused, counts=counts, next_fire=next_fire)
@@ -84,13 +83,22 @@ class Reading:
             raise UnknownRun(id)
         return row
 
-    async def run_of(self, accepted: Accepted) -> Json:
-        """The run that an accepted request began."""
-        return await self.run(accepted.runs[0])
+    async def run_of(self, accepted: Accepted) -> models.RunInFull:
+        """The run that an accepted request began, now or when it came first.
+
+        Raises `StateForbids` when that is longer ago than runs are kept.
+        """
+        run = next(iter(accepted.runs), None)
+        if run is None or await self.store.run(run) is None:
+            raise StateForbids(
+                f"{accepted.id!r} was asked for before, and its run is no longer kept; give another"
+                " Idempotency-Key"
+            )
+        return await self.run(run)
 
     async def run(
         self, id: str, *, every_item: bool = False, limit: int = 500, after: str | None = None
-    ) -> Json:
+    ) -> models.RunInFull:
         """One run with its tasks, messages and graph; maps summarised unless `every_item`."""
         row = await self.run_row(id)
         rows = await self.store.tasks(row.id, after=after, limit=limit, items=every_item)
@@ -106,7 +114,7 @@ class Reading:
             "graph": await self._graph(row),
         }
 
-    async def _graph(self, row: RunRow) -> Json | None:
+    async def _graph(self, row: RunRow) -> models.Graph | None:
         try:
             return views.graph(await self._library.version(row.flow, row.version))
         except NotFound:  # its code is gone: the run is still shown, without its drawing
@@ -114,11 +122,11 @@ class Reading:
 
     async def logs(
         self, id: str, *, task: str | None, attempt: int | None, after: int, limit: int
-    ) -> Json:
+    ) -> models.Logs:
         """Captured lines of a run in order."""
         run = await self.full_id(id, UnknownRun)
         lines = await self._logs.lines(run, task=task, attempt=attempt, after=after, limit=limit)
-        shown = [
+        shown: list[models.LogLine] = [
             {
                 "seq": line.seq,
                 "task": line.task,
@@ -138,14 +146,14 @@ class Reading:
             raise UnknownEvent(key)
         return row
 
-    async def event(self, key: str) -> Json:
+    async def event(self, key: str) -> models.EventInFull:
         """One event with its dispositions; flows it was `filtered` for are added."""
         row = await self.stored_event(key)
         stored = [views.disposition(d) for d in await self.store.dispositions(key)]
         told = {d["flow"] for d in stored}
         return {**views.event(row), "dispositions": stored + await self._filtered(row, told)}
 
-    async def _filtered(self, row: EventRow, told: set[str]) -> list[Json]:
+    async def _filtered(self, row: EventRow, told: set[str]) -> list[models.Disposition]:
         """The `filtered` outcomes, recomputed from the catalog that the event was decided by."""
         body = None if row.catalog is None else await self.store.catalog(row.catalog)
         if body is None:

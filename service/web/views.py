@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast, overload
 
 import msgspec
 
@@ -22,10 +22,13 @@ from triphammer.service.store.contract import (
     OutboxRow,
     RunRow,
 )
+from triphammer.service.web import models
 
-Json = dict[str, Any]
 
-
+@overload
+def moment(micros: int) -> str: ...
+@overload
+def moment(micros: int | None) -> str | None: ...
 def moment(micros: int | None) -> str | None:
     """Microseconds since 1970 as RFC 3339 text in UTC."""
     if micros is None:
@@ -33,7 +36,7 @@ def moment(micros: int | None) -> str | None:
     return datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z")
 
 
-def accepted(item: Accepted) -> Json:
+def accepted(item: Accepted) -> models.Accepted:
     """What became of one posted event."""
     return {
         "event": item.key,
@@ -44,7 +47,7 @@ def accepted(item: Accepted) -> Json:
     }
 
 
-def run(row: RunRow) -> Json:
+def run(row: RunRow) -> models.Run:
     """One run."""
     return {
         "id": row.id,
@@ -61,7 +64,7 @@ def run(row: RunRow) -> Json:
     }
 
 
-def task(row: TaskRow) -> Json:
+def task(row: TaskRow) -> models.Task:
     """One task or map item."""
     return {
         "name": row.name,
@@ -75,18 +78,18 @@ def task(row: TaskRow) -> Json:
 
 def task_in_full(
     row: TaskRow, failed: Sequence[FailedAttempt], items: Mapping[str, int] | None
-) -> Json:
+) -> models.TaskInFull:
     """One task with its result, its failed attempts and, for a map, its items by state."""
-    more: Json = {
+    return {
+        **task(row),
         "items": None if items is None else dict(items),
         "result": value(row.result),
         "due_at": moment(row.due_at),
         "attempts": [_attempt(a) for a in failed if a.task == row.name],
     }
-    return {**task(row), **more}
 
 
-def _attempt(item: FailedAttempt) -> Json:
+def _attempt(item: FailedAttempt) -> models.Attempt:
     return {
         "attempt": item.attempt,
         "started_at": moment(item.started_at),
@@ -95,7 +98,7 @@ def _attempt(item: FailedAttempt) -> Json:
     }
 
 
-def error(info: ErrorInfo | None) -> Json | None:
+def error(info: ErrorInfo | None) -> models.Error | None:
     """Why something failed."""
     if info is None:
         return None
@@ -107,12 +110,13 @@ def value(encoded: Encoded | None) -> Any:
     return None if encoded is None else decode_json_safe(encoded)
 
 
-def event(row: EventRow) -> Json:
+def event(row: EventRow) -> models.Event:
     """One event."""
-    return {**event_json(row.event), "duplicates": row.duplicates}
+    shown = {**event_json(row.event), "duplicates": row.duplicates}
+    return cast("models.Event", shown)  # which keys it has, the tests of the document see
 
 
-def disposition(item: Disposition) -> Json:
+def disposition(item: Disposition) -> models.Disposition:
     """What became of an event for one subscription."""
     return {
         "subscription": item.subscription,
@@ -123,7 +127,7 @@ def disposition(item: Disposition) -> Json:
     }
 
 
-def message(row: OutboxRow) -> Json:
+def message(row: OutboxRow) -> models.Message:
     """One outgoing message."""
     return {
         "id": row.message.id,
@@ -142,7 +146,7 @@ def message(row: OutboxRow) -> Json:
 
 def flow(
     definition: FlowDef, *, paused: bool, counts: Mapping[str, int], next_fire: int | None
-) -> Json:
+) -> models.Flow:
     """One flow as it serves now."""
     return {
         "name": definition.name,
@@ -164,9 +168,9 @@ def flow(
     }
 
 
-def graph(definition: FlowDef) -> Json:
+def graph(definition: FlowDef) -> models.Graph:
     """The drawn graph of a flow: what the console lays out."""
-    nodes = [
+    nodes: list[models.Node] = [
         {
             "name": node.name,
             "task": node.spec.name,

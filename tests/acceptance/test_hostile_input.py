@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.conftest import Serve
 from tests.acceptance.process import DaemonProcess
+from tests.acceptance.sound import everything_is_shown, nothing_went_wrong
 from tests.sensors.deliveries import WHSEC, by_slack, by_standard, by_stripe
 from triphammer.sensors.json_text import DEPTH
 from triphammer.sensors.webhook.schemes import TOLERANCE
@@ -86,24 +87,6 @@ def test_json_is_taken_to_a_depth_and_shown_everywhere(make_daemon: Serve) -> No
     daemon.wait_for_runs("digging")
     everything_is_shown(daemon)
     nothing_went_wrong(daemon)
-
-
-def everything_is_shown(daemon: DaemonProcess) -> None:
-    """Each page and list is there: nothing in the store spoils it."""
-    runs, events = daemon.runs(), daemon.get("/api/v1/events", limit=500)["items"]
-    paths = ["/", "/runs", "/events", "/api/v1/deadletters", "/metrics"]
-    paths += [f"{at}/runs/{run['id']}" for run in runs for at in ("", "/api/v1")]
-    paths += [f"{at}/events/{event['key']}" for event in events for at in ("", "/api/v1")]
-    with httpx.Client(base_url=daemon.url, trust_env=False) as client:
-        for path in paths:
-            assert client.get(path).status_code == 200, path
-
-
-def nothing_went_wrong(daemon: DaemonProcess) -> None:
-    """No defect was met: a refusal is none."""
-    assert daemon.get("/livez") == {"status": "ok"}
-    assert daemon.stop() == 0
-    assert "Traceback" not in "\n".join(daemon.printed)
 
 
 def chunks(size: int) -> Iterator[bytes]:
@@ -215,6 +198,8 @@ def strange_urls(described: Mapping[str, Any]) -> Iterator[str]:
     for path in (*pages, *cursors):
         yield from (path + quote(value) for value in STRANGE)
     for path, methods in described.items():
+        if path == "/api/v1/stream":  # its answer does not end
+            continue
         for parameter in methods.get("get", {}).get("parameters", ()):
             for value in map(quote, STRANGE):
                 if parameter["in"] == "path":

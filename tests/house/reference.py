@@ -84,14 +84,11 @@ def _routes() -> Iterator[str]:
         streams=stand_in,
         version=triphammer.__version__,
     )
-    yield "- `POST /hooks/{path}` A delivery to a webhook."
-    yield "- `POST /api/v1/events` CloudEvents 1.0: binary, structured or batch."
-    yield "- `GET /api/v1/stream` News as server-sent events; `?run=` narrows it to one run."
     for path, methods in app.openapi()["paths"].items():
         for method, told in methods.items():
             text = " ".join(told["description"].split())
             yield f"- `{method.upper()} {path}` {text}"
-    yield "- `GET /livez`, `/readyz`, `/metrics`, `/openapi.json`, `/docs`; the console at `/`."
+    yield "- `GET /openapi.json`, `/docs`: all of it with schemas; the console at `/`."
 
 
 class _Nothing:

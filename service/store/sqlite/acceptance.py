@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.event import Event
+from triphammer.service.errors import UnknownEvent
 from triphammer.service.store.contract import DEAD, Decided
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.alone import OpenRuns
@@ -89,6 +90,9 @@ class Acceptance:
 
     def _store(self, raw: Raw, arrivals: Sequence[Arrival]) -> None:
         decided = [a.decided for a in arrivals]
+        for on in [item.runs_on for item in decided if item.runs_on is not None]:
+            if raw.execute(self._sql["event_is_there"], (on.key,)).fetchone() is None:
+                raise UnknownEvent(on.key)
         self._events.run(raw, [rows.event_values(a.decided.event, a.catalog) for a in arrivals])
         self._dispositions.run(
             raw,
@@ -99,7 +103,12 @@ class Acceptance:
             ],
         )
         self._runs.run(
-            raw, [rows.new_run_values(run, d.event.key) for d in decided for run in d.runs]
+            raw,
+            [
+                rows.new_run_values(run, (d.runs_on or d.event).key)
+                for d in decided
+                for run in d.runs
+            ],
         )
         self._claims.run(
             raw, [(d.event.key, rows.packed(d.claim)) for d in decided if d.claim and _taken(d)]

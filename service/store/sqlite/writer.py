@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from triphammer.config.threadsafe import CallSoon, thread_caller
 from triphammer.sensors.errors import StoreUnavailable
-from triphammer.service.errors import StoreError
+from triphammer.service.errors import StoreError, UnknownEvent
 from triphammer.service.store.contract import Outcome, Unit
 from triphammer.service.store.sqlite.apply import Applier, stretches
 from triphammer.service.store.sqlite.connection import Connection
@@ -33,6 +33,7 @@ UNIT_ERRORS = (
     TypeError,
     ValueError,
     OverflowError,
+    UnknownEvent,
 )
 """What a unit's own values can be to blame for. Every other error ends the whole group."""
 

@@ -104,7 +104,11 @@ ON CONFLICT (flow, key) DO UPDATE SET value = excluded.value;
 DELETE FROM flow_state WHERE flow = ? AND key = ?;
 
 -- name: runs_of_event
-SELECT id FROM runs WHERE event = ? ORDER BY seq;
+-- Those that it has started: somebody may have asked for others on it.
+SELECT run FROM dispositions WHERE event = ? AND run IS NOT NULL ORDER BY seq;
+
+-- name: event_is_there
+SELECT 1 FROM events WHERE key = ?;
 
 -- name: open_claims
 -- Those of the given events (a JSON array) that have an open claim, as a JSON array.

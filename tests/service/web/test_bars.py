@@ -23,18 +23,18 @@ def a_task(start: float, length: float | None) -> dict[str, Any]:
 
 
 def test_bars_share_the_time_of_the_run() -> None:
-    found = bars({"tasks": [a_task(0, 1), a_task(1, 3), a_task(4, 0)]})
+    found = bars([a_task(0, 1), a_task(1, 3), a_task(4, 0)])
     assert [(bar["left"], bar["width"]) for bar in found] == [(0, 25), (25, 75), (99.5, 0.5)]
 
 
 def test_a_task_that_has_not_begun_has_no_bar() -> None:
     task = {"name": "t", "state": "pending", "started_at": None, "finished_at": None}
-    assert bars({"tasks": [task]}) == []
+    assert bars([task]) == []
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.none() | st.floats(0, 1e4)), min_size=1))
 def test_every_bar_is_seen_whole(times: list[tuple[float, float | None]]) -> None:
-    for bar in bars({"tasks": [a_task(*time) for time in times]}):
+    for bar in bars([a_task(*time) for time in times]):
         assert bar["width"] >= 0.5
         assert bar["left"] >= 0
         assert bar["left"] + bar["width"] <= 100.01

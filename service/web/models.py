@@ -1,0 +1,331 @@
+"""What the API answers, as types: the checker holds the views to them, and the OpenAPI document
+is made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, NotRequired, TypedDict, TypeVar
+
+from msgspec import Meta
+
+T = TypeVar("T")
+
+RUN_STATES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded")
+TASK_STATES = (*RUN_STATES, "pending", "retrying", "skipped")
+
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+RunState = Annotated[str, Meta(extra_json_schema={"enum": list(RUN_STATES)})]
+TaskState = Annotated[str, Meta(extra_json_schema={"enum": list(TASK_STATES)})]
+MessageState = Annotated[
+    str, Meta(extra_json_schema={"enum": ["pending", "delivered", "dead", "skipped"]})
+]
+Next = Annotated[str | None, Meta(description="`cursor` of the next page, null on the last.")]
+
+
+class Page(TypedDict, Generic[T]):
+    """Rows, newest first, and where the next ones begin."""
+
+    items: list[T]
+    next: Next
+
+
+class Misfit(TypedDict):
+    """One thing that is wrong with a request."""
+
+    where: str
+    problem: str
+
+
+class Problem(TypedDict):
+    """A problem document (RFC 9457). `detail` says what is wrong and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[Misfit]]
+
+
+class Accepted(TypedDict):
+    """What became of an event: `event` is its key, that of the first one for a duplicate."""
+
+    event: str
+    id: str
+    source: str
+    duplicate: bool
+    runs: list[str]
+
+
+class AcceptedEvents(TypedDict):
+    """What became of posted events, one each, in their order."""
+
+    events: list[Accepted]
+
+
+class Error(TypedDict):
+    """Why something failed."""
+
+    type: str
+    message: str
+    traceback: str | None
+
+
+class Run(TypedDict):
+    """One execution of a flow. `event` is the key of the event that it runs on."""
+
+    id: str
+    flow: str
+    version: str
+    state: RunState
+    event: str
+    params: dict[str, Any]
+    result: Any
+    error: Error | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+
+
+class Runs(Page[Run]):
+    """A page of runs, newest first."""
+
+
+class Task(TypedDict):
+    """One task of a run, or one item of a map."""
+
+    name: str
+    state: TaskState
+    attempt: int
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: Error | None
+
+
+class Attempt(TypedDict):
+    """One try of a task that failed."""
+
+    attempt: int
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: Error | None
+
+
+class TaskInFull(Task):
+    """One task with its result and its failed attempts; of a map, how many items are in which
+    state."""
+
+    items: dict[str, int] | None
+    result: Any
+    due_at: Moment | None
+    attempts: list[Attempt]
+
+
+class Message(TypedDict):
+    """One outgoing webhook or Kafka message. `due_at` is null unless it is pending."""
+
+    id: str
+    kind: str
+    target: str
+    key: str | None
+    run: str
+    task: str
+    state: MessageState
+    attempts: int
+    created_at: Moment
+    due_at: Moment | None
+    error: str | None
+
+
+class Node(TypedDict):
+    """One task of a flow's graph. `timeout` is in seconds, `where` the file and line."""
+
+    name: str
+    task: str
+    kind: str
+    mapped: bool
+    upstream: list[str]
+    where: str
+    executor: str
+    retries: int
+    timeout: float | None
+    trigger_rule: str
+
+
+class Graph(TypedDict):
+    """What a flow has drawn, each node after its upstreams."""
+
+    nodes: list[Node]
+
+
+class RunInFull(Run):
+    """One run with its tasks, messages and graph (null when its code is gone). `next` is the
+    `after` of the next page of tasks."""
+
+    tasks: list[TaskInFull]
+    next: str | None
+    messages: list[Message]
+    graph: Graph | None
+
+
+class LogLine(TypedDict):
+    """One captured line."""
+
+    seq: int
+    task: str
+    attempt: int
+    at: Moment
+    level: str
+    text: str
+
+
+class Logs(TypedDict):
+    """Captured lines in order. `next` is the `after` of the next page."""
+
+    items: list[LogLine]
+    next: int | None
+
+
+class Flow(TypedDict):
+    """One flow as it serves now. `runs` counts its runs by state."""
+
+    name: str
+    version: str
+    doc: str
+    file: str
+    line: int
+    paused: bool
+    mode: str
+    max_runs: int
+    on: list[str]
+    params: dict[str, dict[str, Any]]
+    runs: dict[str, int]
+    next_fire: Moment | None
+
+
+class FlowInFull(Flow):
+    """One flow with its graph."""
+
+    graph: Graph
+
+
+class Flows(TypedDict):
+    """All flows; there is one page of them."""
+
+    items: list[Flow]
+    next: None
+
+
+class Event(TypedDict):
+    """One event. `data_encoding` is `base64` where the data is no JSON; `duplicates` counts later
+    arrivals."""
+
+    key: str
+    id: str
+    source: str
+    type: str
+    subject: str | None
+    time: Moment
+    received_at: Moment
+    data: Any
+    data_encoding: NotRequired[str]
+    headers: dict[str, str]
+    extensions: dict[str, Any]
+    content_type: str
+    duplicates: int
+
+
+class Events(Page[Event]):
+    """A page of events, newest first."""
+
+
+class Disposition(TypedDict):
+    """What became of an event for one subscription, and why."""
+
+    subscription: str
+    flow: str
+    outcome: str
+    detail: str | None
+    run: str | None
+
+
+class EventInFull(Event):
+    """One event with its outcome for each subscription."""
+
+    dispositions: list[Disposition]
+
+
+class Pruned(TypedDict):
+    """What was removed, or would be: `lines` of logs, `bytes` of artifacts, `folders` of runs."""
+
+    events: int
+    runs: int
+    identities: int
+    lines: int
+    artifacts: int
+    bytes: int
+    folders: int
+
+
+class DeadLetter(TypedDict):
+    """Something that will not go on by itself; it died `at`."""
+
+    kind: str
+    id: str
+    flow: str | None
+    run: str | None
+    target: str | None
+    key: str | None
+    reason: str
+    attempts: int
+    created_at: Moment
+    at: Moment
+
+
+class DeadLetters(Page[DeadLetter]):
+    """A page of dead letters, kind by kind, the newest first."""
+
+
+class Refused(TypedDict):
+    """A dead letter that cannot be helped now."""
+
+    id: str
+    reason: str
+
+
+class Redriven(TypedDict):
+    """How many have a new life. `enabled`: a target that had answered 410 is sent to again."""
+
+    redriven: int
+    not_dead: list[str]
+    refused: list[Refused]
+    enabled: bool
+
+
+class Skipped(TypedDict):
+    """How many were given up for good."""
+
+    skipped: int
+    not_dead: list[str]
+    refused: list[Refused]
+
+
+class Alive(TypedDict):
+    """The service loop turns."""
+
+    status: str
+
+
+class Part(TypedDict):
+    """One part of the daemon: whether it works, or why not, and since when."""
+
+    ok: bool
+    reason: str | None
+    since: Moment
+    restarts: int
+    essential: bool
+
+
+class Health(TypedDict):
+    """Whether every essential part works, and each part by name."""
+
+    status: str
+    parts: dict[str, Part]

@@ -1,0 +1,127 @@
+"""The OpenAPI document: FastAPI's own, completed with what FastAPI cannot know.
+
+What a route answers is read from its annotation. The doors, the stream and the probes are no
+routes of FastAPI: `openapi.json` describes them, and the problems that there are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from triphammer.service.web import models
+
+FILE = Path(__file__).with_suffix(".json")
+COMPONENTS = "#/components"
+ANYWHERE = ("400", "408", "414", "429", "431", "503")
+"""Problems that every operation may answer with; what takes a body may answer 413 besides."""
+NOT_OURS = ("HTTPValidationError", "ValidationError")
+RETRIED = ("429", "503")
+
+Problems = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int) -> Problems:
+    """The problems that a route answers with, besides those that every route may."""
+    return {status: {"$ref": f"{COMPONENTS}/responses/{status}"} for status in statuses}
+
+
+class Route(APIRoute):
+    """A route whose answer is described by its annotation, `Answer[...]`."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        status_code: int | None = None,
+        responses: Problems | None = None,
+        **options: Any,
+    ) -> None:
+        options["response_model"] = None  # the endpoint has made the response itself
+        (answer,) = get_args(get_type_hints(endpoint)["return"])
+        schema = {"$ref": f"{COMPONENTS}/schemas/{answer.__name__}"}
+        described = {"content": {"application/json": {"schema": schema}}}
+        super().__init__(
+            path,
+            endpoint,
+            status_code=status_code,
+            responses={status_code or 200: described, **(responses or {})},
+            **options,
+        )
+
+
+class Application(FastAPI):
+    """FastAPI with the whole document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made when first asked for."""
+        document = super().openapi()
+        if "Problem" not in document["components"]["schemas"]:
+            _complete(document)
+        return document
+
+
+def _complete(document: dict[str, Any]) -> None:
+    more: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    paths: dict[str, dict[str, Any]] = document["paths"]
+    for path, methods in more["paths"].items():
+        paths[path] = {**paths.get(path, {}), **methods}
+    components: dict[str, Any] = {**document["components"], **more["components"]}
+    components["schemas"] = _schemas(document["components"]["schemas"], more)
+    components["responses"] = dict(_responses(more["components"]["responses"]))
+    document["components"] = components
+    for methods in paths.values():
+        for method, operation in methods.items():
+            also = ANYWHERE if method == "get" else (*ANYWHERE, "413")
+            _complete_operation(operation, also)
+
+
+def _schemas(generated: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of bodies, of answers and of the doors; without FastAPI's own form of errors."""
+    answers = [item for item in vars(models).values() if _is_model(item)]
+    described: dict[str, Any]
+    _, described = msgspec.json.schema_components(
+        answers, ref_template=f"{COMPONENTS}/schemas/{{name}}"
+    )
+    for schema in described.values():
+        schema["description"] = cleandoc(schema.get("description", ""))
+    bodies = {name: schema for name, schema in generated.items() if name not in NOT_OURS}
+    return {**bodies, **described, **more["components"]["schemas"]}
+
+
+def _is_model(item: Any) -> bool:
+    return isinstance(item, type) and hasattr(item, "__required_keys__") and item is not models.Page
+
+
+def _responses(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    schema = {"$ref": f"{COMPONENTS}/schemas/Problem"}
+    for status, response in told.items():
+        wait = {"$ref": f"{COMPONENTS}/headers/Retry-After"}
+        headers = {"headers": {"Retry-After": wait}} if status in RETRIED else {}
+        content = {"application/problem+json": {"schema": schema}}
+        yield status, {**response, **headers, "content": content}
+
+
+def _complete_operation(operation: dict[str, Any], also: Iterable[str]) -> None:
+    responses: dict[str, Any] = operation["responses"]
+    for status in (*also, *(["422"] if "422" in responses else [])):
+        if status not in responses or status == "422":
+            responses[status] = {"$ref": f"{COMPONENTS}/responses/{status}"}
+    for parameter in operation.get("parameters", ()):
+        _never_null(parameter.get("schema", {}))
+
+
+def _never_null(schema: dict[str, Any]) -> None:
+    """A parameter may be left out; it cannot be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])

@@ -1,0 +1,104 @@
+"""The OpenAPI document describes all that the API takes and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from triphammer.service.web import doors
+from triphammer.service.web.app import build_app
+
+
+class _Nothing:
+    def routes(self) -> list[Any]:
+        return []
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    nothing: Any = _Nothing()
+    app = build_app(
+        operations=nothing,
+        reading=nothing,
+        deadletters=nothing,
+        console=nothing,
+        probes=nothing,
+        streams=nothing,
+        version="1",
+    )
+    assert app.openapi() is app.openapi()
+    return app.openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def resolved(document: dict[str, Any], value: Any) -> Any:
+    """What `value` is, or is a reference to."""
+    reference = value.get("$ref")
+    if reference is None:
+        return value
+    found: Any = document
+    for name in reference.removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def references(value: dict[str, Any] | list[Any] | str | float | None) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from references(item)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    found = list(references(document))
+    assert len(found) > 100
+    for reference in found:
+        assert resolved(document, reference)
+
+
+def test_every_answer_is_described_and_every_error_is_a_problem(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        assert {"400", "408", "414", "429", "431", "503"} <= operation["responses"].keys(), name
+        if name.startswith("post"):
+            assert "413" in operation["responses"], name
+        for status, response in operation["responses"].items():
+            content = resolved(document, response)["content"]
+            if status < "400":
+                assert all(media["schema"] for media in content.values()), name
+            elif (name, status) != ("get /readyz", "503"):
+                schema = content["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}, (name, status)
+
+
+def test_the_doors_are_in_it(document: dict[str, Any]) -> None:
+    assert set(document["paths"][doors.EVENTS]) == {"get", "post"}
+    assert set(document["paths"][doors.HOOKS + "{path}"]) == {"post"}
+    assert {"/livez", "/readyz", "/metrics", "/api/v1/stream"} <= document["paths"].keys()
+
+
+def test_an_answer_is_described_by_its_annotation(document: dict[str, Any]) -> None:
+    answer = document["paths"]["/api/v1/runs/{id}"]["get"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/RunInFull"
+    }
+    run = document["components"]["schemas"]["RunInFull"]
+    assert set(run["required"]) == set(run["properties"])
+    assert run["properties"]["created_at"] == {"type": "string", "format": "date-time"}
+
+
+def test_names_are_unique_and_parameters_never_null(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            schema = resolved(document, parameter)["schema"]
+            assert {"type": "null"} not in schema.get("anyOf", ()), name
