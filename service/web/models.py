@@ -136,16 +136,27 @@ class Message(TypedDict):
 
 
 class Node(TypedDict):
-    """One task of a flow's graph. `timeout` is in seconds, `where` the file and line."""
+    """One task of a flow's graph. `timeout` is in seconds, `where` the file and line, `groups`
+    those that it stands in from the outside in, `role` what it is beside work, `rate` attempts a
+    second."""
 
     name: str
     task: str
     kind: str
     mapped: bool
     upstream: list[str]
+    groups: list[str]
+    role: str
+    when: str | None
     where: str
     executor: str
     retries: int
+    retry_on: list[str]
+    never_retry: list[str]
+    rate: float | None
+    pool: str | None
+    slots: int
+    priority: int
     timeout: float | None
     trigger_rule: str
 
@@ -185,7 +196,8 @@ class Logs(TypedDict):
 
 
 class Flow(TypedDict):
-    """One flow as it serves now. `runs` counts its runs by state."""
+    """One flow as it serves now. `runs` counts its runs by state. `timeout` and `deadline` are
+    in seconds, `per` and `order_by` paths into the event."""
 
     name: str
     version: str
@@ -195,6 +207,10 @@ class Flow(TypedDict):
     paused: bool
     mode: str
     max_runs: int
+    per: str | None
+    order_by: str | None
+    timeout: float | None
+    deadline: float | None
     on: list[str]
     params: dict[str, dict[str, Any]]
     runs: dict[str, int]
