@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -37,7 +37,7 @@ async def post_all(
             body = waiting.pop()
             sent.append(time.time_ns())
             began = time.perf_counter()
-            writer.write(_request(path, body, content_type))
+            writer.write(request(path, body, content_type))
             await _answer(reader)
             took.append(time.perf_counter() - began)
         writer.close()
@@ -49,7 +49,8 @@ async def post_all(
     return Posted(time.perf_counter() - began, took, sent)
 
 
-def _request(path: str, body: bytes, content_type: str) -> bytes:
+def request(path: str, body: bytes, content_type: str) -> bytes:
+    """A POST as it goes over the wire."""
     head = (
         f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
@@ -58,12 +59,25 @@ def _request(path: str, body: bytes, content_type: str) -> bytes:
 
 
 async def _answer(reader: asyncio.StreamReader) -> None:
+    answer = await read_answer(reader)
+    if answer.status != 202:
+        raise RuntimeError(f"{answer.status} {answer.body.decode('latin-1')}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def read_answer(reader: asyncio.StreamReader) -> Answer:
+    """One answer of a connection that stays open."""
     head = await reader.readuntil(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 202"):
-        raise RuntimeError(head.decode("latin-1"))
-    length = next(
-        int(line.partition(b":")[2])
-        for line in head.split(b"\r\n")
-        if line.lower().startswith(b"content-length:")
-    )
-    await reader.readexactly(length)
+    first, *lines = head.decode("latin-1").rstrip().split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    body = await reader.readexactly(int(headers["content-length"]))
+    return Answer(int(first.split()[1]), headers, body)

@@ -10,10 +10,9 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
-
-from benchmarks.client import post_all
+from benchmarks.client import Answer, post_all, read_answer, request
 from benchmarks.figures import Figure
 from benchmarks.setting import ended, make_daemon, wait
 from tests.acceptance.process import DaemonProcess
@@ -36,6 +35,15 @@ class Offered:
     answers: Counter[int] = field(default_factory=Counter[int])
     accepted: set[str] = field(default_factory=set[str])
     unfit: Counter[str] = field(default_factory=Counter[str])
+
+    def note(self, name: str, answer: Answer) -> None:
+        """One batch was answered."""
+        self.answers[answer.status] += 1
+        if answer.status == 202:
+            events = json.loads(answer.body)["events"]
+            self.accepted.update(event["id"] for event in events)
+        elif "retry-after" not in answer.headers:
+            self.unfit[name] += 1
 
 
 def overload(folder: Path) -> list[Figure]:
@@ -80,39 +88,26 @@ def _batch(name: str) -> list[dict[str, object]]:
 async def _offer(daemon: DaemonProcess, batches_a_second: int) -> Offered:
     """Send at that rate whatever the answers are, as far as connections go."""
     offered = Offered()
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    async with (
-        httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client,
-        asyncio.TaskGroup() as group,
-    ):
-        under_way = asyncio.Semaphore(CONNECTIONS)
-        began = time.perf_counter()
-        number = 0
-        while (now := time.perf_counter() - began) < SECONDS:
-            await asyncio.sleep(max(0.0, number / batches_a_second - now))
-            await under_way.acquire()
-            group.create_task(_send(client, daemon, f"o{number}", offered, under_way))
-            number += 1
+    parts = urlsplit(daemon.url)
+    began = time.perf_counter()
+    numbers = iter(range(batches_a_second * SECONDS))
+
+    async def work() -> None:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        for number in numbers:
+            due = began + number / batches_a_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if time.perf_counter() - began > SECONDS:
+                break
+            body = json.dumps(_batch(f"o{number}")).encode()
+            writer.write(request("/api/v1/events", body, HEADERS["content-type"]))
+            offered.note(f"o{number}", await read_answer(reader))
+        writer.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CONNECTIONS):
+            group.create_task(work())
     return offered
-
-
-async def _send(
-    client: httpx.AsyncClient,
-    daemon: DaemonProcess,
-    name: str,
-    offered: Offered,
-    under_way: asyncio.Semaphore,
-) -> None:
-    try:
-        url = daemon.url + "/api/v1/events"
-        answer = await client.post(url, json=_batch(name), headers=HEADERS)
-    finally:
-        under_way.release()
-    offered.answers[answer.status_code] += 1
-    if answer.status_code == 202:
-        offered.accepted.update(event["id"] for event in answer.json()["events"])
-    elif "retry-after" not in answer.headers:
-        offered.unfit[name] += 1
 
 
 def _queued(daemon: DaemonProcess) -> int:
