@@ -56,29 +56,13 @@ def begun_before_commit() -> None:
     from triphammer.service.dispatcher.dispatcher import Dispatcher
     from triphammer.service.store.contract import Accept
 
-    def around(original: Around) -> Around:
-        def accepted(self: Dispatcher, decided: Any, outcome: Any) -> Any:
-            return outcome if decided is None else original(self, decided, outcome)
-
-        return accepted
-
-    async def emit(self: Any, sensor: str, emission: Any, *, wait: bool = True) -> Any:
-        await self._room(wait)
-        now = self._clock.now()
-        decided = await self._decide(emission, now)
-        unit = Accept(
-            decided=decided,
-            sensor=sensor,
-            positions=emission.positions,
-            dead=tuple(emission.dead),
-            catalog=self.catalog.id,
-            received_at=now,
-        )
-        self.accepted(decided, _as_accepted(decided))
+    async def commit(self: Any, unit: Accept) -> Any:
+        self.expect(unit.decided)
+        self.accepted(unit.decided, _as_accepted(unit.decided))
+        self.expect_no_more(unit.decided)
         return (await self._store.commit([unit]))[0]
 
-    patch(Dispatcher, "accepted", around)
-    patch(Dispatcher, "emit", lambda _: emit)
+    patch(Dispatcher, "_commit", lambda _: commit)
 
 
 def _as_accepted(decided: Sequence[Any]) -> tuple[Any, ...]:
@@ -134,8 +118,8 @@ def journal_forgotten() -> None:
     from triphammer.service.dispatcher.starter import Starter
 
     def around(original: Around) -> Around:
-        def begin(self: Any, *about: Any) -> None:
-            original(self, *about[:6])
+        def begin(self: Any, start: Any) -> None:
+            original(self, msgspec.structs.replace(start, tasks=(), sent=()))
 
         return begin
 
