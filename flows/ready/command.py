@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import re
 import signal
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,8 +27,8 @@ is in the log, as far as that goes."""
 LONGEST_LINE = 64_000
 LAST_OUTPUT_SECONDS = 1.0
 """How long output may still come once the command has ended: somebody else may hold the pipe."""
-OURS = ("TRIPHAMMER_SECRETS__", "TRIPHAMMER_KAFKA__", "NOTIFY_SOCKET", "WATCHDOG_")
-"""Beginnings of the daemon's own variables, which are none of a command's business."""
+SETTING = re.compile(r"TRIPHAMMER_[A-Z]+__", re.IGNORECASE)
+"""How the daemon's settings begin as variables: any of them may hold a password."""
 
 Say = Callable[[str], None]
 
@@ -49,7 +50,7 @@ async def run_command(
     grace: float,
 ) -> CommandEnd:
     """Run `command` to its end. Cancelled, its process group gets SIGTERM and, `grace` seconds
-    later, SIGKILL. `env` is added to the daemon's environment, less what is the daemon's own.
+    later, SIGKILL. `env` is added to the daemon's environment, less its settings.
 
     Raises `CommandFailed` when it cannot be started, `NotInTask` where no process may be.
     """
@@ -100,9 +101,9 @@ def _folder(about: TaskContext, cwd: str | PurePath | None) -> Path:
 
 
 def environment(given: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
-    """What a command sees: nothing of the daemon's secrets, and what it was given."""
-    mine = {k: v for k, v in inherited.items() if not k.startswith(OURS)}
-    return {**mine, **given}
+    """What a command sees: nothing of the daemon's settings, and what it was given."""
+    others = {name: v for name, v in inherited.items() if SETTING.match(name) is None}
+    return {**others, **given}
 
 
 # --- pipes ----------------------------------------------------------------------------------

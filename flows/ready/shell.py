@@ -26,7 +26,7 @@ async def shell(
 
     Its lines stream to the task's log. The result is `{"code", "stdout", "stderr"}`, the
     last 250,000 characters of each output. `cwd` is below the project root (which is also where it
-    runs without one), `env` is added to the daemon's variables (its secrets taken out), `ok`
+    runs without one), `env` is added to the daemon's variables (its settings taken out), `ok`
     are the codes that count as success. A cancel or timeout ends the command with all that it
     has started: SIGTERM, and SIGKILL after `grace`. What it leaves in the background ends with
     it. Raises `CommandFailed`.

@@ -164,6 +164,8 @@ def status(id: int) -> str:
         return "\nState:\tZ"  # there is none any more
 
 
-def test_the_daemons_own_variables_are_not_a_commands() -> None:
-    inherited = {"PATH": "/bin", "TRIPHAMMER_SECRETS__KEY": "s", "NOTIFY_SOCKET": "/run/x"}
-    assert environment({"A": "1"}, inherited) == {"PATH": "/bin", "A": "1"}
+def test_the_daemons_settings_are_not_a_commands() -> None:
+    settings = ("SECRETS__KEY", "KAFKA__SASL_PASSWORD", "CONNECTIONS__WAREHOUSE__PASSWORD")
+    inherited = {f"TRIPHAMMER_{name}": "hush" for name in settings}
+    kept = {"PATH": "/bin", "TRIPHAMMER_URL": "http://127.0.0.1:9"}
+    assert environment({"A": "1"}, {**inherited, **kept}) == {**kept, "A": "1"}
