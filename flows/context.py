@@ -94,14 +94,15 @@ class TaskContext:
     `key` is the same for every attempt of one task or map item: an idempotency key.
     `deadline` is when the timeout ends it (UTC), None: never. `progress` may be called any
     time; the console shows the last call. `outgoing` and `starts` join the attempt's commit.
-    `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`. `root`
-    is the project's folder. `groups` starts processes, where the executor has lent it;
+    `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
+    `groups` starts processes, where the executor has lent it;
     `contained`: nothing may leave this process (the testing kit).
     """
 
     __slots__ = (
         "_folder",
         "_progress",
+        "_root",
         "attempt",
         "contained",
         "deadline",
@@ -111,7 +112,6 @@ class TaskContext:
         "logger",
         "outgoing",
         "params",
-        "root",
         "run",
         "secrets",
         "starts",
@@ -133,7 +133,7 @@ class TaskContext:
         state: Callable[[str], Mapping[str, bytes]],
         secrets: Secrets,
         upstream: Mapping[str, Ended] = MappingProxyType({}),
-        root: Path | None = None,
+        root: str = "",
     ) -> None:
         self.run = run
         self.flow = flow
@@ -144,7 +144,7 @@ class TaskContext:
         self.deadline: datetime | None = None
         self.secrets = secrets
         self.upstream = upstream
-        self.root = Path.cwd() if root is None else root
+        self._root = root
         self.groups: Groups | None = None
         self.contained = False
         self.state = FlowState(flow, state)
@@ -163,6 +163,11 @@ class TaskContext:
     def key(self) -> str:
         """The idempotency key: the same for every attempt of this task or map item."""
         return hashlib.sha256(f"{self.run}/{self.task}".encode()).hexdigest()[:32]
+
+    @property
+    def root(self) -> Path:
+        """The project's folder; without a project the working directory."""
+        return Path(self._root)
 
     @property
     def workdir(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from triphammer.flows.codec import convert, encode
@@ -110,7 +109,7 @@ def make_attempt(
         state=state,
         secrets=scope.secrets,
         upstream=Upstreams(node.above, scope),
-        root=Path(start.flow.root) if start.flow.root else None,
+        root=start.flow.root,
     )
     id = AttemptId(start.id, launch.name, launch.attempt, start.epoch)
     return Attempt(
