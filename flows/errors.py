@@ -5,6 +5,7 @@ FlowError                  root of the family
 │   ├── HandleError        a handle used as a value; names the cure
 │   └── CycleError         a circle in the graph; names its tasks
 ├── ValueMisfit            an argument or result does not fit its annotation; no retry
+│   └── ParamMisfit        parameters of a run that are unknown, missing or do not fit
 ├── NotInTask              context(), state or secret used outside a running task
 └── TaskFailed             raised inside the engine: one attempt failed
     ├── LoopExhausted      a loop's condition did not hold after all its turns
@@ -16,6 +17,8 @@ FlowError                  root of the family
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from triphammer.config.errors import TriphammerError
 
@@ -45,6 +48,14 @@ class CycleError(GraphError):
 
 class ValueMisfit(FlowError, TypeError):
     """A value does not fit its annotation or cannot be stored; never retried."""
+
+
+class ParamMisfit(ValueMisfit):
+    """Parameters of a run are wrong; `faults` says of each by its name what."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("; ".join(faults.values()))
+        self.faults = dict(faults)
 
 
 class NotInTask(FlowError, RuntimeError):

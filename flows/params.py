@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from triphammer.flows.codec import convert, to_plain
-from triphammer.flows.errors import GraphError, ValueMisfit
+from triphammer.flows.errors import GraphError, ParamMisfit, ValueMisfit
 from triphammer.flows.expr import Scope, resolve
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef, Param
@@ -30,15 +30,24 @@ def fill_params(flow: FlowDef, event: Any, given: Mapping[str, Any]) -> dict[str
     """The parameters of a new run as JSON's own types, every one of the flow's.
 
     What is `given` comes first, then the flow's `params=` over the event, then the default.
-    Texts given for numbers and booleans are read as such. Raises `ValueMisfit` naming the
+    Texts given for numbers and booleans are read as such. Raises `ParamMisfit` naming every
     parameter that is unknown, missing or does not fit.
     """
-    for name in given:
-        if name not in flow.params:
-            known = suggest(name, flow.params)
-            raise ValueMisfit(f"{flow.name} has no parameter {name!r}{known}")
+    faults = {
+        name: f"{flow.name} has no parameter {name!r}{suggest(name, flow.params)}"
+        for name in given
+        if name not in flow.params
+    }
     scope = _EventScope(event)
-    return {p.name: _value(flow, p, scope, given) for p in flow.params.values()}
+    values: dict[str, Any] = {}
+    for param in flow.params.values():
+        try:
+            values[param.name] = _value(flow, param, scope, given)
+        except ValueMisfit as error:
+            faults[param.name] = str(error)
+    if faults:
+        raise ParamMisfit(faults)
+    return values
 
 
 def typed_params(flow: FlowDef, stored: Mapping[str, Any]) -> dict[str, Any]:

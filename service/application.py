@@ -76,7 +76,7 @@ def application(
         operations=operations,
         reading=reading,
         deadletters=dead_letters(core, outbox_changed),
-        console=Console(reading, health),
+        console=Console(reading, operations, health),
         probes=Probes(health, gauges.read),
         streams=Streams(core.hub, connections.limits.streams),
         version=version("triphammer"),

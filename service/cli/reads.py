@@ -175,6 +175,32 @@ def _show_event(event: Any) -> None:
     print_table(("FLOW", "OUTCOME", "RUN", "WHY"), rows, "No flow was listening when it came.")
 
 
+def _show_params(schema: Any) -> None:
+    if not schema["properties"]:
+        return
+    rows = [
+        (
+            name,
+            _kind(one),
+            "needed" if name in schema["required"] else json_line(one.get("default")),
+            one.get("description"),
+        )
+        for name, one in schema["properties"].items()
+    ]
+    typer.echo()
+    print_table(("PARAMETER", "TYPE", "DEFAULT", "MEANS"), rows, "")
+
+
+def _kind(described: Any) -> str:
+    """The type of a parameter in short, of its JSON schema."""
+    if "enum" in described:
+        return " | ".join(map(json_line, described["enum"]))
+    if "anyOf" in described:
+        return " | ".join(map(_kind, described["anyOf"]))
+    kind = described.get("format") or described.get("type") or described.get("$ref", "any")
+    return str(kind).rpartition("/")[2]
+
+
 def _show_flow(flow: Any) -> None:
     print_fields({name: flow[name] for name in ("name", "version", "mode", "max_runs")})
     print_fields(
@@ -186,11 +212,11 @@ def _show_flow(flow: Any) -> None:
             "order by": flow["order_by"],
             "timeout": _seconds(flow["timeout"]),
             "deadline": _seconds(flow["deadline"]),
-            "params": flow["params"] or None,
             "runs": ", ".join(f"{n} {state}" for state, n in flow["runs"].items()) or "none yet",
             "next fire": moment(flow["next_fire"]) or None,
         }
     )
+    _show_params(flow["params_schema"])
     typer.echo()
     rows = [
         (

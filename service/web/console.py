@@ -10,20 +10,26 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from triphammer.flows.errors import ParamMisfit
 from triphammer.service.errors import NotFound, UnknownEvent
 from triphammer.service.health import Health
+from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
+from triphammer.service.web.forms import Field, fields, read_form
+from triphammer.service.web.origin import is_foreign
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
+from triphammer.service.web.problems import problem
 from triphammer.service.web.reading import Reading
 
 HERE = Path(__file__).parent
 PAGE = 50
+NO_FAULTS: Mapping[str, str] = {}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -39,8 +45,9 @@ HEADERS = {
 class Console:
     """The pages at `/`: flows, runs, one run, events, one event, health."""
 
-    def __init__(self, reading: Reading, health: Health) -> None:
+    def __init__(self, reading: Reading, operations: Operations, health: Health) -> None:
         self._reading = reading
+        self._operations = operations
         self._health = health
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
@@ -57,6 +64,7 @@ class Console:
         return [
             Route("/", self.flows),
             Route("/flows/{name}", self.flow),
+            Route("/flows/{name}/runs", self.start, methods=["POST"]),
             Route("/runs", self.runs),
             Route("/runs/{id}", self.run),
             Route("/events", self.events),
@@ -76,15 +84,52 @@ class Console:
 
     async def flow(self, request: Request) -> Response:
         """One flow: its sources, its graph, its runs."""
-        name = request.path_params["name"]
         try:
-            flow = await self._reading.flow(name)
+            flow = await self._reading.flow(request.path_params["name"])
         except NotFound as error:
             return self._missing(error)
-        rows = await self._reading.store.runs(Page(limit=PAGE, bytes=MOST_BYTES, flow=name))
+        return await self._flow_page(flow, fields(flow["params_schema"], {}, {}))
+
+    async def start(self, request: Request) -> Response:
+        """Start a run by the form of the flow's page; go to the run, or say what is wrong."""
+        name = request.path_params["name"]
+        if is_foreign(request):
+            return problem(403, "this form is for pages of this console only")
+        try:
+            schema = (await self._reading.flow(name))["params_schema"]
+        except NotFound as error:
+            return self._missing(error)
+        given = {key: str(value) for key, value in (await request.form()).items()}
+        try:
+            accepted = await self._operations.start(name, read_form(schema, given), by="console")
+        except ParamMisfit as error:
+            flow = await self._reading.flow(name)
+            faults = error.faults
+            return await self._flow_page(flow, fields(schema, given, faults), faults, status=422)
+        run = await self._reading.run_of(accepted)
+        return RedirectResponse(f"/runs/{run['id']}", status_code=303, headers=HEADERS)
+
+    async def _flow_page(
+        self,
+        flow: models.FlowInFull,
+        form: Sequence[Field],
+        faults: Mapping[str, str] = NO_FAULTS,
+        *,
+        status: int = 200,
+    ) -> Response:
+        page = Page(limit=PAGE, bytes=MOST_BYTES, flow=flow["name"])
+        runs = [views.run(row) for row in await self._reading.store.runs(page)]
         drawing = draw(flow["graph"]["nodes"], {})
-        runs = [views.run(row) for row in rows]
-        return self._page("flow.html", flow=flow, runs=runs, drawing=drawing)
+        others = [fault for name, fault in faults.items() if name not in flow["params"]]
+        return self._page(
+            "flow.html",
+            status=status,
+            flow=flow,
+            runs=runs,
+            drawing=drawing,
+            form=form,
+            others=others,
+        )
 
     async def runs(self, request: Request) -> Response:
         """All runs, newest first."""

@@ -218,9 +218,11 @@ class Flow(TypedDict):
 
 
 class FlowInFull(Flow):
-    """One flow with its graph."""
+    """One flow with its graph. `params_schema` is the JSON schema (2020-12) of what a start may
+    give as `params`."""
 
     graph: Graph
+    params_schema: dict[str, Any]
 
 
 class Flows(TypedDict):

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from triphammer.config.errors import TriphammerError
-from triphammer.flows.errors import FlowError
+from triphammer.flows.errors import FlowError, ParamMisfit
 from triphammer.sensors.errors import Overloaded, Rejected
 from triphammer.service.errors import NotFound, StateForbids
 
@@ -35,6 +35,11 @@ def problem_of(error: TriphammerError) -> Response:
     if isinstance(error, Overloaded):
         wait = str(max(1, round(error.retry_after)))
         return problem(error.status, str(error), headers={"Retry-After": wait})
+    if isinstance(error, ParamMisfit):
+        found = [
+            {"where": f"params.{name}", "problem": fault} for name, fault in error.faults.items()
+        ]
+        return problem(_status(error), str(error), errors=found)
     return problem(_status(error), str(error))
 
 

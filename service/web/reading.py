@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
@@ -60,7 +61,8 @@ class Reading:
         definition = self._library.flow(name)
         counts = await self.store.run_counts()
         flow = self._flow(name, counts.get(name, {}), self._next_fires().get(name))
-        return {**flow, "graph": views.graph(definition)}
+        schema = params_schema(definition)
+        return {**flow, "graph": views.graph(definition), "params_schema": schema}
 
     def _flow(self, name: str, counts: Any, next_fire: int | None) -> models.Flow:
         paused = name in self._admission.paused
