@@ -57,29 +57,11 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
 SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
 
 -- name: ready
--- Queued runs of a flow that wait for nobody but a place: those that hold no key, and of each
--- key the first run that holds it, where that one is queued. The keys are walked by the index:
--- the many that wait behind a failed run are not looked at.
-WITH RECURSIVE keys (key) AS (
-  SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1
-  UNION ALL
-  SELECT (SELECT min(order_key) FROM runs WHERE flow = ?1 AND holds = 1 AND order_key > key)
-  FROM keys WHERE key IS NOT NULL
-),
-found (number, place) AS (
-  SELECT seq, seq FROM (
-    SELECT seq FROM runs INDEXED BY runs_keyless
-    WHERE state = 'queued' AND holds = 0 AND flow = ?1 ORDER BY seq LIMIT ?2
-  )
-  UNION ALL
-  SELECT runs.seq, coalesce(runs.place, runs.seq) FROM keys JOIN runs ON runs.seq = (
-    SELECT seq FROM runs WHERE flow = ?1 AND holds = 1 AND order_key = key
-    ORDER BY coalesce(place, seq) LIMIT 1
-  )
-  WHERE runs.state = 'queued'
-),
-oldest AS (SELECT number, place FROM found ORDER BY place LIMIT ?2)
-SELECT runs.* FROM oldest JOIN runs ON runs.seq = oldest.number ORDER BY oldest.place;
+-- Queued runs of a flow that wait for nobody but a place. Those that wait for a run of their key,
+-- which may be many, are not looked at.
+SELECT * FROM runs INDEXED BY runs_ready
+WHERE state = 'queued' AND unblocked = 1 AND flow = ?1
+ORDER BY coalesce(place, seq) LIMIT ?2;
 
 -- name: held_keys
 -- Which keys are held, and by how many runs each.

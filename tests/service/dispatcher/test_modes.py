@@ -212,7 +212,7 @@ def test_no_two_runs_of_a_key_overlap_whatever_comes(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "each", "places"),
-    [(60, 10, 8), pytest.param(150, 20, 8, marks=pytest.mark.slow)],
+    [(60, 10, 8), pytest.param(1000, 20, 50, marks=pytest.mark.slow)],
 )
 def test_many_keys_use_the_places_there_are(keys: int, each: int, places: int) -> None:
     diary, random = Diary(), Random(7)

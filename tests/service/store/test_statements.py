@@ -107,9 +107,8 @@ def test_the_few_among_many_have_an_index_of_their_own(
 def test_runs_that_are_ready_are_found_without_looking_at_those_that_wait(
     raw: sqlite3.Connection,
 ) -> None:
-    steps = "\n".join(plan(raw, statements("reads.sql")["ready"], ["f", 1]))
-    assert "SEARCH runs USING INDEX runs_keyless (flow=?)" in steps
-    assert steps.count("SEARCH runs USING INDEX runs_in_order (flow=?") == 3
+    steps = plan(raw, statements("reads.sql")["ready"], ["f", 1])
+    assert steps == ["SEARCH runs USING INDEX runs_ready (flow=?)"]
 
 
 PAGES = {
