@@ -59,15 +59,7 @@ class FlowState(MutableMapping[str, Any]):
         return msgspec.json.decode(stored)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str) or key.startswith(RESERVED):  # pyright: ignore[reportUnnecessaryIsInstance] - user's
-            raise ValueMisfit(f"a key of state must be a text that does not begin with $: {key!r}")
-        try:
-            body = msgspec.json.encode(value)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueMisfit(f"state[{key!r}] must be JSON: {error}") from error
-        if msgspec.json.decode(body) != value:
-            raise ValueMisfit(f"state[{key!r}] would come back changed from JSON: {value!r}")
-        self._writes[key] = body
+        self._writes[key] = state_value(key, value)
 
     def __delitem__(self, key: str) -> None:
         if self._stored(key) is None:
@@ -80,6 +72,20 @@ class FlowState(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def state_value(key: str, value: Any) -> bytes:
+    """A value of a flow's state as it is stored. Raises `ValueMisfit` for what JSON would
+    change, and for a key that cannot be."""
+    if not isinstance(key, str) or key.startswith(RESERVED):  # pyright: ignore[reportUnnecessaryIsInstance] - user's
+        raise ValueMisfit(f"a key of state must be a text that does not begin with $: {key!r}")
+    try:
+        body = msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueMisfit(f"state[{key!r}] must be JSON: {error}") from error
+    if msgspec.json.decode(body) != value:
+        raise ValueMisfit(f"state[{key!r}] would come back changed from JSON: {value!r}")
+    return body
 
 
 RESERVED = "$"

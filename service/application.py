@@ -12,6 +12,7 @@ from triphammer.service.dead_messages import DeadMessages
 from triphammer.service.dead_runs import DeadEvents, DeadRecords, DeadRuns
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.dispatcher.redrive import Redrive
+from triphammer.service.flow_state import FlowStateEditor
 from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
@@ -76,6 +77,13 @@ def application(
         operations=operations,
         reading=reading,
         deadletters=dead_letters(core, outbox_changed),
+        flow_state=FlowStateEditor(
+            store=opened.store,
+            states=core.states,
+            library=core.library,
+            under_way=core.engine.under_way,
+            secrets=core.edges.secrets,
+        ),
         console=Console(reading, operations, health),
         probes=Probes(health, gauges.read),
         streams=Streams(core.hub, connections.limits.streams),

@@ -8,9 +8,11 @@ ServiceError               root of the family
 │   ├── UnknownFlow        no live flow of this name
 │   ├── UnknownRun         no run of this id
 │   ├── UnknownEvent       no event of this key
+│   ├── UnknownKey         the flow's state has no such key
 │   ├── UnknownDeadLetter  no dead letter of this id
 │   └── VersionGone        a flow version that can no longer be loaded
 ├── StateForbids           the object's state does not allow this
+├── Changed                it is not (any more) what the request expects it to be
 └── CannotServe            the daemon cannot start: port in use, no flows folder, ...
 """
 
@@ -66,6 +68,16 @@ class UnknownEvent(NotFound):
         super().__init__(f"there is no event {event!r}; `triphammer events` lists them")
 
 
+class UnknownKey(NotFound):
+    """The state of a flow has no such key; the message names one that is close."""
+
+    def __init__(self, flow: str, key: str, known: Iterable[str]) -> None:
+        keys = sorted(known)
+        near = get_close_matches(key, keys, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(keys) or 'nothing'}"
+        super().__init__(f"the state of {flow} has no key {key!r}; {hint}")
+
+
 class UnknownDeadLetter(NotFound):
     """Nothing dead has one of these ids."""
 
@@ -83,6 +95,10 @@ class VersionGone(NotFound):
 
 class StateForbids(ServiceError):
     """The object's state does not allow what was asked."""
+
+
+class Changed(ServiceError):
+    """The object is not (any more) what the request expects it to be: read it again."""
 
 
 class CannotServe(ServiceError):

@@ -113,6 +113,15 @@ class Engine:
             for task, one in run.running.items()
         ]
 
+    def under_way(self, flow: str) -> Sequence[AttemptId]:
+        """The attempts of a flow that are under way."""
+        return [
+            one.id
+            for run in self._runs.values()
+            if run.machine.start.flow.name == flow
+            for one in run.running.values()
+        ]
+
     def pools(self) -> Mapping[str, PoolCount]:
         """How each pool stands."""
         return self._pools.counts()

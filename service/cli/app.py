@@ -6,7 +6,18 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from triphammer.service.cli import check, db, deadletters, init, reads, run, serve, settings, verbs
+from triphammer.service.cli import (
+    check,
+    db,
+    deadletters,
+    init,
+    reads,
+    run,
+    serve,
+    settings,
+    state,
+    verbs,
+)
 
 HELP = """Something happens; your Python runs.
 
@@ -22,7 +33,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
     )
-    for module in (init, serve, check, run, verbs, reads, deadletters, settings, db):
+    for module in (init, serve, check, run, verbs, reads, state, deadletters, settings, db):
         module.register(app)
     app.command()(version)
     return app

@@ -55,6 +55,14 @@ class DaemonClient:
         given: dict[str, Any] = {"timeout": None} if patient else {}
         return self._send("POST", path, json=json, headers=dict(headers or {}), **given)
 
+    def put(self, path: str, *, json: Any, **params: Any) -> Any:
+        """The JSON answer to a PUT."""
+        return self._send("PUT", path, json=json, params=params)
+
+    def delete(self, path: str, **params: Any) -> Any:
+        """The JSON answer to a DELETE."""
+        return self._send("DELETE", path, params=params)
+
     @contextmanager
     def stream(self, path: str, **params: str) -> Generator[Iterator[str], None, None]:
         """The lines of a stream of server-sent events, open once the first has come."""

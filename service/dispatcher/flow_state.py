@@ -23,6 +23,10 @@ class FlowStates:
         """The mapping of `flow` as it stands; a copy, for another thread to read."""
         return dict(self._by_flow.get(flow, {}))
 
+    def holds(self, flow: str) -> bool:
+        """Whether the mapping of `flow` is in memory."""
+        return flow in self._by_flow
+
     def apply(self, flow: str, writes: Mapping[str, bytes | None]) -> None:
         """Take over committed writes; None deletes."""
         if not writes:

@@ -194,6 +194,18 @@ class SetPaused(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+class WriteState(msgspec.Struct, frozen=True, kw_only=True):
+    """Write keys of a flow's durable mapping from outside a run; None deletes.
+
+    Outcome: False, and nothing is written, where a key of `expected` does not have just this
+    value (None: is not there).
+    """
+
+    flow: str
+    writes: Mapping[str, bytes | None]
+    expected: Mapping[str, bytes | None] = {}
+
+
 class ClaimRun(msgspec.Struct, frozen=True, kw_only=True):
     """Take a queued or unfinished run: epoch + 1. Outcome: its new epoch, None if ended."""
 
@@ -295,6 +307,7 @@ Unit = (
     | SaveVersion
     | SaveCatalog
     | SetPaused
+    | WriteState
     | ClaimRun
     | PruneEvents
     | PruneIdentities

@@ -12,10 +12,12 @@ from starlette.routing import Route
 
 from triphammer.config.errors import TriphammerError
 from triphammer.service.deadletters import DeadLetters
+from triphammer.service.flow_state import FlowStateEditor
 from triphammer.service.operations import Operations
 from triphammer.service.web.api import api
 from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
+from triphammer.service.web.flow_state import flow_state_api
 from triphammer.service.web.openapi import Application
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
@@ -30,6 +32,7 @@ def build_app(
     operations: Operations,
     reading: Reading,
     deadletters: DeadLetters,
+    flow_state: FlowStateEditor,
     console: Console,
     probes: Probes,
     streams: Streams,
@@ -47,6 +50,7 @@ def build_app(
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
     app.include_router(api(operations, reading))
     app.include_router(deadletters_api(deadletters))
+    app.include_router(flow_state_api(flow_state))
     app.router.routes.extend(console.routes())
     app.add_exception_handler(TriphammerError, on_triphammer_error)
     app.add_exception_handler(HTTPException, on_http_error)

@@ -283,6 +283,30 @@ class Pruned(TypedDict):
     folders: int
 
 
+class FlowState(TypedDict):
+    """All that a flow remembers."""
+
+    flow: str
+    values: dict[str, Any]
+
+
+class StateValue(TypedDict):
+    """One value of a flow's state."""
+
+    flow: str
+    key: str
+    value: Any
+
+
+class StateWritten(TypedDict):
+    """Which keys were written or deleted. `under_way`: tasks that were under way then; what they
+    write themselves has the last word."""
+
+    flow: str
+    keys: list[str]
+    under_way: list[str]
+
+
 class DeadLetter(TypedDict):
     """Something that will not go on by itself; it died `at`."""
 

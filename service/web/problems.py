@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.errors import FlowError, ParamMisfit
 from triphammer.sensors.errors import Overloaded, Rejected
-from triphammer.service.errors import NotFound, StateForbids
+from triphammer.service.errors import Changed, NotFound, StateForbids
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,6 +50,8 @@ def _status(error: TriphammerError) -> int:
         return 404
     if isinstance(error, StateForbids):
         return 409
+    if isinstance(error, Changed):
+        return 412
     if isinstance(error, FlowError):
         return 422
     return 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from triphammer.sensors.contract import Accepted
 from triphammer.service.store.contract import (
@@ -17,6 +18,7 @@ from triphammer.service.store.contract import (
     Progress,
     Stale,
     Unit,
+    WriteState,
 )
 
 
@@ -46,6 +48,8 @@ class Model:
                 return self._progress(unit)
             case ClaimRun():
                 return self._claim(unit)
+            case WriteState():
+                return self._write_state(unit)
             case OutboxResult():
                 return self._delivered(unit)
             case ClaimMoved():
@@ -107,15 +111,25 @@ class Model:
             self.tasks[run][row.name] = row.state
         for message in change.outbox:
             self.outbox.setdefault(message.id, (message.key, "pending"))
-        for key, value in change.state_writes.items():
-            if value is None:
-                self.flow_state[change.flow].pop(key, None)
-            else:
-                self.flow_state[change.flow][key] = value
+        self._put_state(change.flow, change.state_writes)
         accepted = tuple(self._event(decided) for decided in unit.caused)
         if change.state in ENDED:
             self._settle(self.event_of[run])
         return accepted
+
+    def _write_state(self, unit: WriteState) -> Outcome:
+        found = self.flow_state[unit.flow]
+        if any(found.get(key) != value for key, value in unit.expected.items()):
+            return False
+        self._put_state(unit.flow, unit.writes)
+        return True
+
+    def _put_state(self, flow: str, writes: Mapping[str, bytes | None]) -> None:
+        for key, value in writes.items():
+            if value is None:
+                self.flow_state[flow].pop(key, None)
+            else:
+                self.flow_state[flow][key] = value
 
     def _settle(self, event: str) -> None:
         states = [self.states[run] for run, key in self.event_of.items() if key == event]

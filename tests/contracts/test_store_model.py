@@ -30,6 +30,7 @@ from triphammer.service.store.contract import (
     OutboxResult,
     Page,
     Unit,
+    WriteState,
 )
 from triphammer.service.store.opening import open_memory
 from triphammer.service.store.sqlite.store import SqliteStore
@@ -75,16 +76,26 @@ def changes(draw: st.DrawFn, runs: list[NewRun]) -> Unit:
 
 
 @st.composite
+def state_writes(draw: st.DrawFn) -> Unit:
+    values = st.sampled_from([None, b"1", b"2"])
+    writes = draw(st.dictionaries(st.sampled_from("uv"), values, max_size=2))
+    expected = draw(st.dictionaries(st.sampled_from("uv"), values, max_size=1))
+    return WriteState(flow=draw(st.sampled_from("fg")), writes=writes, expected=expected)
+
+
+@st.composite
 def groups(draw: st.DrawFn) -> Sequence[Sequence[Unit]]:
     """Units as they are committed together; runs are named only after they were offered."""
     runs: list[NewRun] = []
     units: list[Unit] = []
     for _ in range(draw(st.integers(1, PLAYED))):
-        what = draw(st.integers(0, 5)) if runs else 0
+        what = draw(st.integers(0, 6)) if runs else 0
         if what <= 1:
             units.append(draw(acceptances(runs)))
         elif what <= 4:
             units.append(draw(changes(runs)))
+        elif what == 5:
+            units.append(draw(state_writes()))
         else:
             state = draw(st.sampled_from(["pending", "delivered", "dead"]))
             message = draw(st.sampled_from("abcdef"))

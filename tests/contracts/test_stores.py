@@ -356,18 +356,6 @@ async def test_ids_are_found_by_how_they_begin(store: SqliteStore) -> None:
     assert len(await store.find("run_")) == 10
 
 
-# --- the state of flows ---------------------------------------------------------------------
-
-
-async def test_state_is_written_with_the_change(store: SqliteStore) -> None:
-    run = a_run()
-    await begun(store, run)
-    await one(store, changed(run, state_writes={"a": b"1", "b": b"2"}))
-    await one(store, changed(run, state_writes={"a": b"3", "b": None, "c": None}))
-    assert await store.flow_state("orders") == {"a": b"3"}
-    assert await store.flow_state("other") == {}
-
-
 async def test_pausing_is_kept(store: SqliteStore) -> None:
     for flow in ("b", "a", "a"):
         await one(store, SetPaused(flow=flow, paused=True, at=NOW))

@@ -79,6 +79,7 @@ def _routes() -> Iterator[str]:
         operations=stand_in,
         reading=stand_in,
         deadletters=stand_in,
+        flow_state=stand_in,
         console=stand_in,
         probes=stand_in,
         streams=stand_in,

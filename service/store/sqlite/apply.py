@@ -37,6 +37,7 @@ from triphammer.service.store.contract import (
     SkipRun,
     Stale,
     Unit,
+    WriteState,
 )
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
@@ -75,6 +76,7 @@ class Applier:
             SaveVersion: _each(self._save_version),
             SaveCatalog: _each(self._save_catalog),
             SetPaused: _each(self._set_paused),
+            WriteState: _each(self._write_state),
             ClaimRun: _each(self._claim_run),
             PruneEvents: _each(pruning.events),
             PruneIdentities: _each(pruning.identities),
@@ -214,6 +216,14 @@ class Applier:
         if unit.paused:
             return raw.execute(self._sql["pause_flow"], (unit.flow, unit.at)).rowcount > 0
         return raw.execute(self._sql["resume_flow"], (unit.flow,)).rowcount > 0
+
+    def _write_state(self, raw: Raw, unit: WriteState) -> Outcome:
+        for key, value in unit.expected.items():
+            found = raw.execute(self._sql["state_value"], (unit.flow, key)).fetchone()
+            if (None if found is None else bytes(found[0])) != value:
+                return False
+        self._state_writes(raw, unit.flow, unit.writes)
+        return True
 
     def _claim_run(self, raw: Raw, unit: ClaimRun) -> Outcome:
         found = raw.execute(self._sql["claim_run"], (unit.run, unit.owner)).fetchone()

@@ -100,6 +100,9 @@ ON CONFLICT (id) DO NOTHING;
 INSERT INTO flow_state (flow, key, value) VALUES (?, ?, ?)
 ON CONFLICT (flow, key) DO UPDATE SET value = excluded.value;
 
+-- name: state_value
+SELECT value FROM flow_state WHERE flow = ? AND key = ?;
+
 -- name: drop_state
 DELETE FROM flow_state WHERE flow = ? AND key = ?;
 

@@ -23,6 +23,7 @@ def document() -> dict[str, Any]:
         operations=nothing,
         reading=nothing,
         deadletters=nothing,
+        flow_state=nothing,
         console=nothing,
         probes=nothing,
         streams=nothing,
