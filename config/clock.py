@@ -19,6 +19,10 @@ def steady() -> int:
 class Clock(Protocol):
     """Wall time as int64 microseconds UTC, and waiting for a point of it."""
 
+    reread: float
+    """Seconds after which it must be looked at again, since it may have been set meanwhile;
+    infinite for a clock that nobody can set."""
+
     def now(self) -> int:
         """Microseconds since 1970-01-01 UTC."""
         ...
@@ -30,6 +34,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """The machine's wall clock."""
+
+    reread = REREAD_SECONDS
 
     def now(self) -> int:
         """Microseconds since 1970-01-01 UTC."""

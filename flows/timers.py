@@ -80,6 +80,8 @@ class Timers:
 class Ticks:
     """Time that no step of the wall clock moves, as a clock: for what are durations."""
 
+    reread = math.inf
+
     def now(self) -> int:
         """Microseconds since some moment."""
         return steady()

@@ -29,8 +29,6 @@ POSITION = "last"
 BATCH = 100
 """Ticks that are made up for in one transaction."""
 
-LOOK_SECONDS = 5.0
-"""How often it is looked whether the clock was set, or the machine suspended, meanwhile."""
 LEAP = 1_000_000
 """By how many microseconds the wall clock must run ahead of the loop's to have leapt."""
 
@@ -120,7 +118,7 @@ class TimerSensor:
             if anew and now < last:
                 return await self._emit([], now)
             began = anyio.current_time()
-            with anyio.move_on_after(LOOK_SECONDS if looks else math.inf):
+            with anyio.move_on_after(clock.reread if looks else math.inf):
                 await clock.wait_until(until)
             awake = clock.now() - round((anyio.current_time() - began) * 1e6)
             if not self._makes_up and awake - now > LEAP:

@@ -37,8 +37,6 @@ Settled = Callable[[str, str, str, str | None], None]
 WINDOW = 1000
 """How many due rows are looked at together."""
 LARGEST_WINDOW = 16_000
-REREAD_SECONDS = 5.0
-"""The outbox is looked at this often while anything is pending: wall clocks are stepped."""
 BREATH_SECONDS = 0.01
 """Between two looks: deliveries that end together are followed up by one query."""
 STORE_RETRY_SECONDS = 1.0
@@ -225,10 +223,10 @@ class OutboxWorker:
         if due is None:
             await self._wake.wait()
             return
-        timeout = REREAD_SECONDS
+        timeout = self._clock.reread
         # Was it due at the look? Then it is under way, or behind one that is, whose end wakes us.
         if due > self._looked_at:
-            timeout = min(max(0.0, (due - self._clock.now()) / 1e6), REREAD_SECONDS)
+            timeout = min(max(0.0, (due - self._clock.now()) / 1e6), timeout)
         with anyio.move_on_after(timeout):
             await self._wake.wait()
 

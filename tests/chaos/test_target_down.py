@@ -4,6 +4,7 @@ message arrives at least once, under one id, in order per key, and nobody else w
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator
@@ -42,6 +43,8 @@ KEYS = ("a", "b", "c", None, None)
 
 class VirtualClock:
     """The wall clock of the loop's virtual time."""
+
+    reread = math.inf
 
     def now(self) -> int:
         return NOW + round(anyio.current_time() * 1e6)

@@ -25,6 +25,8 @@ START = 1_767_225_600_000_000
 class FakeClock:
     """A wall clock that goes with the loop's time and can be set."""
 
+    reread = 5.0
+
     def __init__(self, start: int = START) -> None:
         self._wall = start
         self._loop = anyio.current_time()

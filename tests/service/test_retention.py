@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
@@ -203,6 +204,8 @@ async def test_identities_go_later_than_their_events(kept: Kept) -> None:
 
 class StepClock:
     """Stands still; goes to each moment that is waited for when the test says so."""
+
+    reread = math.inf
 
     def __init__(self) -> None:
         self._now = START

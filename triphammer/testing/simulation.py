@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,6 +103,8 @@ class SimulatedRun:
 
 class VirtualClock:
     """Wall time that moves with the loop's virtual time."""
+
+    reread = inf
 
     def __init__(self, loop: VirtualLoop, start: datetime) -> None:
         self._loop = loop

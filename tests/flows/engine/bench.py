@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ from triphammer.flows.journal import Encoded, Posted, RunChange, TaskRow
 
 class LoopClock:
     """The running loop's time as wall time."""
+
+    reread = math.inf
 
     def now(self) -> int:
         return int(anyio.current_time() * 1e6)

@@ -35,6 +35,8 @@ START = 1_767_225_600_000_000
 class ManualClock:
     """A wall clock that stands still until it is moved."""
 
+    reread = 5.0
+
     def __init__(self) -> None:
         self._now = START
 
