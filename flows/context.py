@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -99,7 +100,8 @@ class TaskContext:
 
     `key` is the same for every attempt of one task or map item: an idempotency key.
     `deadline` is when the timeout ends it (UTC), None: never. `progress` may be called any
-    time; the console shows the last call. `outgoing` and `starts` join the attempt's commit.
+    time and from any thread; the last call is shown wherever the task is (`reached`), and
+    `notice` is told of each. `outgoing` and `starts` join the attempt's commit.
     `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
     `groups` starts processes, where the executor has lent it;
     `contained`: nothing may leave this process (the testing kit).
@@ -107,7 +109,6 @@ class TaskContext:
 
     __slots__ = (
         "_folder",
-        "_progress",
         "_root",
         "attempt",
         "contained",
@@ -116,8 +117,10 @@ class TaskContext:
         "flow",
         "groups",
         "logger",
+        "notice",
         "outgoing",
         "params",
+        "reached",
         "run",
         "secrets",
         "starts",
@@ -158,7 +161,8 @@ class TaskContext:
         self.starts: list[StartRequest] = []
         self.logger = _LOGGER
         self._folder = folder
-        self._progress: tuple[float, float] | None = None
+        self.reached: tuple[float, float] | None = None
+        self.notice: Callable[[TaskContext], None] | None = None
 
     def begin(self, now: int, timeout: float | None) -> None:
         """The body begins at `now` (microseconds UTC); the executor says so."""
@@ -185,9 +189,16 @@ class TaskContext:
         self._folder.used = True
 
     def progress(self, done: float, total: float) -> None:
-        """Say how far the task is."""
-        self._progress = (done, total)
-        self.logger.info("progress %g of %g", done, total)
+        """Say how far the task is: 3 of 10. Raises `ValueMisfit` for what is no number."""
+        try:
+            reached = float(done), float(total)
+        except (TypeError, ValueError, OverflowError):
+            reached = math.nan, math.nan
+        if not all(map(math.isfinite, reached)):
+            raise ValueMisfit(f"progress(done, total) takes two numbers, not {done!r}, {total!r}")
+        self.reached = reached
+        if self.notice is not None:
+            self.notice(self)
 
 
 _CURRENT: ContextVar[TaskContext | None] = ContextVar("triphammer_task", default=None)

@@ -58,7 +58,8 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     States: pending running retrying succeeded failed skipped cancelled waiting. `due_at` is
     when a retry is due. `upstream` of a map's own row is unused. `items` of a map's own row
     is how many items it has. `attempts` are the failed attempts before this one, oldest
-    first, as (started, finished, error) - only written when there are any.
+    first, as (started, finished, error) - only written when there are any. `progress` is how
+    far the attempt says it is, (done, total); None leaves what was said of the same attempt.
     """
 
     name: str
@@ -70,6 +71,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     result: Encoded | None = None
     error: ErrorInfo | None = None
     items: int | None = None
+    progress: tuple[float, float] | None = None
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from triphammer.flows.context import TaskContext
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.values import Step
 from triphammer.flows.executors.contract import AttemptId, AttemptResult
@@ -19,12 +20,17 @@ class Running(msgspec.Struct, frozen=True):
     id: AttemptId
     executor: str
     since: int
+    context: TaskContext
 
     @property
     def row(self) -> TaskRow:
         """Its row in the journal."""
         return TaskRow(
-            name=self.id.task, state="running", attempt=self.id.attempt, started_at=self.since
+            name=self.id.task,
+            state="running",
+            attempt=self.id.attempt,
+            started_at=self.since,
+            progress=self.context.reached,
         )
 
 

@@ -19,7 +19,9 @@ from anyio.abc import TaskStatus
 
 from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
+from triphammer.flows.context import TaskContext
 from triphammer.flows.engine.active import ActiveRun, Answer, Running, rows_of
+from triphammer.flows.engine.advances import Advances
 from triphammer.flows.engine.attempts import make_attempt
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
@@ -85,6 +87,7 @@ class Engine:
         self._runs: dict[str, ActiveRun] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
         self._timers = Timers(clock)
+        self._advances = Advances(self._timers.at, clock.now, self._show_advances)
         self._pace = Pace(journal.state, self._timers.at, clock.now, self._paced)
         self._pools = Pools(pools or {}, clock.now, self._still_wanted, self._given_slots)
         self._ready: dict[str, list[Attempt]] = {}
@@ -135,6 +138,7 @@ class Engine:
         """Keep due times until cancelled."""
         async with anyio.create_task_group() as group:
             await group.start(self._timers.run, name="engine timers")
+            self._advances.listen()
             group.start_soon(self._tidy, name="engine folders")
             task_status.started()
 
@@ -426,9 +430,10 @@ class Engine:
             attempt = make_attempt(
                 start, launch, launch.scope or scope, state=self._journal.state, folder=run.folder
             )
+            attempt.context.notice = self._advances.note
             where = launch.node.executor
             self._ready.setdefault(where, []).append(attempt)
-            one = run.running[launch.name] = Running(attempt.id, where, now)
+            one = run.running[launch.name] = Running(attempt.id, where, now, attempt.context)
             begun.append(one)
         if begun:
             due = now + SHOWN_AFTER + SHOWN_TOGETHER
@@ -448,6 +453,17 @@ class Engine:
         answer.step.rides += [one.row for one in begun if run.running.get(one.id.task) is one]
         if not answer.empty:
             self._carry_out([answer], self._clock.now())
+
+    def _show_advances(self, contexts: Sequence[TaskContext]) -> None:
+        """Journal how far attempts say that they are; nobody waits for it."""
+        answers: dict[str, Answer] = {}
+        for context in contexts:
+            run = self._runs.get(context.run)
+            one = None if run is None else run.running.get(context.task)
+            if run is None or one is None or one.context is not context or run.machine.ended:
+                continue
+            answers.setdefault(context.run, Answer(run)).step.rides.append(one.row)
+        self._carry_out(answers.values(), self._clock.now())
 
 
 def _id(run: ActiveRun, launch: Launch) -> AttemptId:

@@ -23,6 +23,7 @@ def row_of(result: AttemptResult, state: str) -> TaskRow:
         finished_at=result.finished_at,
         result=result.value,
         error=result.error,
+        progress=result.progress,
     )
 
 

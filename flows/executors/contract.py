@@ -84,7 +84,7 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     `retryable` is false for misfits and cancellation. `kinds` are the names of the type of what
     the task's code raised and of those it derives from; none where something else failed.
     `still_running` says that a plain function went on after its timeout or cancel: its slot
-    stays taken until `Released`.
+    stays taken until `Released`. `progress` is how far it last said it was.
     """
 
     id: AttemptId
@@ -99,6 +99,7 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     outbox: tuple[OutMessage, ...] = ()
     starts: tuple[StartRequest, ...] = ()
     state_writes: Mapping[str, bytes | None] = {}
+    progress: tuple[float, float] | None = None
 
 
 class Released(msgspec.Struct, frozen=True):

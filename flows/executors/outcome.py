@@ -39,6 +39,7 @@ def success(attempt: Attempt, started: int, finished: int, value: Encoded) -> At
         outbox=tuple(context.outgoing),
         starts=tuple(context.starts),
         state_writes=context.state.writes,
+        progress=context.reached,
     )
 
 
@@ -51,6 +52,7 @@ def failure(attempt: Attempt, started: int, finished: int, error: BaseException)
         error=describe(error, attempt.context.secrets.mask),
         retryable=not isinstance(error, ValueMisfit),
         kinds=() if isinstance(error, TriphammerError) else kinds_of(type(error)),
+        progress=attempt.context.reached,
     )
 
 
@@ -78,6 +80,7 @@ def timed_out(
         error=ErrorInfo(AttemptTimeout.__name__, text),
         kinds=(*kinds_of(AttemptTimeout), *kinds_of(TimeoutError)),
         still_running=still_running,
+        progress=attempt.context.reached,
     )
 
 

@@ -155,8 +155,12 @@ def _show_run(run: Any) -> None:
     print_fields({name: run[name] for name in names} | {"error": _error(run) or None})
     print_fields({"created": run["created_at"], "finished": run["finished_at"]})
     typer.echo()
-    rows = [(t["name"], t["state"], t["attempt"], t.get("items"), _error(t)) for t in run["tasks"]]
-    print_table(("TASK", "STATE", "ATTEMPT", "ITEMS", "ERROR"), rows, "No task has begun.")
+    rows = [
+        (t["name"], t["state"], t["attempt"], t.get("items"), _how_far(t), _error(t))
+        for t in run["tasks"]
+    ]
+    columns = ("TASK", "STATE", "ATTEMPT", "ITEMS", "PROGRESS", "ERROR")
+    print_table(columns, rows, "No task has begun.")
     if run["messages"]:
         typer.echo()
         sent = [
@@ -237,6 +241,11 @@ def _show_flow(flow: Any) -> None:
 
 def _seconds(value: float | None) -> str | None:
     return None if value is None else f"{value:g} s"
+
+
+def _how_far(task: Any) -> str:
+    reached = task["progress"]
+    return "" if reached is None else f"{reached['done']:g} of {reached['total']:g}"
 
 
 def _error(item: Any) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
-from triphammer.flows.journal import Posted, RunChange, StartRequest
+from triphammer.flows.journal import Posted, RunChange, StartRequest, TaskRow
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.decide import MANUAL, RUNS, decide, requested_run
 from triphammer.service.dispatcher.dispatcher import Dispatcher
@@ -132,8 +132,14 @@ def _error(flow: str, reason: str) -> Disposition:
     return Disposition(MANUAL, flow, "error", reason)
 
 
+def _how_far(row: TaskRow) -> str:
+    if row.progress is None or row.state != "running":
+        return ""
+    return " {:g}/{:g}".format(*row.progress)
+
+
 def _news(change: RunChange) -> Iterator[News]:
     for row in change.tasks:
-        yield News("task", change.run, change.flow, f"{row.name} {row.state}")
+        yield News("task", change.run, change.flow, f"{row.name} {row.state}{_how_far(row)}")
     if change.state is not None:
         yield News("run", change.run, change.flow, change.state)

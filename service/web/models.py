@@ -89,6 +89,13 @@ class Runs(Page[Run]):
     """A page of runs, newest first."""
 
 
+class Reached(TypedDict):
+    """How far a task says that it is."""
+
+    done: float
+    total: float
+
+
 class Task(TypedDict):
     """One task of a run, or one item of a map."""
 
@@ -98,6 +105,7 @@ class Task(TypedDict):
     started_at: Moment | None
     finished_at: Moment | None
     error: Error | None
+    progress: Reached | None
 
 
 class Attempt(TypedDict):

@@ -73,7 +73,12 @@ def task(row: TaskRow) -> models.Task:
         "started_at": moment(row.started_at),
         "finished_at": moment(row.finished_at),
         "error": error(row.error),
+        "progress": _reached(row.progress),
     }
+
+
+def _reached(progress: tuple[float, float] | None) -> models.Reached | None:
+    return None if progress is None else {"done": progress[0], "total": progress[1]}
 
 
 def task_in_full(

@@ -123,6 +123,20 @@ def says_and_waits(fifo: str) -> None:
     Path(fifo).read_text()
 
 
+@task
+def advances(fifo: str) -> None:
+    for done in range(1, 1001):
+        context().progress(done, 2000)
+    Path(fifo).read_text()
+    context().progress(1500, 2000)
+
+
+@task
+def advances_and_fails() -> None:
+    context().progress(1, 3)
+    raise ValueError("after a third")
+
+
 def mark(file: str, text: str) -> None:
     Path(file).write_text(text)
 
@@ -170,6 +184,8 @@ def cases() -> None:
     note(event.data)
     says()
     says_and_waits(event.data)
+    advances(event.data)
+    advances_and_fails()
     coroutine()
     coroutine_for_ever(event.data)
     too_long()

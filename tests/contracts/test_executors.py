@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.contracts.executor_cases import (
 )
 from tests.support.dask_cluster import DaskCluster, dask_cluster
 from triphammer.flows.codec import decode
-from triphammer.flows.context import current_context
+from triphammer.flows.context import TaskContext, current_context
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.journal import Encoded
@@ -200,6 +201,34 @@ async def test_what_a_body_prints_is_there_while_it_goes_on(make: Make, tmp_path
         assert one.id not in bench.results
         await anyio.to_thread.run_sync(fifo.write_text, "go")
         assert (await bench.result(one.id)).error is None
+
+
+async def test_how_far_a_body_is_is_told_while_it_runs(make: Make, tmp_path: Path) -> None:
+    if make is KINDS["async"] or make is KINDS["inline"]:
+        pytest.skip("blocks the one loop there is")
+    fifo = tmp_path / "go"
+    os.mkfifo(fifo)
+    one, failing = case("advances", str(fifo)), case("advances_and_fails")
+    told = threading.Semaphore(0)
+    seen: list[tuple[float, float]] = []
+
+    def notice(context: TaskContext) -> None:
+        if context.reached is not None:
+            seen.append(context.reached)
+            told.release()
+
+    one.context.notice = notice
+    async with at_work(make) as bench:
+        bench.executor.submit([one])
+        while not seen or seen[-1][0] < 980:  # the last hundredth may come with the result
+            await anyio.to_thread.run_sync(told.acquire)
+        assert one.id not in bench.results
+        await anyio.to_thread.run_sync(fifo.write_text, "go")
+        result = await bench.result(one.id)
+        failed = await bench.of(failing)
+    assert seen == sorted(seen)
+    assert (result.error, result.progress) == (None, (1500, 2000))
+    assert failed.progress == (1, 3)
 
 
 async def test_many_attempts_are_each_reported_once(make: Make) -> None:

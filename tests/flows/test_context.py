@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,10 +76,19 @@ def test_the_deadline_is_known_once_the_body_begins() -> None:
     assert mine.deadline == datetime(1970, 1, 1, 0, 0, 3, 500000, tzinfo=UTC)
 
 
-def test_progress_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="triphammer.task")
-    a_context().progress(3, 10)
-    assert caplog.messages == ["progress 3 of 10"]
+def test_progress_is_kept_and_told_of() -> None:
+    mine = a_context()
+    told: list[object] = []
+    mine.progress(1, 10)
+    mine.notice = told.append
+    mine.progress(3, 10)
+    assert (told, mine.reached) == ([mine], (3, 10))
+
+
+@pytest.mark.parametrize("wrong", [("half", 1), (1, None), (float("nan"), 1), (1, float("inf"))])
+def test_progress_takes_numbers(wrong: tuple[Any, Any]) -> None:
+    with pytest.raises(ValueMisfit, match="progress\\(done, total\\) takes two numbers"):
+        a_context().progress(*wrong)
 
 
 # --- state --------------------------------------------------------------------------------

@@ -241,6 +241,8 @@ class DaskExecutor:
             return
         if news.begun is not None:
             job.begin(news.begun)
+        if news.progress is not None:
+            job.attempt.context.progress(*news.progress)
         if news.lines:
             lines = [LogLine(*line) for line in news.lines]
             self._context.lines(job.attempt.context, lines, 0)

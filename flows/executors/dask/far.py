@@ -29,6 +29,7 @@ from triphammer.flows.executors.body import run_body
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Parcel
 from triphammer.flows.executors.dask.order import Answer, News, Order, order_of, packed
 from triphammer.flows.executors.remote import Outcome, Plans, perform
+from triphammer.flows.executors.sparing import Sparing
 from triphammer.flows.journal import ErrorInfo, LogLine
 from triphammer.flows.workdir import RunFolder
 
@@ -83,6 +84,10 @@ class _Told:
     def begun(self) -> None:
         """The body begins."""
         self._send(News(self._order.key, begun=_now()))
+
+    def advanced(self, done: float, total: float) -> None:
+        """The body says how far it is."""
+        self._send(News(self._order.key, progress=(done, total)))
 
     def say(self, lines: Sequence[LogLine]) -> None:
         """Lines of the attempt's log; beyond the limit they are counted."""
@@ -143,6 +148,8 @@ class FarSide:
             del self._listening[id.run, id.task, id.attempt]
 
     def _body(self, attempt: Attempt) -> AttemptResult:
+        id = attempt.id
+        attempt.context.notice = Sparing(self._listening[id.run, id.task, id.attempt].advanced)
         return run_body(attempt, _now(), _now, self._ended, _wait)
 
     def _hear(self, run: str, task: str, attempt: int, lines: Sequence[LogLine]) -> None:

@@ -34,11 +34,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """What the topic tells of the attempt `key`: it has begun, or these lines of its log."""
+    """What the topic tells of the attempt `key`: it has begun, is so far (done, total), or these
+    lines of its log."""
 
     key: str
     begun: int | None = None
     lines: tuple[tuple[int, str, str], ...] = ()
+    progress: tuple[float, float] | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -176,7 +176,9 @@ class ProcessExecutor:
         attempt = job.attempt
         parcel = await anyio.to_thread.run_sync(attempt.pack)
         member = place.member or await self._start(place)
-        outcome = await member.carry_out(Work(parcel), job.begun, partial(self._said, job))
+        outcome = await member.carry_out(
+            Work(parcel), job.begun, partial(self._said, job), attempt.context.progress
+        )
         if outcome.used_folder:
             attempt.context.used_workdir()
         if outcome.dropped:

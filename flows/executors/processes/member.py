@@ -16,6 +16,7 @@ from triphammer.flows.errors import WorkerDied
 from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.executors.processes.wire import (
+    Advanced,
     Begun,
     Done,
     ExecutorEnd,
@@ -88,7 +89,11 @@ class Member:
             raise await self._death() from None
 
     async def carry_out(
-        self, work: Work, begun: Callable[[int], None], said: Callable[[tuple[LogLine, ...]], None]
+        self,
+        work: Work,
+        begun: Callable[[int], None],
+        said: Callable[[tuple[LogLine, ...]], None],
+        advanced: Callable[[float, float], None],
     ) -> Outcome:
         """The outcome of an attempt. Raises `WorkerDied`."""
         try:
@@ -102,6 +107,8 @@ class Member:
                     begun(message.at)
                 elif isinstance(message, Said):
                     said(message.lines)
+                elif isinstance(message, Advanced):
+                    advanced(message.done, message.total)
         except EOFError:
             raise await self._death() from None
 

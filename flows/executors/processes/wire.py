@@ -52,6 +52,13 @@ class Said(msgspec.Struct, frozen=True, tag=True):
     lines: tuple[LogLine, ...]
 
 
+class Advanced(msgspec.Struct, frozen=True, tag=True):
+    """How far the attempt says that it is."""
+
+    done: float
+    total: float
+
+
 class Done(msgspec.Struct, frozen=True, tag=True):
     """The attempt has ended."""
 
@@ -59,7 +66,7 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWorker = Hello | Work
-FromWorker = Ready | Begun | Said | Done
+FromWorker = Ready | Begun | Said | Advanced | Done
 _ENCODER = msgspec.msgpack.Encoder()
 _TO_WORKER = msgspec.msgpack.Decoder[ToWorker](ToWorker)
 _FROM_WORKER = msgspec.msgpack.Decoder[FromWorker](FromWorker)

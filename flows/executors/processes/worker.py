@@ -29,6 +29,7 @@ from triphammer.flows.executors.body import run_body
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Parcel
 from triphammer.flows.executors.processes.groups import die_with_parent
 from triphammer.flows.executors.processes.wire import (
+    Advanced,
     Begun,
     Done,
     FromWorker,
@@ -39,6 +40,7 @@ from triphammer.flows.executors.processes.wire import (
     WorkerEnd,
 )
 from triphammer.flows.executors.remote import Outcome, Plans, perform
+from triphammer.flows.executors.sparing import Sparing
 from triphammer.flows.journal import ErrorInfo, LogLine
 from triphammer.flows.workdir import RunFolder
 
@@ -139,7 +141,11 @@ class _Worker:
     def _body(self, attempt: Attempt) -> AttemptResult:
         started = _now()
         self._end.send(Begun(started))
+        attempt.context.notice = Sparing(self._advanced)
         return run_body(attempt, started, _now, self._ended, self._wait)
+
+    def _advanced(self, done: float, total: float) -> None:
+        self._end.send(Advanced(done, total))
 
     def _wait(self, awaitable: Awaitable[Any]) -> Any:
         ours = contextvars.copy_context()

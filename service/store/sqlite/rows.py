@@ -33,6 +33,7 @@ _encoded = msgspec.msgpack.Decoder(Encoded).decode
 _error = msgspec.msgpack.Decoder(ErrorInfo).decode
 _message = msgspec.msgpack.Decoder(OutMessage).decode
 _claim = msgspec.msgpack.Decoder(Claim).decode
+_progress = msgspec.msgpack.Decoder(tuple[float, float]).decode
 _strings = msgspec.json.Decoder(dict[str, str]).decode
 _mapping = msgspec.json.Decoder(dict[str, Any]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -201,6 +202,7 @@ def task_values(run: int, row: TaskRow) -> tuple[Any, ...]:
         packed(row.result),
         packed(row.error),
         row.items,
+        packed(row.progress),
     )
 
 
@@ -216,6 +218,7 @@ def task_row(row: sqlite3.Row) -> TaskRow:
         result=None if row["result"] is None else _encoded(row["result"]),
         error=None if row["error"] is None else _error(row["error"]),
         items=row["items"],
+        progress=None if row["progress"] is None else _progress(row["progress"]),
     )
 
 

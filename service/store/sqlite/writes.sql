@@ -79,12 +79,14 @@ WHERE runs.seq = told.column1;
 
 -- name: put_task
 INSERT INTO tasks (
-  run, name, map, state, attempt, started_at, finished_at, due_at, result, error, items
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  run, name, map, state, attempt, started_at, finished_at, due_at, result, error, items, progress
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run, name) DO UPDATE SET
   state = excluded.state, attempt = excluded.attempt, started_at = excluded.started_at,
   finished_at = excluded.finished_at, due_at = excluded.due_at, result = excluded.result,
-  error = excluded.error, items = coalesce(excluded.items, items);
+  error = excluded.error, items = coalesce(excluded.items, items),
+  progress = CASE WHEN excluded.attempt = tasks.attempt
+    THEN coalesce(excluded.progress, tasks.progress) ELSE excluded.progress END;
 
 -- name: add_attempt
 INSERT INTO attempts (run, task, attempt, started_at, finished_at, error)
