@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 
 from tests.contracts.store_cases import (
@@ -27,7 +26,7 @@ from tests.contracts.store_cases import (
     ran,
 )
 from tests.contracts.store_fixtures import anyio_backend, kind, store
-from triphammer.flows.journal import Encoded, TaskRow
+from triphammer.flows.journal import Encoded
 from triphammer.sensors.contract import Accepted, DeadRecord
 from triphammer.sensors.headers import Headers
 from triphammer.service.store.contract import (
@@ -130,22 +129,6 @@ async def test_the_same_event_emitted_again_is_a_duplicate(store: SqliteStore) -
     await one(store, accept(ran(event, a_run())))
     outcome = await _accepted(store, accept(ran(event, a_run()), ran(other, a_run())))
     assert [item.duplicate for item in outcome] == [True, False]
-
-
-async def test_how_far_a_task_is_stays_until_its_next_attempt(store: SqliteStore) -> None:
-    run = a_run()
-    await begun(store, run)
-
-    async def after(row: TaskRow) -> tuple[float, float] | None:
-        await one(store, changed(run, tasks=(row,)))
-        (found,) = await store.tasks(run.id)
-        return found.progress
-
-    running = a_task("parse", "running")
-    assert await after(running) is None
-    assert await after(msgspec.structs.replace(running, progress=(3, 10.5))) == (3, 10.5)
-    assert await after(a_task("parse", "retrying")) == (3, 10.5)
-    assert await after(msgspec.structs.replace(running, attempt=2)) is None
 
 
 async def test_positions_move_even_if_all_events_are_duplicates(store: SqliteStore) -> None:
