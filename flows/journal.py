@@ -74,6 +74,21 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     progress: tuple[float, float] | None = None
 
 
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task begins to wait for: its `kind`. Its time is over at `due_at`, None: never."""
+
+    task: str
+    kind: str
+    due_at: int | None = None
+
+
+class WaitAnswer(msgspec.Struct, frozen=True):
+    """What has ended a wait. `how`: "time" when its time was over."""
+
+    how: str
+    value: Encoded | None = None
+
+
 class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of a run: task rows, outbox rows, state writes, its own state.
 

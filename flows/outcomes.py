@@ -10,6 +10,8 @@ from typing_extensions import TypeVar
 from triphammer.flows.journal import ErrorInfo
 
 T = TypeVar("T", default=Any)
+UPSTREAM_FAILED = "UpstreamFailed"
+"""The type of error of a task that an upstream's failure keeps from running."""
 
 
 class Ok(msgspec.Struct, Generic[T], frozen=True, tag=True):
@@ -22,7 +24,7 @@ class Ended(msgspec.Struct, frozen=True):
     """How a task has ended. `state`: succeeded, failed, skipped or cancelled.
 
     `at` is when (microseconds UTC). `error` is why it failed, or (type `UpstreamFailed`) why it
-    could not run.
+    could not run; of a skipped wait what ended it.
     """
 
     state: str
@@ -32,6 +34,8 @@ class Ended(msgspec.Struct, frozen=True):
     @property
     def unsuccessful(self) -> bool:
         """Whether it failed, itself or because of one before it."""
+        if self.state == "skipped":
+            return self.error is not None and self.error.type == UPSTREAM_FAILED
         return self.error is not None
 
 

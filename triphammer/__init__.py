@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from triphammer.flows.references import connection, event, secret, text
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
+    from triphammer.flows.waits import sleep
     from triphammer.sensors.custom import sensor
     from triphammer.sensors.event import Event
     from triphammer.sensors.files.source import done_file, files
@@ -54,6 +55,7 @@ _HOMES = {
     "triphammer.flows.references": ("connection", "event", "secret", "text"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
+    "triphammer.flows.waits": ("sleep",),
     "triphammer.sensors.custom": ("sensor",),
     "triphammer.sensors.event": ("Event",),
     "triphammer.sensors.files.source": ("done_file", "files"),
@@ -98,6 +100,7 @@ __all__ = [
     "shared",
     "shell",
     "slack",
+    "sleep",
     "sql",
     "ssh",
     "standard",

@@ -38,7 +38,7 @@ from triphammer.flows.executors.contract import (
     Released,
 )
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts, Journal, Posted, TaskRow
+from triphammer.flows.journal import Artifacts, Journal, Posted, TaskRow, WaitAnswer
 from triphammer.flows.timers import Timers
 from triphammer.flows.workdir import RunFolder
 
@@ -287,6 +287,9 @@ class Engine:
             run.machine.close(step, now)
             for due, launch in step.later:
                 self._timers.at(due, partial(self._due, run, launch))
+            for wait in step.waits:
+                if wait.due_at is not None:
+                    self._timers.at(wait.due_at, partial(self._slept, run, wait.task))
             if not step.rows:  # nothing that they depend on is yet to be stored
                 step.now, step.launches = step.now + step.launches, []
             if step.now:
@@ -354,6 +357,13 @@ class Engine:
             return
         answer, now = Answer(run), self._clock.now()
         run.machine.due(launch, answer.step)
+        self._carry_out([answer], now)
+
+    def _slept(self, run: ActiveRun, task: str) -> None:
+        if self._idle(run):
+            return
+        answer, now = Answer(run), self._clock.now()
+        run.machine.answered(task, WaitAnswer("time"), answer.step, now)
         self._carry_out([answer], now)
 
     def _launch(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:

@@ -42,10 +42,10 @@ from triphammer.flows.engine.rows import (
     row_of,
 )
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.engine.settling import Settling
 from triphammer.flows.engine.turns import Turns
 from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Launch, RunStart, Step
+from triphammer.flows.engine.waiting import WAITS, Waiting
 from triphammer.flows.errors import LoopExhausted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
@@ -53,10 +53,11 @@ from triphammer.flows.expr import resolve
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
 
-class RunMachine(Settling):
+class RunMachine(Waiting):
     """The state of one run. After each call the step given holds what was decided.
 
-    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait.
+    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait. `sleeps`: see
+    `Waiting`.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class RunMachine(Settling):
         random: Random,
         *,
         awaits: bool = True,
+        sleeps: bool = True,
     ) -> None:
-        super().__init__(start, plan, scope)
+        super().__init__(start, plan, scope, sleeps=sleeps)
         self.start = start
         self.scope = scope
         self.ended = False
@@ -153,7 +155,7 @@ class RunMachine(Settling):
         """
         hard, self._asked = self._asked, True
         waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
-        running, parts = {**running, **waiting}, self._parts
+        running, parts = {**running, **waiting, **self._waits}, self._parts
         left = [state for state in parts.states() if not state.settled]
         cut = [state for state in left if hard or not goes_on(state, parts, running)]
         if not cut:
@@ -162,6 +164,7 @@ class RunMachine(Settling):
         stopped = [name for name in running if parts.find(name)[0] in set(cut)]
         for name in stopped:
             self._undelivered.pop(name, None)
+            self._waits.pop(name, None)
             step.rows.append(cancelled(running[name], why, now))
         for state in cut:
             self._cancel_node(state, why, step, now, running)
@@ -315,6 +318,8 @@ class RunMachine(Settling):
             items = items_of(node, scope) if node.mapped and wanted else None
             what = "its first turn"
             first = resolve(node.args, scope) if node.loop is not None and wanted else ()
+            what = "what it waits for"
+            wait = self._wait_of(state, now) if node.spec.kind in WAITS and wanted else None
         # Seam to user code: comparisons and iteration of values may raise anything.
         except Exception as error:  # noqa: BLE001
             self._fail_before(state, self._described(state, error, what), step, now)
@@ -327,6 +332,8 @@ class RunMachine(Settling):
             self._begin_map(state, items, step, now)
         elif node.loop is not None:
             self._begin_loop(state, first, step, now)
+        elif wait is not None:
+            self._begin_wait(state, wait, step, now)
         else:
             self._attempt(state, state.launch(None, 1), step, now)
 

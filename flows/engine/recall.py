@@ -11,15 +11,10 @@ from collections.abc import Mapping
 
 from triphammer.flows.engine.maps import MapProgress, items_of
 from triphammer.flows.engine.part import NodeState
-from triphammer.flows.engine.rows import (
-    CANCELLED,
-    UPSTREAM_FAILED,
-    failed_row,
-    interrupted,
-    resumed,
-)
+from triphammer.flows.engine.rows import CANCELLED, failed_row, interrupted, resumed
 from triphammer.flows.engine.values import Step
 from triphammer.flows.journal import ErrorInfo, TaskRow
+from triphammer.flows.outcomes import UPSTREAM_FAILED
 
 Rows = Mapping[str, TaskRow]
 

@@ -8,9 +8,7 @@ from triphammer.flows.engine.values import Launch
 from triphammer.flows.errors import Interrupted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
-
-UPSTREAM_FAILED = "UpstreamFailed"
-"""The type of error in the row of a task that an upstream's failure keeps from running."""
+from triphammer.flows.outcomes import UPSTREAM_FAILED
 
 
 def row_of(result: AttemptResult, state: str) -> TaskRow:

@@ -10,7 +10,7 @@ import msgspec
 from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow, Wait
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class Step(msgspec.Struct):
 
     `rows` and `failed_attempts` are to be stored; `rides` too, but nothing waits for them.
     `now` may begin at once: items of a map that took the place of others. `launches` begin
-    when the rows are stored. `later` are retries with the time they are due.
+    when the rows are stored. `later` are retries with the time they are due. `waits` begin.
     """
 
     rows: list[TaskRow] = []
@@ -91,4 +91,5 @@ class Step(msgspec.Struct):
     now: list[Launch] = []
     launches: list[Launch] = []
     later: list[tuple[int, Launch]] = []
+    waits: list[Wait] = []
     ending: Ending | None = None

@@ -22,6 +22,7 @@ from triphammer.flows.loops import loop
 from triphammer.flows.outgoing import publish
 from triphammer.flows.pipeline import pipeline
 from triphammer.flows.task import task
+from triphammer.flows.waits import sleep
 
 PATIENT = (
     *["all_success"] * 6,
@@ -239,6 +240,18 @@ def line(d: Drawer, pool: list[Any], depth: int) -> None:
     d.spend(3)
 
 
+def nap(d: Drawer, pool: list[Any], depth: int) -> None:
+    """Something waits a little while, before it and behind it others do not."""
+    drawn = sleep.options(**d.around({}))(f"{d.random.randint(0, 9)}ms")
+    d.spend(2)
+    known = [handle for handle in pool if _is_node(handle)]
+    if known:
+        chain(d.one(known), drawn)
+    after = calc(d.one(pool))
+    chain(drawn, after)
+    pool.append(after)
+
+
 def told(d: Drawer, pool: list[Any], depth: int) -> None:
     if d.publishes:
         publish("told", {"n": d.one(pool)})
@@ -289,7 +302,7 @@ def _is_node(value: Any) -> bool:
     return isinstance(value, Handle)
 
 
-_SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told)
+_SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told, nap)
 _LARGE = (in_group, in_group, sub_flow, mapped_flow, looped_body)
 
 

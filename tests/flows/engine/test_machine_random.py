@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.flows.engine.graphs import Driven
 from tests.flows.engine.oracle import Expected, Plot, expected, flow_of, plots
 from triphammer.flows.engine.maps import item_number
-from triphammer.flows.engine.rows import UPSTREAM_FAILED
 from triphammer.flows.journal import TaskRow
+from triphammer.flows.outcomes import UPSTREAM_FAILED
 
 
 def ends(run: Driven) -> Mapping[str, str]:
