@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,19 +19,26 @@ from triphammer.flows.modules import VersionFinder
 from triphammer.flows.places import NOWHERE, Place, raising_place
 from triphammer.flows.project import BOUNDARY, ModuleSource, Project, stored_modules
 from triphammer.flows.review import review
+from triphammer.flows.snapshot import Snapshot
+
+READS = 10
+"""So often the files are read while they change."""
 
 
 class FlowSet(msgspec.Struct, frozen=True):
     """What a folder of flow files gives: flows by name, errors and warnings by place.
 
-    `broken` are the flow files (as `FlowDef.file` names them) that gave an error, also where
-    the error's own place is in a module they import.
+    `broken` gives the first error of each flow file (as `FlowDef.file` names it) that has any,
+    also where the error's own place is in a module it imports. `snapshot` is what all was
+    loaded from.
     """
 
     flows: Mapping[str, FlowDef]
     errors: Sequence[GraphError]
     warnings: Sequence[str]
-    broken: frozenset[str] = frozenset()
+    broken: Mapping[str, str] = {}
+    snapshot: Snapshot = Snapshot()
+    folder_is_missing: bool = False
 
 
 def load_flows(
@@ -42,11 +49,15 @@ def load_flows(
     `root` is the project's, `path` further import roots. A source that was loaded before is
     not executed again. `runs_per_flow` is for flows that name no `max_runs`.
     """
-    if not folder.is_dir():
-        shown = Project(root).shown(str(folder))
-        return FlowSet({}, [], [f"{shown}: there is no such folder, so there are no flows"])
-    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
-    return load_files(root, files, path, runs_per_flow=runs_per_flow)
+
+    def listed(project: Project) -> Sequence[Path]:
+        return project.snapshot.python_files(folder)
+
+    found = _load(root, path, listed, runs_per_flow)
+    if found.snapshot.is_dir(folder):
+        return found
+    warning = f"{Project(root).shown(str(folder))}: there is no such folder, so there are no flows"
+    return msgspec.structs.replace(found, warnings=[warning], folder_is_missing=True)
 
 
 def load_files(
@@ -57,10 +68,35 @@ def load_files(
     runs_per_flow: int = RUNS_PER_FLOW,
 ) -> FlowSet:
     """Load these flow files. Of two flows of one name the first stays, with an error."""
-    gathered = _Gathered(Project(root, path), runs_per_flow)
-    for file in files:
-        gathered.load(file)
+    named = tuple(files)
+    return _load(root, path, lambda _: named, runs_per_flow)
+
+
+def _load(
+    root: Path,
+    path: Sequence[Path],
+    listed: Callable[[Project], Sequence[Path]],
+    runs_per_flow: int,
+) -> FlowSet:
+    """Read the `listed` files and what they import until nothing has changed meanwhile, then
+    execute what was read."""
+    gathered = _read(Project(root, path), listed, runs_per_flow)
+    for _ in range(READS - 1):
+        if gathered.is_of_one_time():
+            return gathered.result()
+        gathered = _read(Project(root, path), listed, runs_per_flow)
+    if not gathered.is_of_one_time():
+        gathered.give_up()
     return gathered.result()
+
+
+def _read(
+    project: Project, listed: Callable[[Project], Sequence[Path]], runs_per_flow: int
+) -> _Gathered:
+    gathered = _Gathered(project, runs_per_flow)
+    for file in listed(project):
+        gathered.read(file)
+    return gathered
 
 
 def load_version(root: Path, flow: str, file: str, sources: Mapping[str, str]) -> FlowDef:
@@ -81,26 +117,50 @@ def load_version(root: Path, flow: str, file: str, sources: Mapping[str, str]) -
 
 
 class _Gathered:
-    """The flows, errors and warnings so far."""
+    """The modules that were read, and the flows, errors and warnings so far."""
 
     def __init__(self, project: Project, runs_per_flow: int) -> None:
-        self._project = project
+        self.project = project
         self._runs_per_flow = runs_per_flow
+        self._read: dict[str, Mapping[str, ModuleSource]] = {}
         self._flows: dict[str, FlowDef] = {}
         self._errors: list[GraphError] = []
         self._warnings: list[str] = []
-        self._broken: set[str] = set()
+        self._broken: dict[str, str] = {}
+
+    def read(self, file: Path) -> None:
+        """Read a flow file and all that it imports; nothing is executed."""
+        shown = self.project.shown(str(file))
+        try:
+            self._read[shown] = self.project.closure(file)
+        except GraphError as error:
+            self._fail(shown, error)
+
+    def is_of_one_time(self) -> bool:
+        """Whether no file has changed since it was read."""
+        return self.project.snapshot.holds()
+
+    def give_up(self) -> None:
+        """What was read is of different times: none of it is loaded."""
+        message = "changes again and again while it is read: it is loaded once that is over"
+        for file in self._read:
+            self._fail(file, GraphError(message, file, 1))
+        self._read.clear()
 
     def result(self) -> FlowSet:
-        return FlowSet(self._flows, self._errors, self._warnings, frozenset(self._broken))
+        """Execute what was read."""
+        for file, modules in self._read.items():
+            self._load(file, modules)
+        return FlowSet(
+            self._flows, self._errors, self._warnings, self._broken, self.project.snapshot
+        )
 
-    def load(self, file: Path) -> None:
+    def _load(self, file: str, modules: Mapping[str, ModuleSource]) -> None:
+        entry = next(iter(modules.values()))
         try:
-            modules = self._project.closure(file)
-            entry = next(iter(modules.values()))
             found = _found(entry, modules)
         except GraphError as error:
-            self._fail(self._project.shown(str(file)), error)
+            self._fail(file, error)
             return
         sources = {path: module.source for path, module in modules.items()}
         for flow in found:
@@ -113,7 +173,7 @@ class _Gathered:
                 file=file,
                 sources=sources,
                 version=version_of(sources),
-                root=self._project.root,
+                root=self.project.root,
                 runs_per_flow=self._runs_per_flow,
             )
             self._check_name(definition)
@@ -133,8 +193,9 @@ class _Gathered:
             raise GraphError(message, flow.file, flow.line)
 
     def _fail(self, file: str, error: GraphError) -> None:
-        self._errors.append(_shown(self._project, error))
-        self._broken.add(file)
+        shown = _shown(self.project, error)
+        self._errors.append(shown)
+        self._broken.setdefault(file, str(shown))
 
 
 def _shown(project: Project, error: GraphError) -> GraphError:

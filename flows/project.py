@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from triphammer.flows.errors import GraphError
+from triphammer.flows.snapshot import Snapshot
 
 BOUNDARY = "//"
 """In a source's path: what stands before it is an import root other than the project's."""
@@ -30,11 +31,17 @@ class ModuleSource(msgspec.Struct, frozen=True):
 
 
 class Project:
-    """A project: imports are looked up below its root, then below each of `path`."""
+    """A project: imports are looked up below its root, then below each of `path`.
+
+    Every file is read once: what is loaded goes together, see `Snapshot.holds`.
+    """
 
     def __init__(self, root: Path, path: Sequence[Path] = ()) -> None:
         self.root = Path(root).absolute()
+        self.snapshot = Snapshot()
         self._roots = tuple(dict.fromkeys([self.root, *(Path(p).absolute() for p in path)]))
+        self._imports: dict[str, tuple[str, ...]] = {}
+        self._modules: dict[str, tuple[ModuleSource, ...]] = {}
 
     def closure(self, file: Path) -> dict[str, ModuleSource]:
         """The flow file and every module of the project that it imports, however indirectly.
@@ -65,15 +72,25 @@ class Project:
     def _module(self, root: Path, file: Path) -> ModuleSource:
         below = file.relative_to(root).as_posix()
         path = below if root == self.root else f"{self.shown(str(root))}{BOUNDARY}{below}"
-        return module_source(path, str(file), _read(file, self.shown(str(file))))
+        return module_source(path, str(file), self._read(file))
+
+    def _read(self, file: Path) -> str:
+        shown = self.shown(str(file))
+        try:
+            return importlib.util.decode_source(self.snapshot.content(file))
+        except OSError as error:
+            raise GraphError(f"cannot be read: {error.strerror}", shown, 1) from error
+        except (UnicodeDecodeError, SyntaxError) as error:
+            raise GraphError(f"is not a Python file: {error}", shown, 1) from error
 
     def _imported(self, module: ModuleSource) -> Iterator[ModuleSource]:
-        try:
-            tree = ast.parse(module.source)
-        except (SyntaxError, ValueError):  # shown with its place when the file is executed
-            return
-        for name in _imports(tree, module):
-            yield from self._resolve(name)
+        names = self._imports.get(module.path)
+        if names is None:
+            names = self._imports[module.path] = tuple(dict.fromkeys(_imports(module)))
+        for name in names:
+            if name not in self._modules:
+                self._modules[name] = tuple(self._resolve(name))
+            yield from self._modules[name]
 
     def _resolve(self, name: str) -> Iterator[ModuleSource]:
         """The modules that `import name` runs: the packages on the way and the last part."""
@@ -84,17 +101,18 @@ class Project:
         for count in range(1, len(parts) + 1):
             place = root.joinpath(*parts[:count])
             for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
-                if file.is_file():
+                if self.snapshot.is_file(file):
                     yield self._module(root, file)
                     break
 
     def _root_of(self, top: str) -> Path | None:
         if top in _NEVER_THE_USERS:
             return None
+        seen = self.snapshot
         for root in self._roots:
-            if (root / f"{top}.py").is_file() or (root / top / "__init__.py").is_file():
+            if seen.is_file(root / f"{top}.py") or seen.is_file(root / top / "__init__.py"):
                 return root
-        folder = next((root for root in self._roots if (root / top).is_dir()), None)
+        folder = next((root for root in self._roots if seen.is_dir(root / top)), None)
         # As in Python itself: an installed package goes before a folder without __init__.py.
         return None if folder is None or self._installed(top) else folder
 
@@ -126,7 +144,11 @@ def stored_modules(root: Path, sources: Mapping[str, str]) -> dict[str, ModuleSo
     }
 
 
-def _imports(tree: ast.Module, module: ModuleSource) -> Iterator[str]:
+def _imports(module: ModuleSource) -> Iterator[str]:
+    try:
+        tree = ast.parse(module.source)
+    except (SyntaxError, ValueError):  # shown with its place when the file is executed
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -145,12 +167,3 @@ def _base(node: ast.ImportFrom, module: ModuleSource) -> str | None:
         return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
     except ImportError:  # beyond the top: shown when the file is executed
         return None
-
-
-def _read(file: Path, shown: str) -> str:
-    try:
-        return importlib.util.decode_source(file.read_bytes())
-    except OSError as error:
-        raise GraphError(f"cannot be read: {error.strerror}", shown, 1) from error
-    except (UnicodeDecodeError, SyntaxError) as error:
-        raise GraphError(f"is not a Python file: {error}", shown, 1) from error

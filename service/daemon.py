@@ -19,7 +19,8 @@ from triphammer.flows.executors.watchdog import share_interpreter
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.health import Health
 from triphammer.service.loading import Loaded
-from triphammer.service.session import Announce, Reloads, Session, Standing
+from triphammer.service.reloads.asking import Reloads
+from triphammer.service.session import Announce, Session, Standing
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.systemd import Systemd
 from triphammer.service.web.connections import ConnectionLimits, Connections

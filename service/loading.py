@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,30 +15,48 @@ from triphammer.flows.errors import GraphError
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.loader import FlowSet, load_files, load_flows
 from triphammer.flows.references import suggest
+from triphammer.flows.snapshot import Snapshot
 from triphammer.sensors.errors import SourceError
 from triphammer.service.errors import NotFound
 from triphammer.service.supervisor import wanted_specs
 
+Recall = Callable[[Collection[str]], Awaitable[Mapping[str, FlowDef]]]
+"""The last good flows of these files."""
+
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A set of flows that can serve, the sensors it needs and what could not be loaded."""
+    """A set of flows that can serve, the sensors it needs and what could not be loaded.
+
+    `wrong` gives the error of each flow in whose place its last good version serves, or whose
+    file has another one. `snapshot` is what all was loaded from.
+    """
 
     flows: Mapping[str, FlowDef]
     specs: Mapping[str, SensorSpec]
     errors: Sequence[GraphError]
     warnings: Sequence[str]
+    wrong: Mapping[str, str] = {}
+    snapshot: Snapshot = Snapshot()
 
 
 async def load(
-    loaded: LoadedSettings, *, last: Mapping[str, FlowDef], path: Path | None = None
+    loaded: LoadedSettings,
+    *,
+    last: Mapping[str, FlowDef],
+    path: Path | None = None,
+    recall: Recall | None = None,
 ) -> Loaded:
     """Load the flows folder, or only `path`, in a worker thread: user code may block.
 
-    A flow whose file is broken keeps its `last` good version. A flow whose sources contradict
-    those of the flows before it is left out, with the reason as its error.
+    A flow whose file is broken keeps its `last` good version, or the one that `recall` gives;
+    so does one whose sources contradict those of the flows before it. Without any it is left
+    out. The reason is among the errors in each case.
     """
     found = await anyio.to_thread.run_sync(partial(_load, loaded, path))
-    return _fit(_with_pools(found, loaded.settings.pools), last)
+    found = _with_pools(_with_folder(found, last), loaded.settings.pools)
+    if found.broken and recall is not None:
+        last = {**await recall(found.broken.keys()), **last}
+    return _fit(found, last)
 
 
 def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:
@@ -57,14 +75,14 @@ def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:
 def _with_pools(found: FlowSet, pools: Mapping[str, int]) -> FlowSet:
     """`found` without the flows whose tasks ask for slots that no pool has."""
     flows: dict[str, FlowDef] = {}
-    errors = list(found.errors)
+    errors, broken = list(found.errors), dict(found.broken)
     for name, flow in found.flows.items():
         wrong = next(_wrong_pools(flow, pools), None)
         if wrong is None:
             flows[name] = flow
         else:
             errors.append(GraphError(wrong, flow.file, flow.line))
-    broken = found.broken | {f.file for n, f in found.flows.items() if n not in flows}
+            broken.setdefault(flow.file, str(errors[-1]))
     return msgspec.structs.replace(found, flows=flows, errors=errors, broken=broken)
 
 
@@ -84,8 +102,9 @@ def _wrong_pools(flow: FlowDef, pools: Mapping[str, int]) -> Iterator[str]:
 
 
 def _fit(found: FlowSet, last: Mapping[str, FlowDef]) -> Loaded:
-    kept = {n: f for n, f in last.items() if f.file in found.broken and n not in found.flows}
+    kept = {n: f for n, f in last.items() if f.file in found.broken and _is_still_there(f, found)}
     flows = {**found.flows, **kept}
+    wrong = {n: found.broken[f.file] for n, f in flows.items() if f.file in found.broken}
     errors = list(found.errors)
     while True:
         try:
@@ -93,9 +112,41 @@ def _fit(found: FlowSet, last: Mapping[str, FlowDef]) -> Loaded:
         except SourceError as error:
             culprit = _culprit(flows, error)
             errors.append(GraphError(str(error), culprit.file, culprit.line))
-            flows = {n: f for n, f in flows.items() if n != culprit.name}
+            flows = _without(flows, culprit, last)
+            wrong = {n: t for n, t in wrong.items() if n in flows}
+            if culprit.name in flows:
+                wrong[culprit.name] = str(errors[-1])
         else:
-            return Loaded(flows, specs, errors, found.warnings)
+            return Loaded(flows, specs, errors, found.warnings, wrong, found.snapshot)
+
+
+def _is_still_there(flow: FlowDef, found: FlowSet) -> bool:
+    """Whether no other file has the flow by now."""
+    return flow.name not in found.flows or found.flows[flow.name].file == flow.file
+
+
+def _without(
+    flows: Mapping[str, FlowDef], culprit: FlowDef, last: Mapping[str, FlowDef]
+) -> dict[str, FlowDef]:
+    """`flows` with the last good version of `culprit`, or without it."""
+    rest = {n: f for n, f in flows.items() if n != culprit.name}
+    good = last.get(culprit.name)
+    if good is None or good.version == culprit.version:
+        return rest
+    return {culprit.name: good, **rest}
+
+
+def _with_folder(found: FlowSet, last: Mapping[str, FlowDef]) -> FlowSet:
+    """`found`, unless the whole folder is gone from under flows that serve: then it is broken."""
+    if not found.folder_is_missing or not last:
+        return found
+    text = "its folder is gone: its flows go on at their last good version"
+    broken = {flow.file: GraphError(text, flow.file, flow.line) for flow in last.values()}
+    return msgspec.structs.replace(
+        found,
+        errors=[*found.errors, *broken.values()],
+        broken={**found.broken, **{file: str(error) for file, error in broken.items()}},
+    )
 
 
 def _culprit(flows: Mapping[str, FlowDef], error: SourceError) -> FlowDef:

@@ -46,6 +46,8 @@ from triphammer.service.last_words import last_words
 from triphammer.service.loading import Loaded, load
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
+from triphammer.service.reloads.asking import Reloaded, Reloads
+from triphammer.service.reloads.reloader import Reloader, difference
 from triphammer.service.retention import Sweeper
 from triphammer.service.store.layout import LAST_WORDS, UNDERWAY, WORK
 from triphammer.service.store.opening import Opened, open_folder
@@ -59,22 +61,6 @@ OUTBOX_SECONDS = 5.0
 """How long deliveries under way may take at the stop, after the tasks."""
 STOP_SECONDS = 20.0
 """What the stop may take besides the grace time: deliveries, open requests, the store."""
-
-
-class Reloads:
-    """Asks the running daemon to load the flows again."""
-
-    def __init__(self) -> None:
-        self._asked = anyio.Event()
-
-    def ask(self) -> None:
-        """Load again, soon; asking twice before it happened is asking once."""
-        self._asked.set()
-
-    async def wait(self) -> None:
-        """Return when somebody has asked."""
-        await self._asked.wait()
-        self._asked = anyio.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +287,14 @@ class Session:
                 announce(news)
                 self._systemd.ready(self._status(news))
                 self.began = True
-                group.start_soon(self._obey_reloads, reloads, name="reloads")
+                reloader = Reloader(
+                    reloads,
+                    reload=self._reload,
+                    mode=settings.flows.reload,
+                    root=self._loaded.root,
+                    log=self._log,
+                )
+                group.start_soon(reloader.run, flows, name="reloads")
                 await self._until(stop)
                 await self._stop(outbox)
             finally:  # a live stream would hold up the front
@@ -345,18 +338,19 @@ class Session:
 
     # --- flows --------------------------------------------------------------------------------
 
-    async def _obey_reloads(self, reloads: Reloads) -> None:
-        while True:
-            await reloads.wait()
-            self._systemd.reloading()
-            flows = self.flows = await load(self._loaded, last=self._core.library.live)
-            await self._core.put_into_service(flows.flows)
-            await self._supervisor.apply(flows.specs)
-            self._report_flows(flows)
-            self._core.hub.publish([News("flow", name, name, "live") for name in flows.flows])
-            self._log.info("reloaded: %d flows, %d errors", len(flows.flows), len(flows.errors))
-            if self._news is not None:
-                self._systemd.ready(self._status(self._news))
+    async def _reload(self) -> tuple[Loaded, Reloaded]:
+        """Load the flows again and put them into service, all at once."""
+        self._systemd.reloading()
+        before = self._core.library.live
+        flows = await load(self._loaded, last=before)
+        await self._core.put_into_service(flows.flows)
+        self.flows = flows
+        await self._supervisor.apply(flows.specs)
+        self._report_flows(flows)
+        self._core.hub.publish([News("flow", name, name, "live") for name in flows.flows])
+        if self._news is not None:
+            self._systemd.ready(self._status(self._news))
+        return flows, difference(before, flows)
 
     def _report_flows(self, flows: Loaded) -> None:
         for error in flows.errors:

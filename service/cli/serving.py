@@ -17,7 +17,7 @@ from triphammer.config.logging import configure_logging
 from triphammer.config.secrets import Secrets
 from triphammer.service.announcement import Announcement
 from triphammer.service.daemon import serve_until
-from triphammer.service.session import Reloads
+from triphammer.service.reloads.asking import Reloads
 from triphammer.service.signals import obey_signals
 from triphammer.service.systemd import of_this_process
 

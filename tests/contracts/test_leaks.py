@@ -23,7 +23,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.sensors.registry import sensor_kind
 from triphammer.service.announcement import Announcement
 from triphammer.service.daemon import serve_until
-from triphammer.service.session import Reloads
+from triphammer.service.reloads.asking import Reloads
 from triphammer.service.systemd import Systemd, Unit
 
 pytestmark = [

@@ -1,0 +1,98 @@
+"""What was seen of the user's files: each is read once, and all of it can be looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+Seen = bytes | bool | str | tuple[str, ...] | None
+
+
+class Snapshot:
+    """Files, folders and names as they were when first asked for.
+
+    Code is compiled from what was read here, so that a file saved meanwhile is in none of it
+    or in all. Blocks: use it in a thread.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Callable[[Path], Seen], Path], Seen] = {}
+
+    def content(self, file: Path) -> bytes:
+        """The bytes of `file`. Raises OSError, each time, when it could not be read."""
+        seen = self._look(_content, file)
+        if isinstance(seen, bytes):
+            return seen
+        raise OSError(None, seen)
+
+    def is_file(self, path: Path) -> bool:
+        """Whether there is a file at `path`."""
+        return self._look(_is_file, path) is True
+
+    def is_dir(self, path: Path) -> bool:
+        """Whether there is a folder at `path`."""
+        return self._look(_is_dir, path) is True
+
+    def python_files(self, folder: Path) -> tuple[Path, ...]:
+        """The `*.py` of `folder` that do not begin with `_`, in order; empty if it is not there."""
+        names = self._look(_names, folder)
+        return tuple(folder / name for name in names) if isinstance(names, tuple) else ()
+
+    def holds(self) -> bool:
+        """Whether everything still is as it was seen."""
+        return all(look(path) == seen for (look, path), seen in self._seen.items())
+
+    def folders(self) -> frozenset[Path]:
+        """The folders that there are of those in which a change could be a change of this.
+
+        Real ones: where a link is on the way, also the folder that it stands in.
+        """
+        asked = {path for _, path in self._seen} | {path.parent for _, path in self._seen}
+        found = {folder for path in asked for folder in _on_the_way(path)}
+        return frozenset(found)
+
+    def _look(self, look: Callable[[Path], Seen], path: Path) -> Seen:
+        key = (look, path)
+        if key not in self._seen:
+            self._seen[key] = look(path)
+        return self._seen[key]
+
+
+def _content(file: Path) -> Seen:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _is_file(path: Path) -> Seen:
+    return path.is_file()
+
+
+def _is_dir(path: Path) -> Seen:
+    return path.is_dir()
+
+
+def _names(folder: Path) -> Seen:
+    try:
+        found = [f.name for f in folder.glob("*.py") if not f.name.startswith("_")]
+    except OSError:
+        return None
+    return tuple(sorted(found)) if found or folder.is_dir() else None
+
+
+def _on_the_way(path: Path) -> Iterator[Path]:
+    """The nearest folder there is at or above `path`, and those that links to it stand in."""
+    folder = path
+    while not folder.is_dir():
+        if folder.is_symlink():  # it leads nowhere yet
+            yield folder.parent.resolve()
+        folder = folder.parent
+    if path.is_symlink() and path.is_file():
+        yield path.resolve().parent
+    yield folder.resolve()
+    yield from _links(folder)
+
+
+def _links(folder: Path) -> Iterable[Path]:
+    return (place.parent.resolve() for place in (folder, *folder.parents) if place.is_symlink())

@@ -1,0 +1,67 @@
+"""Loads the flows again whenever somebody asks, or the files have changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import anyio
+
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.snapshot import Snapshot
+from triphammer.service.loading import Loaded
+from triphammer.service.reloads.asking import Asked, Reloaded, Reloads, Wrong
+from triphammer.service.reloads.watch import FileWatch
+
+Reload = Callable[[], Awaitable[tuple[Loaded, Reloaded]]]
+Mode = Literal["watch", "signal", "off"]
+
+
+class Reloader:
+    """One reload after the other. `reload` does it; what it loaded is watched in mode "watch"."""
+
+    def __init__(
+        self, reloads: Reloads, *, reload: Reload, mode: Mode, root: Path, log: logging.Logger
+    ) -> None:
+        self._reloads = reloads
+        self._reload = reload
+        self._log = log
+        self._watch = FileWatch(root, reloads.ask_if_changed, log) if mode == "watch" else None
+
+    async def run(self, flows: Loaded) -> None:
+        """Obey until cancelled. `flows` are those in service."""
+        async with anyio.create_task_group() as group:
+            if self._watch is not None:
+                self._watch.follow(flows.snapshot)
+                group.start_soon(self._watch.run, name="watch of flow files")
+            snapshot = flows.snapshot
+            while True:
+                snapshot = await self._obey(await self._reloads.next(), snapshot)
+
+    async def _obey(self, asked: Asked, snapshot: Snapshot) -> Snapshot:
+        """Reload if there is reason to; the snapshot of the flows then in service."""
+        if not asked.is_forced and await anyio.to_thread.run_sync(snapshot.holds):
+            return snapshot
+        flows, answer = await self._reload()
+        self._log.info("reloaded: %s", answer)
+        asked.tell(answer)
+        if self._watch is not None:
+            self._watch.follow(flows.snapshot)
+        return flows.snapshot
+
+
+def difference(before: Mapping[str, FlowDef], after: Loaded) -> Reloaded:
+    """What putting `after` in the place of `before` has changed."""
+    now = after.flows
+    both = sorted(before.keys() & now.keys())
+    return Reloaded(
+        added=sorted(now.keys() - before.keys()),
+        changed=[name for name in both if now[name].version != before[name].version],
+        removed=sorted(before.keys() - now.keys()),
+        kept=sorted(after.wrong),
+        flows=len(now),
+        errors=[Wrong(error.file, error.line, error.message) for error in after.errors],
+        warnings=after.warnings,
+    )

@@ -1,0 +1,142 @@
+"""Saved flow files come into service by themselves: whole, at once, and broken ones not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from tests.acceptance.conftest import Serve
+from tests.acceptance.process import DaemonProcess
+
+FLOW = """
+from triphammer import events, flow, task
+from lib.helper import VALUE as HELPER
+
+VALUE = 1
+
+@task
+def told() -> list[int]:
+    import lib.lazy
+    return [VALUE, HELPER, lib.lazy.VALUE]
+
+@flow(on=events(type="ask"))
+def telling():
+    return told()
+"""
+OTHER = """
+from triphammer import flow, task
+
+@task
+def one() -> int:
+    return 1
+
+@flow
+def other():
+    return one()
+"""
+
+
+def save(project: Path, value: int, flow: str = FLOW) -> None:
+    """A version of the flow and its two modules, as an editor saves it: one after the other."""
+    lib = project / "lib"
+    lib.mkdir(exist_ok=True)
+    (lib / "helper.py").write_text(f"VALUE = {value}\n")
+    (project / "flows" / "telling.py").write_text(flow.replace("VALUE = 1", f"VALUE = {value}"))
+    (lib / "lazy.py").write_text(f"VALUE = {value}\n")
+
+
+def serve(make: Serve, settings: str = "", **more: str) -> DaemonProcess:
+    """A daemon on version 1 that was told to load its files, which came after its start."""
+    daemon = make({}, settings, **more)
+    save(daemon.project, 1)
+    (daemon.project / "flows" / "other.py").write_text(OTHER)
+    daemon.wait_for_line("new: other, telling")
+    return daemon
+
+
+def ask(daemon: DaemonProcess) -> list[int]:
+    """What the tasks of a run tell of the version that they were loaded from."""
+    body = {"specversion": "1.0", "type": "ask", "source": "test", "id": os.urandom(8).hex()}
+    headers = {"content-type": "application/cloudevents+json"}
+    answer = daemon.post("/api/v1/events", json=body, headers=headers).json()
+    (run,) = answer["events"][0]["runs"]
+    ended = daemon.wait_until(
+        lambda: (row := daemon.get(f"/api/v1/runs/{run}"))["state"] == "succeeded" and row
+    )
+    result: list[int] = ended["result"]
+    return result
+
+
+def test_a_saved_set_of_files_comes_into_service_by_itself(make_daemon: Serve) -> None:
+    daemon = serve(make_daemon)
+    assert ask(daemon) == [1, 1, 1]
+    save(daemon.project, 2)
+    daemon.wait_for_line("changed: telling")
+    assert ask(daemon) == [2, 2, 2]
+    (daemon.project / "lib" / "lazy.py").write_text("VALUE = 3\n")
+    daemon.wait_for_line("changed: telling")
+    assert ask(daemon) == [2, 2, 3]
+
+
+def test_new_and_deleted_files_count_and_untouched_sources_do_not(make_daemon: Serve) -> None:
+    daemon = serve(make_daemon)
+    other = daemon.project / "flows" / "other.py"
+    other.touch()
+    (daemon.project / "flows" / "telling.py").write_bytes(
+        (daemon.project / "flows" / "telling.py").read_bytes()
+    )
+    (daemon.project / "flows" / "third.py").write_text(OTHER.replace("other", "third"))
+    assert "3 flows, 0 errors; new: third" in daemon.wait_for_line("reloaded")
+    other.unlink()
+    assert "2 flows, 0 errors; removed: other" in daemon.wait_for_line("reloaded")
+    assert sum("reloaded" in line for line in daemon.printed) == 3
+
+
+def test_a_broken_file_keeps_its_last_version_and_the_rest_goes_on(make_daemon: Serve) -> None:
+    daemon = serve(make_daemon)
+    save(daemon.project, 2, FLOW + "\nnonsense(\n")
+    (daemon.project / "flows" / "other.py").write_text(OTHER.replace("other", "second"))
+    daemon.wait_for_line("new: second; removed: other")
+    assert ask(daemon) == [1, 1, 1]
+    assert "flows/telling.py" in daemon.get("/readyz")["parts"]["flows"]["reason"]
+    save(daemon.project, 3)
+    daemon.wait_for_line("changed: telling")
+    assert ask(daemon) == [3, 3, 3]
+    assert daemon.get("/readyz")["parts"]["flows"]["ok"]
+
+
+def test_while_git_is_at_work_nothing_is_loaded(make_daemon: Serve, tmp_path: Path) -> None:
+    lock = tmp_path / ".git" / "index.lock"
+    lock.parent.mkdir()
+    daemon = serve(make_daemon)
+    lock.touch()
+    save(daemon.project, 2)
+    daemon.wait_for_line("index.lock is there: flow files are loaded once it is gone")
+    assert ask(daemon) == [1, 1, 1]
+    lock.unlink()
+    daemon.wait_for_line("changed: telling")
+    assert ask(daemon) == [2, 2, 2]
+
+
+def test_links_that_are_swapped_bring_the_new_files(make_daemon: Serve) -> None:
+    """As Kubernetes mounts a ConfigMap."""
+    daemon = make_daemon({})
+    flows = daemon.project / "flows"
+    for name, flow in (("..old", "first"), ("..new", "second")):
+        (flows / name).mkdir()
+        (flows / name / "mapped.py").write_text(OTHER.replace("other", flow))
+    (flows / "..data").symlink_to("..old")
+    (flows / "mapped.py").symlink_to("..data/mapped.py")
+    daemon.wait_for_line("new: first")
+    (flows / "..data_tmp").symlink_to("..new")
+    (flows / "..data_tmp").rename(flows / "..data")
+    daemon.wait_for_line("new: second; removed: first")
+
+
+def test_with_signal_only_the_signal_loads(make_daemon: Serve) -> None:
+    daemon = make_daemon({"other": OTHER}, '[flows]\nreload = "signal"\n')
+    (daemon.project / "flows" / "third.py").write_text(OTHER.replace("other", "third"))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_line("new: third")
+    assert not any("watch" in line for line in daemon.printed)
