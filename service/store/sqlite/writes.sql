@@ -196,8 +196,9 @@ WHERE id = ?1 AND state = 'failed' AND settled IS NULL
 RETURNING event, order_key, coalesce(place, seq), parks;
 
 -- name: in_the_place
--- The run ?1 goes in the place of ?2, before all that wait for the same key.
-UPDATE runs SET redrive_of = ?2, order_key = ?3, holds = ?3 IS NOT NULL, place = ?4
+-- The run ?1 goes in the place of ?2, before all that wait for the same key, if it has one.
+UPDATE runs SET redrive_of = ?2, order_key = ?3, holds = ?3 IS NOT NULL,
+  place = iif(?3 IS NULL, NULL, ?4)
 WHERE id = ?1;
 
 -- name: redrives
