@@ -90,6 +90,17 @@ class Admission:
         if flow not in self._paused:
             self._behind.discard(flow)
 
-    def to_read(self) -> list[str]:
-        """Flows with queued runs in the store and a free place, in a fixed order."""
-        return sorted(flow for flow in self._behind if self.free(flow))
+    def turn(self) -> tuple[str, int] | None:
+        """A flow with queued runs in the store and a free place, and how many it may begin
+        before the next has its turn.
+
+        Where the limit of all flows binds, the flow with the fewest active runs begins one: none
+        is left out for ever. Equals go by name, so that the order is the same again.
+        """
+        free = {flow: self.free(flow) for flow in self._behind}
+        ready = [flow for flow, places in free.items() if places]
+        if not ready:
+            return None
+        flow = min(ready, key=lambda name: (self._active[name], name))
+        scarce = sum(free.values()) > self._limit - len(self._flow_of)
+        return flow, 1 if scarce and len(ready) > 1 else free[flow]

@@ -292,37 +292,39 @@ class Starter:
             while True:
                 await self._wake.wait()
                 self._wake = anyio.Event()
-                for flow in self._admission.to_read():
-                    await self._read(flow)
+                while (turn := self._admission.turn()) is not None:
+                    await self._read(*turn)
 
-    async def _read(self, flow: str) -> None:
-        """Begin queued runs of `flow` in order until its places or its queue are used up."""
+    async def _read(self, flow: str, most: int) -> None:
+        """Begin queued runs of `flow` in order until `most` have begun, or its places or its
+        queue are used up."""
         passed_over = 0
-        while free := self._admission.free(flow):
+        while free := min(most, self._admission.free(flow)):
             self._touched.discard(flow)
             self._gone = set()
             limit = min(free + SPARE, READ) + passed_over
             rows = await self._store.ready(flow, limit)
             passed_over = sum(not self._may_begin(row.id) for row in rows)
-            left = await self._begin_queued(flow, rows)
+            waiting, begun = await self._begin_queued(flow, rows, most)
+            most -= begun
             self._gone = None
             # A run that came while we read must not be forgotten: only then is it all.
-            if not left and len(rows) < limit and flow not in self._touched:
+            if begun == waiting and len(rows) < limit and flow not in self._touched:
                 self._admission.caught_up(flow)
                 return
 
-    async def _begin_queued(self, flow: str, rows: Sequence[RunRow]) -> bool:
-        """Begin what has a place, in order; whether any is left without one.
+    async def _begin_queued(self, flow: str, rows: Sequence[RunRow], most: int) -> tuple[int, int]:
+        """Begin what has a place, in order; how many may begin, and how many have.
 
         Places are counted anew: others took some while we waited for the store.
         """
         waiting = [row for row in rows if self._may_begin(row.id)]
-        placed = waiting[: self._admission.free(flow)]
+        placed = waiting[: min(most, self._admission.free(flow))]
         for row in placed:
             self._admission.take(row.id, flow)
             self._shrink(flow)
         await self._begin_rows(placed)
-        return len(placed) < len(waiting)
+        return len(waiting), len(placed)
 
     def _note_gone(self, run: str) -> None:
         if self._gone is not None:

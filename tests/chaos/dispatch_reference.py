@@ -6,6 +6,7 @@ Times are seconds. Runs and events are known by their numbers, in the order of t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -269,8 +270,10 @@ class Reference:
         self._next_trial()
 
     def _next(self) -> Run | None:
-        """Flows have their turn by name, and in each the oldest run is first."""
-        flows = sorted({run.flow for run in self.in_state("queued")})
+        """The flow with the fewest active runs has its turn, and in it the oldest run."""
+        active = Counter(run.flow for run in self.runs if run.active)
+        queued = {run.flow for run in self.in_state("queued")}
+        flows = sorted(queued, key=lambda flow: (active[flow], flow))
         ready = [run for flow in flows if self.free(flow) > 0 for run in self.ready(flow)[:1]]
         return ready[0] if ready else None
 
