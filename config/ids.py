@@ -8,7 +8,7 @@ from random import Random
 
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 """The RFC's two variant bits put over a hex digit."""
-PREFIXES = ("run", "evt", "msg", "cat", "ddl")
+PREFIXES = ("run", "evt", "msg", "cat", "ddl", "bf")
 
 
 # Asking the kernel each time costs more than all the rest of taking in an event. A generator

@@ -84,6 +84,7 @@ def application(
             under_way=core.engine.under_way,
             secrets=core.edges.secrets,
         ),
+        backfills=core.backfills,
         console=Console(reading, operations, health),
         probes=Probes(health, gauges.read),
         streams=Streams(core.hub, connections.limits.streams),

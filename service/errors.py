@@ -10,6 +10,7 @@ ServiceError               root of the family
 │   ├── UnknownEvent       no event of this key
 │   ├── UnknownKey         the flow's state has no such key
 │   ├── UnknownDeadLetter  no dead letter of this id
+│   ├── UnknownBackfill    no backfill of this id
 │   └── VersionGone        a flow version that can no longer be loaded
 ├── StateForbids           the object's state does not allow this
 ├── Changed                it is not (any more) what the request expects it to be
@@ -84,6 +85,13 @@ class UnknownDeadLetter(NotFound):
     def __init__(self, ids: Iterable[str]) -> None:
         named = ", ".join(ids)
         super().__init__(f"no dead letter {named}; `triphammer deadletters` lists them")
+
+
+class UnknownBackfill(NotFound):
+    """No backfill has this id."""
+
+    def __init__(self, backfill: str) -> None:
+        super().__init__(f"there is no backfill {backfill!r}; `triphammer backfills` lists them")
 
 
 class VersionGone(NotFound):

@@ -161,6 +161,7 @@ async def _start(group: TaskGroup, core: Core, opened: Opened) -> None:
         await group.start(executor.run)
     await group.start(core.engine.run)
     await group.start(core.starter.run)
+    await group.start(core.filler.run)
 
 
 async def start_sensors(

@@ -21,6 +21,8 @@ from triphammer.flows.engine.engine import Engine, RunEnd
 from triphammer.flows.executors.contract import Executor
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts
+from triphammer.service.backfills.backfills import Backfills
+from triphammer.service.backfills.filler import Filler
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.catalog import Catalog
@@ -74,6 +76,7 @@ class Core:
             owner=edges.owner,
             underway=edges.underway,
             log=log,
+            settled=self._room_changed,
         )
         self.dispatcher = Dispatcher(
             store=edges.store,
@@ -82,6 +85,22 @@ class Core:
             hub=self.hub,
             queued_limit=settings.limits.queued_runs,
             taken=self.taken,
+        )
+        self.filler = Filler(
+            store=edges.store,
+            library=self.library,
+            admission=self.admission,
+            starter=self.starter,
+            dispatcher=self.dispatcher,
+            clock=edges.clock,
+            hub=self.hub,
+        )
+        self.backfills = Backfills(
+            store=edges.store,
+            library=self.library,
+            clock=edges.clock,
+            settings=settings,
+            changed=self.filler.begin,
         )
         self.journal = RunJournal(
             store=edges.store,
@@ -114,6 +133,9 @@ class Core:
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)
+
+    def _room_changed(self) -> None:
+        self.filler.notify()
 
     def _ended(self, end: RunEnd) -> None:
         self.starter.freed(end.run, end.flow, end.state)

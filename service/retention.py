@@ -22,6 +22,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.settings import Retention as Settings
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
+from triphammer.service.store.backfills import PruneBackfills
 from triphammer.service.store.contract import Pruned, PruneEvents, PruneIdentities, Store
 from triphammer.service.store.logs import LogStore
 
@@ -93,6 +94,8 @@ class Sweeper:
             by_count = await self._prune_surplus(dry)
             by_age = await self._prune_old(dry)
             identities = await self._prune_identities(dry)
+            if not dry:
+                await self._prune_backfills()
             lines = by_age.lines + by_count.lines + (0 if dry else await self._sweep_logs())
             artifacts, size = (0, 0) if dry else await self._sweep_artifacts()
             folders = 0 if dry else await self._sweep_folders()
@@ -149,6 +152,17 @@ class Sweeper:
             count, after = count + pruned.rows, pruned.after
             await anyio.sleep(PAUSE_SECONDS)
         return count
+
+    async def _prune_backfills(self) -> None:
+        """Those that ended as long ago as events are kept."""
+        unit = PruneBackfills(before=self._before(self._settings.payload))
+        while True:
+            (dropped,) = await self._store.commit([unit])
+            if isinstance(dropped, Exception):
+                raise dropped
+            if not dropped:
+                return
+            await anyio.sleep(PAUSE_SECONDS)
 
     async def _commit(self, unit: PruneEvents | PruneIdentities) -> Pruned:
         outcome = (await self._store.commit([unit]))[0]

@@ -274,6 +274,7 @@ class Session:
         await group.start(core.starter.run)
         await group.start(outbox.run)
         await group.start(claims.run)
+        await group.start(core.filler.run)
         await group.start(self._sweeper.run)
         await group.start(self._supervisor.run)
         core.dispatcher.open()

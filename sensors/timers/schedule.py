@@ -1,13 +1,14 @@
 """When ticks are due: pure, over int64 microseconds UTC.
 
-A schedule answers four questions. `next_after(time)`: the first tick later than `time`.
+A schedule answers five questions. `next_after(time)`: the first tick later than `time`.
 `newest(after, until)`: of the ticks later than `after` and not later than `until`, the last
 one and how many there are. `previous(due)`: the tick before the tick `due`. `is_due(time)`:
-whether that is a tick.
+whether that is a tick. `ticks_after(time)`: all ticks later than `time`, in order.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,8 @@ class Schedule(Protocol):
 
     def is_due(self, time: int) -> bool: ...
 
+    def ticks_after(self, time: int) -> Iterator[int]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Every:
@@ -66,6 +69,9 @@ class Every:
     def is_due(self, time: int) -> bool:
         return True
 
+    def ticks_after(self, time: int) -> Iterator[int]:
+        return itertools.count(time + self.period, self.period)
+
 
 @dataclass(frozen=True, slots=True)
 class At:
@@ -84,6 +90,9 @@ class At:
 
     def is_due(self, time: int) -> bool:
         return time == self.time
+
+    def ticks_after(self, time: int) -> Iterator[int]:
+        return iter([self.time] if self.time > time else [])
 
 
 @dataclass(frozen=True, slots=True)

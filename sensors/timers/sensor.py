@@ -17,13 +17,13 @@ import anyio
 from anyio.abc import TaskStatus
 
 from triphammer.config.source import SensorSpec
-from triphammer.sensors.codec import new_event
 from triphammer.sensors.contract import Emission, SensorContext
 from triphammer.sensors.errors import SourceError, StoreUnavailable
 from triphammer.sensors.event import Event
 from triphammer.sensors.timers.schedule import At, Cron, Every, Overdue, Schedule
-from triphammer.sensors.timers.source import TYPE, event_source, time_zone
-from triphammer.sensors.times import micros, rfc3339, utc
+from triphammer.sensors.timers.source import time_zone
+from triphammer.sensors.timers.tick import tick_event
+from triphammer.sensors.times import micros
 
 POSITION = "last"
 BATCH = 100
@@ -166,21 +166,11 @@ class TimerSensor:
         return last
 
     def _event(self, due: int, last: int) -> Event:
-        occurred = utc(due)
-        start = self._start(due, last)
-        return new_event(
-            id=f"{self.flow}@{rfc3339(occurred)}",
-            source=event_source(self.flow),
-            type=TYPE,
-            subject=self.flow,
-            time=occurred,
-            data={
-                "due": rfc3339(occurred),
-                "start": rfc3339(utc(start)),
-                "end": rfc3339(occurred),
-                "missed": self._merged,
-                "backfill": False,
-            },
+        return tick_event(
+            self.flow,
+            due,
+            start=self._start(due, last),
+            missed=self._merged,
             now=self._context.clock.now(),
         )
 

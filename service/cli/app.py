@@ -7,6 +7,7 @@ from importlib.metadata import version as installed_version
 import typer
 
 from triphammer.service.cli import (
+    backfills,
     check,
     db,
     deadletters,
@@ -33,7 +34,8 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
     )
-    for module in (init, serve, check, run, verbs, reads, state, deadletters, settings, db):
+    ours = (init, serve, check, run, verbs, reads, backfills, state, deadletters, settings, db)
+    for module in ours:
         module.register(app)
     app.command()(version)
     return app

@@ -44,6 +44,10 @@ class Admission:
         own = self._limits.get(flow, 1) - self._active[flow]
         return max(0, min(own, self._limit - len(self._flow_of)))
 
+    def room(self, flow: str) -> int:
+        """How many brand-new runs of `flow` would begin at once: none while others wait."""
+        return 0 if flow in self._behind else self.free(flow)
+
     def try_take(self, run: str, flow: str) -> bool:
         """Give a brand-new run a place unless it would overtake; it then falls `behind`."""
         if flow in self._behind or not self.free(flow):

@@ -170,6 +170,10 @@ class Dispatcher:
         self._hub.publish(news)
         return outcome
 
+    async def wait_for_room(self) -> None:
+        """Return once events are taken."""
+        await self._room(wait=True)
+
     async def _room(self, wait: bool) -> None:
         while self.congested:
             if not wait:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ class Starter:
 
     `offer` is called after the commit that made a run, `freed` after the commit that ended
     one. `bind` hands over the engine and its journal, which need the starter's own parts.
+    `settled` is called when runs have ended or limits changed, and those that waited have begun.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Starter:
         owner: str,
         underway: Underway,
         log: logging.Logger,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._settled = settled
         self._library = library
         self._admission = admission
         self._active = active
@@ -204,6 +207,7 @@ class Starter:
         self._note_gone(run.run)
         self._restarts.gone(run.run)
         self._shrink(run.flow)
+        self._touch(run.flow)
         if run.key is not None:
             self._leave(run.flow, run.key)
 
@@ -294,6 +298,7 @@ class Starter:
                 self._wake = anyio.Event()
                 while (turn := self._admission.turn()) is not None:
                     await self._read(*turn)
+                self._settled()
 
     async def _read(self, flow: str, most: int) -> None:
         """Begin queued runs of `flow` in order until `most` have begun, or its places or its

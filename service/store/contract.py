@@ -14,6 +14,17 @@ import msgspec
 from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
 from triphammer.sensors.contract import Accepted, Claim, DeadRecord
 from triphammer.sensors.event import Event
+from triphammer.service.store.backfills import AddBackfill as AddBackfill
+from triphammer.service.store.backfills import BackfillReads, FilledTick
+from triphammer.service.store.backfills import CancelBackfill as CancelBackfill
+from triphammer.service.store.backfills import PruneBackfills as PruneBackfills
+from triphammer.service.store.backfills import SettleTicks as SettleTicks
+from triphammer.service.store.deliveries import BringForward as BringForward
+from triphammer.service.store.deliveries import DisableEndpoint as DisableEndpoint
+from triphammer.service.store.deliveries import EnableEndpoint as EnableEndpoint
+from triphammer.service.store.deliveries import OutboxResult as OutboxResult
+from triphammer.service.store.deliveries import RedriveMessage as RedriveMessage
+from triphammer.service.store.deliveries import SkipMessage as SkipMessage
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 DEAD = ("dead-lettered", "error")
@@ -87,6 +98,19 @@ class Accept(msgspec.Struct, frozen=True, kw_only=True):
     received_at: int = 0
 
 
+class FillTick(msgspec.Struct, frozen=True, kw_only=True):
+    """A tick of a backfill, and the event and run that it becomes.
+
+    Outcome: what became of the event; nothing when the tick is not pending any more, or
+    another run of it came meanwhile.
+    """
+
+    tick: FilledTick
+    decided: Decided
+    catalog: str | None = None
+    at: int = 0
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a run by the engine, with the events that its end brings about.
 
@@ -103,61 +127,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 class Stale(msgspec.Struct, frozen=True):
     """The change was fenced off: nothing of it was stored."""
-
-
-class OutboxResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a delivery: state `pending` (again at `due_at`), `delivered`, `dead`.
-
-    `trying_since`: from when on its time counts until it is given up; None as before.
-    """
-
-    id: str
-    state: str
-    attempts: int
-    due_at: int | None = None
-    trying_since: int | None = None
-    error: str | None = None
-    at: int = 0
-
-
-class RedriveMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Give a dead message a new life: pending at once, in its old place of its key's line.
-
-    Its endpoint is enabled again. Outcome: whether it was dead.
-    """
-
-    id: str
-    at: int
-
-
-class SkipMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Never send a dead message: what waits behind it goes on. Outcome: whether it was dead."""
-
-    id: str
-
-
-class DisableEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Send nothing more to `target`. Outcome: whether it was enabled."""
-
-    target: str
-    reason: str
-    at: int
-
-
-class EnableEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Send to `target` again. Outcome: whether it was disabled."""
-
-    target: str
-
-
-class BringForward(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages to `target` that wait for a later try are due at `at`: it accepts again.
-
-    Outcome: how many.
-    """
-
-    target: str
-    at: int
 
 
 class ClaimMoved(msgspec.Struct, frozen=True, kw_only=True):
@@ -296,6 +265,11 @@ class SkipEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 Unit = (
     Accept
+    | FillTick
+    | AddBackfill
+    | SettleTicks
+    | CancelBackfill
+    | PruneBackfills
     | Progress
     | OutboxResult
     | RedriveMessage
@@ -479,7 +453,7 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class Store(Protocol):
+class Store(BackfillReads, Protocol):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or

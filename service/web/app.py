@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from triphammer.config.errors import TriphammerError
+from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.flow_state import FlowStateEditor
 from triphammer.service.operations import Operations
 from triphammer.service.web.api import api
+from triphammer.service.web.backfills import backfills_api
 from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.flow_state import flow_state_api
@@ -33,6 +35,7 @@ def build_app(
     reading: Reading,
     deadletters: DeadLetters,
     flow_state: FlowStateEditor,
+    backfills: Backfills,
     console: Console,
     probes: Probes,
     streams: Streams,
@@ -49,6 +52,7 @@ def build_app(
     app.router.routes[:0] = probes.routes()
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
     app.include_router(api(operations, reading))
+    app.include_router(backfills_api(backfills, reading))
     app.include_router(deadletters_api(deadletters))
     app.include_router(flow_state_api(flow_state))
     app.router.routes.extend(console.routes())

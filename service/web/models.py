@@ -7,6 +7,8 @@ from typing import Annotated, Any, Generic, NotRequired, TypedDict, TypeVar
 
 from msgspec import Meta
 
+from triphammer.service.store.backfills import TICK_STATES
+
 T = TypeVar("T")
 
 RUN_STATES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded")
@@ -277,6 +279,67 @@ class EventInFull(Event):
     """One event with its outcome for each subscription."""
 
     dispositions: list[Disposition]
+
+
+BackfillState = Annotated[
+    str, Meta(extra_json_schema={"enum": ["running", "succeeded", "failed", "cancelled"]})
+]
+TickState = Annotated[str, Meta(extra_json_schema={"enum": list(TICK_STATES)})]
+
+
+Span = TypedDict(
+    "Span",
+    {
+        "flow": str,
+        "from": Moment,
+        "to": Moment,
+        "order": str,
+        "only": str | None,
+        "again": bool,
+        "max_parallel": int,
+    },
+)
+"""Which ticks of a flow are asked for: those due between the two times, both included."""
+
+
+class Tick(TypedDict):
+    """One tick of a backfill: `pending`, `running` once it has a run, then how that ended, or
+    `skipped`; `detail` says why, or what became of it before."""
+
+    due: Moment
+    state: TickState
+    run: str | None
+    detail: str | None
+
+
+class Backfill(Span):
+    """A backfill. `ticks` counts its ticks by state, `total` all of them."""
+
+    id: str
+    state: BackfillState
+    total: int
+    ticks: dict[str, int]
+    created_at: Moment
+    finished_at: Moment | None
+
+
+class Backfills(Page[Backfill]):
+    """A page of backfills, newest first."""
+
+
+class BackfillInFull(Backfill):
+    """A backfill with its ticks in order. `next` is the `after` of the next page."""
+
+    items: list[Tick]
+    next: Moment | None
+
+
+class BackfillPlan(Span):
+    """What a backfill would do: ticks `pending` would become runs, the others are skipped."""
+
+    total: int
+    ticks: dict[str, int]
+    items: list[Tick]
 
 
 class Pruned(TypedDict):

@@ -80,6 +80,7 @@ def _routes() -> Iterator[str]:
         reading=stand_in,
         deadletters=stand_in,
         flow_state=stand_in,
+        backfills=stand_in,
         console=stand_in,
         probes=stand_in,
         streams=stand_in,

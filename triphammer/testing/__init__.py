@@ -9,6 +9,7 @@ with simulate(orders, secrets={"SLACK_URL": "x"}) as sim:
 from triphammer.sensors.samples import file_event, record_event, timer_event, webhook_event
 from triphammer.testing.loading import load_flow
 from triphammer.testing.simulation import (
+    SimulatedBackfill,
     SimulatedMessage,
     SimulatedRun,
     SimulatedTask,
@@ -17,6 +18,7 @@ from triphammer.testing.simulation import (
 )
 
 __all__ = [
+    "SimulatedBackfill",
     "SimulatedMessage",
     "SimulatedRun",
     "SimulatedTask",

@@ -24,6 +24,7 @@ from triphammer.flows.journal import ErrorInfo, OutMessage, TaskRow
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.explain import filtered
 from triphammer.service.local import Local, inline_executors, start_sensors, with_local
+from triphammer.service.store.backfills import Only, Order, Tick
 from triphammer.service.store.contract import Page, RunRow
 from triphammer.testing.overrides import Overrides, overridden
 from triphammer.testing.virtual_loop import VirtualLoop
@@ -99,6 +100,24 @@ class SimulatedRun:
         if name not in tasks:
             raise KeyError(f"no task {name!r} has been journaled; there are {sorted(tasks)}")
         return tasks[name]
+
+
+class SimulatedBackfill:
+    """One backfill; every attribute is read as it stands now."""
+
+    def __init__(self, sim: Simulation, id: str) -> None:
+        self._sim = sim
+        self.id = id
+
+    @property
+    def state(self) -> str:
+        """running, succeeded, failed or cancelled."""
+        return self._sim.call(self._sim.local.core.backfills.row(self.id)).state
+
+    @property
+    def ticks(self) -> Sequence[Tick]:
+        """Its ticks in order."""
+        return self._sim.call(self._sim.local.store.ticks(self.id, limit=100_000))
 
 
 class VirtualClock:
@@ -206,6 +225,33 @@ class Simulation:
         id = self.call(self.local.start(name, params))
         self._loop.run_for(0)
         return SimulatedRun(self, id)
+
+    def backfill(
+        self,
+        flow: Flow[..., Any] | str,
+        begin: str,
+        end: str,
+        *,
+        order: Order = "oldest",
+        only: Only | None = None,
+        again: bool = False,
+        max_parallel: int = 1,
+    ) -> SimulatedBackfill:
+        """Make up for the ticks of a flow's timers from `begin` to `end` (ISO 8601 dates, each
+        the whole day, or times), and let happen what needs no time."""
+        backfills = self.local.core.backfills
+        asked = backfills.asked(
+            flow if isinstance(flow, str) else flow.name,
+            begin,
+            end,
+            order=order,
+            only=only,
+            again=again,
+            max_parallel=max_parallel,
+        )
+        row = self.call(backfills.begin(asked))
+        self._loop.run_for(0)
+        return SimulatedBackfill(self, row.id)
 
     def advance(self, duration: DurationLike) -> None:
         """Let virtual time pass; what is due meanwhile happens at its time."""

@@ -14,15 +14,19 @@ from triphammer.sensors.contract import Accepted
 from triphammer.service.store.contract import (
     ENDED,
     Accept,
+    AddBackfill,
     BringForward,
+    CancelBackfill,
     ClaimMoved,
     ClaimRun,
     Crashed,
     DisableEndpoint,
     EnableEndpoint,
+    FillTick,
     OutboxResult,
     Outcome,
     Progress,
+    PruneBackfills,
     PruneEvents,
     PruneIdentities,
     RedriveEvent,
@@ -31,6 +35,7 @@ from triphammer.service.store.contract import (
     SaveCatalog,
     SaveVersion,
     SetPaused,
+    SettleTicks,
     SkipEvent,
     SkipMessage,
     SkipRecord,
@@ -43,6 +48,7 @@ from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
 from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.dead import DeadLetters
+from triphammer.service.store.sqlite.filling import Filling
 from triphammer.service.store.sqlite.pruning import Pruning
 from triphammer.service.store.sqlite.statements import statements
 
@@ -63,6 +69,7 @@ class Applier:
         self._acceptance = Acceptance()
         pruning = Pruning()
         dead = DeadLetters()
+        filling = Filling(self._acceptance)
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,
@@ -86,6 +93,11 @@ class Applier:
             SkipRun: _each(dead.skip_run),
             SkipEvent: _each(dead.skip_event),
             SkipRecord: _each(dead.skip_record),
+            AddBackfill: _each(filling.add),
+            FillTick: _each(filling.fill),
+            SettleTicks: _each(filling.settle),
+            CancelBackfill: _each(filling.cancel),
+            PruneBackfills: _each(filling.prune),
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

@@ -30,6 +30,7 @@ SELECT * FROM runs WHERE id = ?;
 SELECT id FROM (SELECT id FROM runs WHERE id >= ?1 AND id < ?2 LIMIT 10)
 UNION ALL SELECT key FROM (SELECT key FROM events WHERE key >= ?1 AND key < ?2 LIMIT 10)
 UNION ALL SELECT id FROM (SELECT id FROM outbox WHERE id >= ?1 AND id < ?2 LIMIT 10)
+UNION ALL SELECT id FROM (SELECT id FROM backfills WHERE id >= ?1 AND id < ?2 LIMIT 10)
 LIMIT 10;
 
 -- name: tasks
@@ -164,3 +165,50 @@ WHERE EXISTS (SELECT 1 FROM tasks
   OR EXISTS (SELECT 1 FROM runs
     WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440'
       AND substr(result, 23, 64) = CAST(asked.value AS BLOB));
+
+-- name: backfill
+SELECT * FROM backfills WHERE id = ?;
+
+-- name: backfill_of_key
+SELECT * FROM backfills WHERE key = ?;
+
+-- name: backfills
+SELECT * FROM backfills
+WHERE (?2 IS NULL OR seq < ?2) AND (?3 IS NULL OR flow = ?3) ORDER BY seq DESC LIMIT ?1;
+
+-- name: open_backfills
+SELECT * FROM backfills INDEXED BY backfills_open WHERE finished_at IS NULL ORDER BY seq;
+
+-- name: tick_counts
+-- Of backfills (a JSON array of numbers): how many ticks are in which state.
+SELECT t.backfill, t.state, count(*) FROM json_each(?) AS asked
+JOIN backfill_ticks t ON t.backfill = asked.value GROUP BY t.backfill, t.state;
+
+-- name: ticks
+SELECT * FROM backfill_ticks
+WHERE backfill = (SELECT seq FROM backfills WHERE id = ?1)
+  AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR due > ?3)
+ORDER BY due LIMIT ?4;
+
+-- name: oldest_pending_ticks
+SELECT * FROM backfill_ticks
+WHERE backfill = (SELECT seq FROM backfills WHERE id = ?) AND state = 'pending'
+ORDER BY due LIMIT ?;
+
+-- name: newest_pending_ticks
+SELECT * FROM backfill_ticks
+WHERE backfill = (SELECT seq FROM backfills WHERE id = ?) AND state = 'pending'
+ORDER BY due DESC LIMIT ?;
+
+-- name: begun_ticks
+SELECT t.due, r.state FROM backfill_ticks t LEFT JOIN runs r ON r.id = t.run
+WHERE t.backfill = (SELECT seq FROM backfills WHERE id = ?) AND t.state = 'running';
+
+-- name: tick_runs
+-- Of the ids (a JSON array) of ticks those that came, each with the newest run of the flow; a
+-- later event of a tick has its id and `#...`.
+SELECT asked.value AS id, r.id AS run, r.state AS state, max(coalesce(r.seq, 0))
+FROM json_each(?1) AS asked
+JOIN identities i ON i.source = ?2 AND i.id >= asked.value AND i.id < asked.value || '$'
+LEFT JOIN runs r ON r.event = i.event AND r.flow = ?3
+GROUP BY asked.value;

@@ -29,22 +29,21 @@ from triphammer.service.store.contract import (
     VersionRow,
 )
 from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.backfills import SqliteBackfills
 from triphammer.service.store.sqlite.backgrounds import backgrounds
 from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.readers import Readers
-from triphammer.service.store.sqlite.statements import statements
 from triphammer.service.store.sqlite.writer import Writer
 
 LAST_TEXT = "\U0010ffff"
 
 
-class SqliteStore:
+class SqliteStore(SqliteBackfills):
     """See `service.store.contract.Store`. `run` must run for anything to be committed."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
+        super().__init__(readers)
         self._writer = writer
-        self._readers = readers
-        self._sql = statements("reads.sql")
 
     async def run_writer(self, *, task_status: TaskStatus[None]) -> None:
         """Commit until cancelled or closed."""

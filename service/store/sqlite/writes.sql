@@ -218,3 +218,54 @@ UPDATE dispositions SET run = ?3, detail = ?4 WHERE event = ?1 AND run = ?2;
 
 -- name: put_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
+
+-- name: add_backfill
+INSERT INTO backfills (id, flow, state, asked, key, created_at) VALUES (?, ?, 'running', ?, ?, ?)
+ON CONFLICT (key) DO NOTHING RETURNING seq;
+
+-- name: add_tick
+INSERT INTO backfill_ticks (backfill, due, start, state, redo, detail) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: pending_tick
+-- The row of a tick that is still to be filled.
+SELECT t.seq FROM backfill_ticks t JOIN backfills b ON b.seq = t.backfill
+WHERE b.id = ?1 AND t.due = ?2 AND t.state = 'pending' AND b.state = 'running';
+
+-- name: newest_run_of_tick
+-- ?1 flow, ?2 source, ?3 id of the first event of the tick; later ones have that id and `#...`.
+SELECT r.id FROM identities i JOIN runs r ON r.event = i.event AND r.flow = ?1
+WHERE i.source = ?2 AND i.id >= ?3 AND i.id < ?3 || '$'
+ORDER BY r.seq DESC LIMIT 1;
+
+-- name: change_tick
+UPDATE backfill_ticks SET state = ?2, run = coalesce(?3, run), detail = coalesce(?4, detail)
+WHERE seq = ?1;
+
+-- name: settle_tick
+UPDATE backfill_ticks SET state = ?3
+WHERE backfill = (SELECT seq FROM backfills WHERE id = ?1) AND due = ?2 AND state = 'running';
+
+-- name: cancel_backfill
+UPDATE backfills SET state = 'cancelled' WHERE id = ?1 AND state = 'running' RETURNING seq;
+
+-- name: cancel_ticks
+UPDATE backfill_ticks SET state = 'cancelled', detail = 'the backfill was cancelled'
+WHERE backfill = ? AND state = 'pending';
+
+-- name: end_backfill
+-- If nothing of it is pending or running.
+UPDATE backfills SET
+  finished_at = ?2,
+  state = CASE WHEN state = 'cancelled' THEN state
+    WHEN EXISTS (SELECT 1 FROM backfill_ticks t WHERE t.backfill = backfills.seq
+      AND t.state IN ('failed', 'cancelled', 'superseded')) THEN 'failed'
+    ELSE 'succeeded' END
+WHERE id = ?1 AND finished_at IS NULL AND NOT EXISTS (
+  SELECT 1 FROM backfill_ticks t
+  WHERE t.backfill = backfills.seq AND t.state IN ('pending', 'running'));
+
+-- name: drop_backfill
+-- One that ended before; its ticks go with it.
+DELETE FROM backfills WHERE seq = (
+  SELECT seq FROM backfills WHERE finished_at < ? AND seq < (SELECT max(seq) FROM backfills)
+  ORDER BY seq LIMIT 1);

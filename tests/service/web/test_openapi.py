@@ -24,6 +24,7 @@ def document() -> dict[str, Any]:
         reading=nothing,
         deadletters=nothing,
         flow_state=nothing,
+        backfills=nothing,
         console=nothing,
         probes=nothing,
         streams=nothing,
