@@ -48,8 +48,9 @@ def ticks(daemon: DaemonProcess, id: str) -> Any:
 
 def lines(daemon: DaemonProcess, what: str) -> list[str]:
     file = daemon.project / "work.txt"
-    found = state_file_lines(file) if file.exists() else []
-    return [line.split()[1] for line in found if line.startswith(what)]
+    if not file.exists():
+        return []
+    return [line.split()[1] for line in state_file_lines(file) if line.startswith(what)]
 
 
 def test_it_goes_on_where_it_was_after_a_kill(make_daemon: Serve) -> None:

@@ -18,7 +18,6 @@ from tests.contracts.store_cases import (
 )
 from tests.contracts.store_fixtures import anyio_backend, kind, store
 from triphammer.config.ids import new_id
-from triphammer.sensors.contract import Accepted
 from triphammer.sensors.event import Event
 from triphammer.sensors.timers.source import event_source
 from triphammer.sensors.timers.tick import tick_event, tick_id
@@ -63,7 +62,7 @@ def filling(backfill: AddBackfill, day: int, run: NewRun, redo: str | None = Non
 
 def runs_of(outcome: Outcome) -> list[str]:
     assert isinstance(outcome, tuple)
-    return [run for item in outcome if isinstance(item, Accepted) for run in item.runs]
+    return [run for item in outcome for run in item.runs]
 
 
 async def states(store: SqliteStore, backfill: AddBackfill) -> list[str]:
