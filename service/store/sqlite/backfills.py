@@ -47,7 +47,8 @@ class SqliteBackfills:
         return [_tick(row) for row in found]
 
     async def pending_ticks(self, backfill: str, order: Order, limit: int) -> Sequence[Tick]:
-        sql = self._sql[f"{order}_pending_ticks"]
+        names = {"oldest": "oldest_pending_ticks", "newest": "newest_pending_ticks"}
+        sql = self._sql[names[order]]
         return [_tick(row) for row in await self._readers.rows(sql, backfill, limit)]
 
     async def begun_ticks(self, backfill: str) -> Mapping[int, str | None]:
