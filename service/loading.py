@@ -77,7 +77,7 @@ def _with_pools(found: FlowSet, pools: Mapping[str, int]) -> FlowSet:
     flows: dict[str, FlowDef] = {}
     errors, broken = list(found.errors), dict(found.broken)
     for name, flow in found.flows.items():
-        wrong = next(_wrong_pools(flow, pools), None)
+        wrong = next(wrong_pools(flow, pools), None)
         if wrong is None:
             flows[name] = flow
         else:
@@ -86,7 +86,8 @@ def _with_pools(found: FlowSet, pools: Mapping[str, int]) -> FlowSet:
     return msgspec.structs.replace(found, flows=flows, errors=errors, broken=broken)
 
 
-def _wrong_pools(flow: FlowDef, pools: Mapping[str, int]) -> Iterator[str]:
+def wrong_pools(flow: FlowDef, pools: Mapping[str, int]) -> Iterator[str]:
+    """What asks for slots that no pool has, a line each."""
     for node in flow.graph.every():
         pool, slots = node.options.pool, node.options.slots
         if pool is None:

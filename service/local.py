@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
-from inspect import isawaitable
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -23,30 +22,25 @@ from triphammer.config.errors import TriphammerError
 from triphammer.config.ids import new_id
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
-from triphammer.config.source import SensorSpec
 from triphammer.flows.capture import Capture, capturing
 from triphammer.flows.codec import decode
 from triphammer.flows.definition import definition_of
 from triphammer.flows.errors import FlowError
 from triphammer.flows.executors.contract import Executor, ExecutorContext
-from triphammer.flows.executors.inline import InlineExecutor
-from triphammer.flows.executors.registry import executor_names, executors_on_demand
+from triphammer.flows.executors.registry import executors_on_demand
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import LogSink
-from triphammer.sensors.contract import Emission, SensorContext
+from triphammer.sensors.contract import Emission
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.underway import nowhere
-from triphammer.service.health import Health
 from triphammer.service.hub import News
 from triphammer.service.parts import Core, Edges
 from triphammer.service.store.contract import ENDED, RunRow
 from triphammer.service.store.opening import Opened, open_memory
-from triphammer.service.supervisor import Supervisor, wanted_specs
 
 T = TypeVar("T")
 LOCAL = "triphammer/local"
-OWN_KINDS = ("timer", "custom")
 MakeExecutors = Callable[[ExecutorContext], Mapping[str, Executor]]
 
 
@@ -84,6 +78,25 @@ class Local:
                         watch(item)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What differs between one session in memory and another.
+
+    `lines` takes what tasks print instead of the store. `notify` is told of due messages and
+    file moves; with `deliveries` messages are delivered, and tasks can wait for that.
+    """
+
+    clock: Clock
+    make_executors: MakeExecutors
+    secrets: Secrets
+    settings: Settings
+    root: Path
+    lines: LogSink | None = None
+    random: Random = field(default_factory=Random)
+    notify: Callable[[str], None] = lambda _: None
+    deliveries: bool = False
+
+
 async def with_local(
     flows: Mapping[str, FlowDef],
     action: Callable[[Local], Awaitable[T]],
@@ -96,57 +109,53 @@ async def with_local(
     lines: LogSink | None = None,
 ) -> T:
     """What `action` returns, given a session with `flows` in service."""
-    with TemporaryDirectory(prefix="triphammer-") as work, ExitStack() as stack:
+    around = Surroundings(clock, make_executors, secrets, settings, root, lines)
+
+    async def serving(opened: Opened, work: Path) -> T:
+        return await serve_here(opened, work, flows, action, around)
+
+    return await with_memory(serving)
+
+
+async def with_memory(action: Callable[[Opened, Path], Awaitable[T]]) -> T:
+    """What `action` returns, given stores in memory and a folder for the runs. They outlive the
+    sessions that are served on them."""
+    with TemporaryDirectory(prefix="triphammer-") as work:
         async with open_memory() as opened:
-            sink = lines or opened.logs.sink
-            capture = Capture(sink, secrets, clock.now, settings.limits.log_lines)
-            ended = stack.enter_context(capturing(capture))
-            context = ExecutorContext(
-                now=clock.now,
-                settings=settings,
-                secrets=secrets,
-                artifacts=opened.artifacts,
-                ended=ended,
-                lines=capture.add_lines,
-                stall=_ignore,
-                ready=_ignore,
-                folder=None,
-                folder_id=None,
-                log=logging.getLogger("triphammer"),
-            )
-            edges = Edges(
-                store=opened.store,
-                artifacts=opened.artifacts,
-                clock=clock,
-                executors=make_executors(context),
-                secrets=secrets,
-                random=Random(),
-                root=root,
-                workdir=Path(work),
-                owner="local",
-                notify=_ignore,
-                on_store_error=_raise,
-                underway=nowhere(),
-                deliveries=False,
-            )
-            core = Core(edges, settings, logging.getLogger("triphammer"))
-            return await _serve(core, opened, flows, action)
+
+            async def writing(group: TaskGroup) -> T:
+                await group.start(opened.run)
+                return await action(opened, Path(work))
+
+            return await _within(writing)
 
 
-async def _serve(
-    core: Core,
+async def serve_here(
     opened: Opened,
+    work: Path,
     flows: Mapping[str, FlowDef],
     action: Callable[[Local], Awaitable[T]],
+    around: Surroundings,
 ) -> T:
+    """What `action` returns, given a session on these stores; runs that a session before left
+    are taken up again."""
+    with ExitStack() as stack:
+        core = _core(opened, work, around, stack)
+
+        async def serving(group: TaskGroup) -> T:
+            await _start(group, core, flows)
+            return await action(Local(core, opened))
+
+        return await _within(serving)
+
+
+async def _within(action: Callable[[TaskGroup], Awaitable[T]]) -> T:
+    """What `action` returns, given a task group that ends with it."""
     values: list[T] = []
     refused: list[TriphammerError] = []
     async with anyio.create_task_group() as group:
-        await _start(group, core, opened)
-        await core.put_into_service(flows)
-        core.dispatcher.open()
         try:
-            values.append(await action(Local(core, opened)))
+            values.append(await action(group))
         except TriphammerError as error:  # leaving the group with it would wrap it
             refused.append(error)
         group.cancel_scope.cancel()
@@ -155,53 +164,55 @@ async def _serve(
     return values[0]
 
 
-async def _start(group: TaskGroup, core: Core, opened: Opened) -> None:
-    await group.start(opened.run)
+def _core(opened: Opened, work: Path, around: Surroundings, stack: ExitStack) -> Core:
+    clock, settings, secrets = around.clock, around.settings, around.secrets
+    sink = around.lines or opened.logs.sink
+    capture = Capture(sink, secrets, clock.now, settings.limits.log_lines)
+    ended = stack.enter_context(capturing(capture))
+    context = ExecutorContext(
+        now=clock.now,
+        settings=settings,
+        secrets=secrets,
+        artifacts=opened.artifacts,
+        ended=ended,
+        lines=capture.add_lines,
+        stall=_ignore,
+        ready=_ignore,
+        folder=None,
+        folder_id=None,
+        log=logging.getLogger("triphammer"),
+    )
+    edges = Edges(
+        store=opened.store,
+        artifacts=opened.artifacts,
+        clock=clock,
+        executors=around.make_executors(context),
+        secrets=secrets,
+        random=around.random,
+        root=around.root,
+        workdir=work,
+        owner="local",
+        notify=around.notify,
+        on_store_error=_raise,
+        underway=nowhere(),
+        deliveries=around.deliveries,
+    )
+    return Core(edges, settings, logging.getLogger("triphammer"))
+
+
+async def _start(group: TaskGroup, core: Core, flows: Mapping[str, FlowDef]) -> None:
     for executor in dict.fromkeys(core.edges.executors.values()):
         await group.start(executor.run)
+    await core.put_into_service(flows)
     await group.start(core.engine.run)
+    await core.recover()
     await group.start(core.starter.run)
     await group.start(core.filler.run)
-
-
-async def start_sensors(
-    group: TaskGroup, local: Local, clock: Clock, secrets: Secrets, settings: Settings
-) -> None:
-    """Start the sensors of the session's flows that need nothing from outside: timers and
-    `@sensor`s."""
-    core, log = local.core, logging.getLogger("triphammer")
-
-    def context(spec: SensorSpec, ready: Callable[[str | None], None]) -> SensorContext:
-        return SensorContext(
-            spec=spec,
-            emit=partial(core.dispatcher.emit, spec.id),
-            positions=partial(local.store.positions, spec.id),
-            clock=clock,
-            settings=settings,
-            secrets=secrets,
-            root=core.edges.root,
-            folder_id="local",
-            ready=ready,
-            call=_call_here,
-            congested=lambda: False,
-            log=log,
-        )
-
-    supervisor = Supervisor(
-        make_context=context, health=Health(clock.now), random=Random(), log=log
-    )
-    await group.start(supervisor.run)
-    specs = wanted_specs(core.library.live.values())
-    await supervisor.apply({i: s for i, s in specs.items() if s.kind in OWN_KINDS})
-
-
-async def _call_here(function: Callable[..., Any], *args: Any) -> Any:
-    value = function(*args)
-    return await value if isawaitable(value) else value
+    core.dispatcher.open()
 
 
 def _ignore(_: object) -> None:
-    """Outbox and claims: nothing leaves the process. Nobody asks how executors are."""
+    """Nobody asks how executors are."""
 
 
 def _raise(error: Exception) -> None:
@@ -211,11 +222,6 @@ def _raise(error: Exception) -> None:
 def real_executors(context: ExecutorContext) -> Mapping[str, Executor]:
     """The daemon's executors."""
     return executors_on_demand(lambda _: context, context.now)
-
-
-def inline_executors(context: ExecutorContext) -> Mapping[str, Executor]:
-    """One executor on the caller's loop in the place of all, for virtual time."""
-    return dict.fromkeys(executor_names(), InlineExecutor.build(context))
 
 
 def run_flow(flow: Flow[..., Any], params: Mapping[str, Any]) -> Any:

@@ -26,10 +26,9 @@ from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.journal import OutMessage
 from triphammer.sensors.kafka.connection import KafkaConnection, kafka_connection
-from triphammer.sensors.kafka.options import is_topic_name
 from triphammer.service.outbox.outcome import Dead, Delivered, Outcome, Retry
+from triphammer.service.outbox.records import ID_HEADER, misfit
 
-ID_HEADER = "triphammer-id"
 STOP_SECONDS = 2.0
 CONNECT_SECONDS = 10.0
 """Longer than a broker takes; of one that was cut off and is back, a new attempt hears sooner
@@ -64,10 +63,8 @@ class KafkaSender:
 
     async def deliver(self, message: OutMessage) -> Outcome:
         """One attempt; done when every in-sync replica has the message."""
-        if message.body is None and message.key is None:
-            return Dead("a Kafka message without a value (a tombstone) needs a key")
-        if not is_topic_name(message.target):
-            return Dead(f"{message.target!r} is no name of a Kafka topic")
+        if (dead := misfit(message)) is not None:
+            return dead
         try:
             connection = kafka_connection(self._settings, self._secrets, message.connection)
         except (SettingsError, MissingSecretError) as error:

@@ -39,7 +39,7 @@ class WebhookSender:
     """Delivers webhooks over one pool of connections; use it as a context manager.
 
     `find` turns host and port into the address to connect to, or raises `NotPublic`; without
-    it every address will do.
+    it every address will do. `transport` stands in for the network.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class WebhookSender:
         timeout: float,
         connections: int,
         find: Find | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._secrets = secrets
         self._clock = clock
@@ -59,6 +60,7 @@ class WebhookSender:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._client = httpx.AsyncClient(
             timeout=timeout,
+            transport=transport,
             # A redirect is a failure: the target must be corrected, and a signed message
             # must not go to whom it was not addressed.
             follow_redirects=False,

@@ -65,7 +65,8 @@ class OutboxWorker:
     no care here. `counts` counts attempts by their end: delivered, failed, dead. `settled` is
     told of each message that is delivered or dead, once that is stored: run, task, id, error.
     `trouble` is told of a target whose last attempt failed, with the reason, and with None when
-    that is over. `courier` delivers, once and not again.
+    that is over. `courier` delivers, once and not again; `breath` is how long is waited between
+    two looks.
     """
 
     def __init__(
@@ -80,10 +81,12 @@ class OutboxWorker:
         trouble: Trouble,
         settled: Settled | None = None,
         courier: AbstractAsyncContextManager[Deliverer] | None = None,
+        breath: float = BREATH_SECONDS,
     ) -> None:
         self._courier = courier or open_courier(
             settings=settings, secrets=secrets, clock=clock, log=log
         )
+        self._breath = breath
         self._troubles = Troubles(trouble)
         self._settled = settled
         self._store = store
@@ -117,7 +120,7 @@ class OutboxWorker:
             while True:
                 self._wake = anyio.Event()
                 await self._look(courier, group)
-                await anyio.sleep(BREATH_SECONDS)
+                await anyio.sleep(self._breath)
                 await self._wait()
 
     async def drain(self, grace: float) -> int:

@@ -36,7 +36,8 @@ from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.store import SqliteStore
 from triphammer.service.store.sqlite.writer import Writer
 from triphammer.service.supervisor import Supervisor
-from triphammer.testing.simulation import START, VirtualClock
+from triphammer.testing.clock import VirtualClock
+from triphammer.testing.preparing import START
 from triphammer.testing.virtual_loop import VirtualLoop
 
 T = TypeVar("T")
@@ -156,7 +157,7 @@ class World:
     ) -> None:
         self.generations = generations
         self.loop = VirtualLoop()
-        self.clock = VirtualClock(self.loop, START)
+        self.clock = VirtualClock(self.loop.time, START)
         self.raw = sqlite3.connect(":memory:", isolation_level=None)
         migrate(self.raw, name="the model's store")
         self._seed = seed

@@ -7,22 +7,33 @@ with simulate(orders, secrets={"SLACK_URL": "x"}) as sim:
 """
 
 from triphammer.sensors.samples import file_event, record_event, timer_event, webhook_event
+from triphammer.testing.hook import Answered, Hook
+from triphammer.testing.inbox import Inbox
 from triphammer.testing.loading import load_flow
-from triphammer.testing.simulation import (
+from triphammer.testing.preparing import simulate
+from triphammer.testing.receiver import Answer, Received, Receiver
+from triphammer.testing.results import (
     SimulatedBackfill,
     SimulatedMessage,
     SimulatedRun,
     SimulatedTask,
-    Simulation,
-    simulate,
 )
+from triphammer.testing.simulation import Simulation
+from triphammer.testing.topic import Topic
 
 __all__ = [
+    "Answer",
+    "Answered",
+    "Hook",
+    "Inbox",
+    "Received",
+    "Receiver",
     "SimulatedBackfill",
     "SimulatedMessage",
     "SimulatedRun",
     "SimulatedTask",
     "Simulation",
+    "Topic",
     "file_event",
     "load_flow",
     "record_event",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
-from math import inf
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import anyio
 import msgspec
 
 from triphammer.config.durations import DurationLike, seconds
@@ -17,172 +16,93 @@ from triphammer.config.patterns import compile_pattern
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.codec import decode
-from triphammer.flows.definition import definition_of
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import ErrorInfo, OutMessage, TaskRow
+from triphammer.sensors.contract import Emission
 from triphammer.sensors.event import Event
+from triphammer.sensors.files.options import resolved
+from triphammer.sensors.kafka.options import ValueKind
+from triphammer.sensors.webhook.verify import Named, Verify
 from triphammer.service.dispatcher.explain import filtered
-from triphammer.service.local import Local, inline_executors, start_sensors, with_local
-from triphammer.service.store.backfills import Only, Order, Tick
-from triphammer.service.store.contract import Page, RunRow
-from triphammer.testing.overrides import Overrides, overridden
+from triphammer.service.local import Local
+from triphammer.service.operations import Operations
+from triphammer.service.store.backfills import Only, Order
+from triphammer.service.store.contract import Page
+from triphammer.testing.clock import VirtualClock
+from triphammer.testing.daemon import SimulatedDaemon
+from triphammer.testing.hook import Hook
+from triphammer.testing.inbox import Inbox
+from triphammer.testing.outside import Outside
+from triphammer.testing.receiver import Receiver
+from triphammer.testing.results import (
+    MANY,
+    SimulatedBackfill,
+    SimulatedMessage,
+    SimulatedRun,
+    messages_to,
+    runs_of,
+)
+from triphammer.testing.script import Fault, Script
+from triphammer.testing.topic import Topic
+from triphammer.testing.trace import trace_of
 from triphammer.testing.virtual_loop import VirtualLoop
 
 T = TypeVar("T")
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class SimulatedTask:
-    """One task of a simulated run, as it stands."""
-
-    def __init__(self, row: TaskRow, result: Any) -> None:
-        self.name = row.name
-        self.state = row.state
-        self.attempt = row.attempt
-        self.error: ErrorInfo | None = row.error
-        self.result = result
-
-
-class SimulatedMessage:
-    """An outgoing message: what would have been sent."""
-
-    def __init__(self, message: OutMessage) -> None:
-        self.id = message.id
-        self.target = message.target
-        self.key = message.key
-        self.headers = message.headers
-        self.body = message.body
-
-    @property
-    def value(self) -> Any:
-        """The body as JSON."""
-        return None if self.body is None else msgspec.json.decode(self.body)
-
-
-class SimulatedRun:
-    """One run; every attribute is read as it stands now."""
-
-    def __init__(self, sim: Simulation, id: str) -> None:
-        self._sim = sim
-        self.id = id
-
-    @property
-    def row(self) -> RunRow:
-        """The stored row."""
-        row = self._sim.call(self._sim.local.store.run(self.id))
-        assert row is not None
-        return row
-
-    @property
-    def state(self) -> str:
-        """The run's state: queued, running, succeeded, ..."""
-        return self.row.state
-
-    @property
-    def error(self) -> ErrorInfo | None:
-        """Why it failed."""
-        return self.row.error
-
-    @property
-    def result(self) -> Any:
-        """What the flow's body returned."""
-        return self._sim.decoded(self.row.result)
-
-    def tasks(self) -> Mapping[str, SimulatedTask]:
-        """All tasks and map items by name."""
-        rows = self._sim.call(self._sim.local.store.tasks(self.id))
-        return {row.name: SimulatedTask(row, self._sim.decoded(row.result)) for row in rows}
-
-    def task(self, name: str) -> SimulatedTask:
-        """One task or map item (`enrich[3]`). Raises KeyError naming those there are."""
-        tasks = self.tasks()
-        if name not in tasks:
-            raise KeyError(f"no task {name!r} has been journaled; there are {sorted(tasks)}")
-        return tasks[name]
-
-
-class SimulatedBackfill:
-    """One backfill; every attribute is read as it stands now."""
-
-    def __init__(self, sim: Simulation, id: str) -> None:
-        self._sim = sim
-        self.id = id
-
-    @property
-    def state(self) -> str:
-        """running, succeeded, failed or cancelled."""
-        return self._sim.call(self._sim.local.core.backfills.row(self.id)).state
-
-    @property
-    def ticks(self) -> Sequence[Tick]:
-        """Its ticks in order."""
-        return self._sim.call(self._sim.local.store.ticks(self.id, limit=100_000))
-
-
-class VirtualClock:
-    """Wall time that moves with the loop's virtual time."""
-
-    reread = inf
-
-    def __init__(self, loop: VirtualLoop, start: datetime) -> None:
-        self._loop = loop
-        self._start = int(start.timestamp() * 1_000_000)
-
-    def now(self) -> int:
-        """Microseconds since 1970 UTC."""
-        return self._start + round(self._loop.time() * 1e6)
-
-    async def wait_until(self, due: int) -> None:
-        """Return once `now() >= due`."""
-        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - time itself is waited for
-            await asyncio.sleep(left / 1e6)
+OPEN = ("queued", "running", "waiting")
 
 
 class Simulation:
-    """Flows in memory. Nothing happens but within `emit`, `start` and `advance`."""
+    """Flows in memory. Nothing happens but within `emit`, `start`, `advance` and what puts
+    something in; `clock` stands still meanwhile."""
 
     def __init__(
         self,
-        flows: Sequence[Flow[..., Any]],
+        flows: Mapping[str, FlowDef],
         *,
-        secrets: Mapping[str, str],
-        connections: Mapping[str, Mapping[str, Any]],
-        pools: Mapping[str, int],
+        secrets: Secrets,
+        settings: Settings,
         start: datetime,
-        overrides: Overrides,
+        root: Path,
+        seed: int,
     ) -> None:
-        self._flows: dict[str, FlowDef] = {}
-        for flow in flows:
-            self._flows[flow.name] = overridden(definition_of(flow), overrides)
-        self._secrets = Secrets(values=secrets, connections=connections)
-        self._settings = Settings(pools=dict(pools))
-        self._loop = VirtualLoop()
-        self._clock = VirtualClock(self._loop, start)
-        self._done = asyncio.Event()
+        self.secrets = secrets
+        self._turning: VirtualLoop | None = None
+        self.clock = VirtualClock(self._seconds, start)
+        self.outside = Outside(self.clock, secrets)
+        self._script = Script()
+        self._daemon = SimulatedDaemon(
+            flows,
+            clock=self.clock,
+            secrets=secrets,
+            settings=settings,
+            root=root,
+            seed=seed,
+            script=self._script,
+            outside=self.outside,
+        )
+        self._inboxes: dict[str, Inbox] = {}
+        self._topics: dict[str, Topic] = {}
         self._main: asyncio.Task[None] | None = None
-        self._local: Local | None = None
 
     def __enter__(self) -> Simulation:
-        self._main = self._loop.create_task(self._serve())
+        self._turning = VirtualLoop()
+        self._main = self._loop.spawn(self._daemon.run())
         self._loop.run_for(0)
-        if self._local is None:
-            self._main.result()
+        if self._daemon.local is None:
+            self.__exit__()
+        self.outside.arrive = self._arrive
         return self
 
     def __exit__(self, *exc: object) -> None:
         assert self._main is not None
-        self._done.set()
+        self._daemon.stop()
         self._loop.run_for(0)
         main, self._main = self._main, None
         try:
             if main.done():
                 main.result()
-            else:
-                main.cancel()
-                self._loop.run_for(1)
         finally:
-            self._loop.close()
+            self._loop.close_all()
 
     async def __aenter__(self) -> Simulation:
         return self.__enter__()
@@ -190,17 +110,7 @@ class Simulation:
     async def __aexit__(self, *exc: object) -> None:
         self.__exit__(*exc)
 
-    @property
-    def local(self) -> Local:
-        """The session behind it."""
-        if self._local is None:
-            raise RuntimeError("use it as `with simulate(...) as sim:`")
-        return self._local
-
-    @property
-    def now(self) -> datetime:
-        """The virtual time."""
-        return datetime.fromtimestamp(self._clock.now() / 1e6, UTC)
+    # --- what happens -------------------------------------------------------------------
 
     def emit(self, event: Event) -> SimulatedRun:
         """Take `event` in and let happen what needs no time; the run that it began.
@@ -210,20 +120,18 @@ class Simulation:
         """
         runs = self.emit_all(event)
         if not runs:
-            raise LookupError(f"no flow began a run: {self._why_none(event)}")
+            reasons = "; ".join(f"{flow}: {why}" for flow, why in self.why(event).items())
+            raise LookupError(f"no flow began a run: {reasons or 'it came before'}")
         return runs[0]
 
     def emit_all(self, event: Event) -> Sequence[SimulatedRun]:
         """Take `event` in and let happen what needs no time; the runs that it began."""
-        ids = self.call(self.local.emit(self._at_home(event)))
-        self._loop.run_for(0)
-        return [SimulatedRun(self, id) for id in ids]
+        return runs_of(self, self.local.emit(self._at_home(event)))
 
     def start(self, flow: Flow[..., Any] | str, **params: Any) -> SimulatedRun:
         """Begin a run by hand."""
-        name = flow if isinstance(flow, str) else flow.name
-        id = self.call(self.local.start(name, params))
-        self._loop.run_for(0)
+        id = self.call(self.local.start(_name(flow), params))
+        self.settle()
         return SimulatedRun(self, id)
 
     def backfill(
@@ -241,7 +149,7 @@ class Simulation:
         the whole day, or times), and let happen what needs no time."""
         backfills = self.local.core.backfills
         asked = backfills.asked(
-            flow if isinstance(flow, str) else flow.name,
+            _name(flow),
             begin,
             end,
             order=order,
@@ -250,32 +158,171 @@ class Simulation:
             max_parallel=max_parallel,
         )
         row = self.call(backfills.begin(asked))
-        self._loop.run_for(0)
+        self.settle()
         return SimulatedBackfill(self, row.id)
 
     def advance(self, duration: DurationLike) -> None:
         """Let virtual time pass; what is due meanwhile happens at its time."""
-        self._loop.run_for(seconds(duration))
-        if self._main is not None and self._main.done():
-            self._main.result()
+        self._pass(seconds(duration))
+
+    def advance_to(self, moment: datetime) -> None:
+        """Let virtual time pass until `moment`. Raises ValueError when that is over."""
+        left = (moment - self.now).total_seconds()
+        if left < 0:
+            raise ValueError(f"it is {self.now} already, later than {moment}")
+        self._pass(left)
+
+    def run_until_idle(self, limit: DurationLike = "365d") -> None:
+        """Let time pass, from one thing that is due to the next, until every run has ended.
+
+        Raises TimeoutError naming the runs that have not ended after `limit`.
+        """
+        end = self._loop.time() + seconds(limit)
+        self.settle()
+        while still := self._open():
+            due = self._loop.next_due()
+            if due > end:
+                names = ", ".join(f"{run.flow} ({run.state})" for run in still)
+                raise TimeoutError(f"these runs have not ended after {limit}: {names}")
+            self._pass(max(0.0, due - self._loop.time()))
+
+    def restart(self, down: DurationLike = 0) -> None:
+        """Kill the daemon in the middle of what it does, and start it `down` later.
+
+        What is journaled stays; everything else is lost, as after `kill -9`.
+        """
+        self._daemon.kill()
+        self._pass(seconds(down))
+        self._daemon.revive()
+        self.settle()
+
+    def pause(self, flow: Flow[..., Any] | str) -> None:
+        """Begin no more runs of a flow: they wait."""
+        self.call(self.operations.pause(_name(flow)))
+
+    def resume(self, flow: Flow[..., Any] | str) -> None:
+        """Begin runs of a flow again, those that wait first."""
+        self.call(self.operations.resume(_name(flow)))
+        self.settle()
+
+    def cancel(self, run: SimulatedRun) -> None:
+        """End a run that is queued or under way. Raises StateForbids when it has ended."""
+        self.call(self.operations.cancel(run.id))
+        self.settle()
+
+    def fail(
+        self,
+        task: str,
+        times: int | None = 1,
+        *,
+        error: BaseException | None = None,
+        flow: Flow[..., Any] | str | None = None,
+    ) -> None:
+        """The next `times` attempts of a task (or of the items of a map) fail with `error`,
+        before its function is called; None: all of them."""
+        name = None if flow is None else _name(flow)
+        wanted = error or RuntimeError(f"{task} fails: the test wants it so")
+        self._script.faults.append(Fault(task, name, times, wanted))
+
+    # --- the world outside --------------------------------------------------------------
+
+    def inbox(self, dir: str) -> Inbox:
+        """The folder that flows watch by `files(dir, ...)`. Raises LookupError."""
+        if dir not in self._inboxes:
+            spec = self._daemon.specs.get(f"files:{dir}")
+            if spec is None:
+                raise LookupError(f"no flow watches {dir!r}; watched are {self._named('files')}")
+            assert self._daemon.work is not None
+            home = self._daemon.work / f"inbox-{len(self._inboxes)}"
+            options = resolved(replace(spec, options={**spec.options, "dir": str(home)}), home)
+            self._inboxes[dir] = Inbox(self, spec, options)
+        return self._inboxes[dir]
+
+    def topic(self, name: str) -> Topic:
+        """A Kafka topic that flows listen to or publish to."""
+        if name not in self._topics:
+            self._topics[name] = Topic(self, name, self._value_kind(name), self.outside.unreachable)
+        return self._topics[name]
+
+    def webhook(self, path: str) -> Hook:
+        """The webhook that flows have at `/hooks/{path}`. Raises LookupError."""
+        spec = self._daemon.specs.get(f"webhook:{path}")
+        if spec is None:
+            raise LookupError(
+                f"no flow has the webhook {path!r}; there are {self._named('webhook')}"
+            )
+        verify = spec.options["verify"]
+        return Hook(self, path, None if verify is None else Verify.of(verify))
+
+    def receiver(self, url: str | Named) -> Receiver:
+        """The target of outgoing webhooks at `url`, or at the one that a secret holds."""
+        return self.outside.receiver(url if isinstance(url, str) else self.secrets.value(url.name))
+
+    # --- what has become of it ----------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self.clock.time
 
     def runs(self, flow: Flow[..., Any] | str | None = None) -> Sequence[SimulatedRun]:
         """All runs, oldest first, or those of one flow."""
-        name = flow.name if isinstance(flow, Flow) else flow
-        return [SimulatedRun(self, id) for id in self.call(_run_ids(self.local, name))]
+        page = Page(limit=MANY, flow=None if flow is None else _name(flow))
+        return [SimulatedRun(self, r.id) for r in reversed(self.call(self.local.store.runs(page)))]
+
+    def events(self, type: str | None = None) -> Sequence[Event]:
+        """All events, oldest first, or those of one type."""
+        rows = self.call(self.local.store.events(Page(limit=MANY, type=type)))
+        return [row.event for row in reversed(rows)]
 
     def published(self, topic: str) -> Sequence[SimulatedMessage]:
         """What was published to a Kafka topic, in order."""
-        return self._messages("kafka", topic)
+        return messages_to(self, "kafka", topic)
 
     def sent(self, url: str) -> Sequence[SimulatedMessage]:
         """What was sent to a URL, or to `secret:NAME` for one that a secret holds."""
-        return self._messages("webhook", url)
+        return messages_to(self, "webhook", url)
 
-    def _messages(self, kind: str, target: str) -> Sequence[SimulatedMessage]:
-        rows = self.call(self.local.store.outbox(limit=100_000))
-        found = sorted((r for r in rows if r.message.kind == kind), key=lambda row: row.seq)
-        return [SimulatedMessage(r.message) for r in found if r.message.target == target]
+    def why(self, event: Event) -> Mapping[str, str]:
+        """What came of an event for each flow, by name: `ran`, `filtered: ...`, `paused`, ..."""
+        event, store = self._at_home(event), self.local.store
+        catalog = self.local.core.dispatcher.catalog
+        reasons = {flow: f"filtered: {why}" for flow, why in filtered(catalog.body, event)}
+        row = self.call(store.event_by_id(event.source, event.id))
+        stored = () if row is None else self.call(store.dispositions(row.event.key))
+        for item in stored:
+            reasons[item.flow] = ": ".join(filter(None, (item.outcome, item.detail)))
+        return reasons
+
+    def trace(self) -> Sequence[str]:
+        """All that has happened, a line each, without what differs from one simulation to the
+        next: the same flows, seed and input give the same trace."""
+        return self.call(trace_of(self.local.store))
+
+    # --- inside -------------------------------------------------------------------------
+
+    @property
+    def _loop(self) -> VirtualLoop:
+        if self._turning is None:
+            raise RuntimeError("use it as `with simulate(...) as sim:`")
+        return self._turning
+
+    def _seconds(self) -> float:
+        return 0.0 if self._turning is None else self._turning.time()
+
+    @property
+    def local(self) -> Local:
+        """The session behind it."""
+        if self._daemon.local is None:
+            raise RuntimeError("use it as `with simulate(...) as sim:`")
+        return self._daemon.local
+
+    @property
+    def operations(self) -> Operations:
+        """The verbs of the API and the command line."""
+        if self._daemon.operations is None:
+            raise RuntimeError("use it as `with simulate(...) as sim:`")
+        return self._daemon.operations
 
     def call(self, awaitable: Coroutine[Any, Any, T]) -> T:
         """The value of something that needs no time."""
@@ -285,30 +332,48 @@ class Simulation:
         """A stored value."""
         return None if stored is None else decode(stored, Any, self.local.opened.artifacts)
 
-    async def _serve(self) -> None:
-        async def hold(local: Local) -> None:
-            async with anyio.create_task_group() as group:
-                await start_sensors(group, local, self._clock, self._secrets, self._settings)
-                self._local = local
-                await self._done.wait()
-                group.cancel_scope.cancel()
+    def begun(self, run: str) -> Sequence[str]:
+        """The tasks of a run whose attempts have begun, in order."""
+        return self._script.begun.get(run, ())
 
-        await with_local(
-            self._flows,
-            hold,
-            clock=self._clock,
-            make_executors=inline_executors,
-            secrets=self._secrets,
-            settings=self._settings,
-            root=Path.cwd(),
-        )
+    async def take(self, sensor: str, emission: Emission) -> Sequence[str]:
+        """Take in what a sensor would emit; the ids of the runs that it begins."""
+        accepted = await self.local.core.dispatcher.emit(sensor, emission)
+        return [run for one in accepted for run in one.runs]
+
+    async def _arrive(self, message: Any) -> None:
+        await self.topic(message.target).arrive(message)
+
+    def settle(self) -> None:
+        """Let everything happen that needs no time."""
+        self._pass(0)
+
+    def _pass(self, duration: float) -> None:
+        self._loop.run_for(duration)
+        if self._main is not None and self._main.done():
+            self._main.result()
+
+    def _open(self) -> Sequence[SimulatedRun]:
+        store = self.local.store
+        pages = [Page(limit=MANY, state=state) for state in OPEN]
+        return [SimulatedRun(self, r.id) for p in pages for r in self.call(store.runs(p))]
+
+    def _named(self, kind: str) -> list[str]:
+        return sorted(spec.name for spec in self._daemon.specs.values() if spec.kind == kind)
+
+    def _value_kind(self, topic: str) -> ValueKind | None:
+        for spec in self._daemon.specs.values():
+            if spec.kind == "kafka" and topic in spec.options["topics"]:
+                kind: ValueKind = spec.options["topics"][topic]
+                return kind
+        return None
 
     def _at_home(self, event: Event) -> Event:
         """A sample file's event comes from wherever the flow watches: files of tests lie in
         folders of their own."""
         if not event.type.startswith("triphammer.file."):
             return event
-        for flow in self._flows.values():
+        for flow in self._daemon.flows.values():
             for source in flow.on:
                 if source.kind == "files":
                     moved = msgspec.structs.replace(event, source=source.match["source"][0])
@@ -316,37 +381,6 @@ class Simulation:
                         return moved
         return event
 
-    def _why_none(self, event: Event) -> str:
-        catalog = self.local.core.dispatcher.catalog
-        reasons = [f"{flow}: {why}" for flow, why in filtered(catalog.body, self._at_home(event))]
-        return "; ".join(reasons) or "it came before, or a predicate said no"
 
-
-async def _run_ids(local: Local, flow: str | None) -> list[str]:
-    rows = await local.store.runs(Page(limit=100_000, flow=flow))
-    return [row.id for row in reversed(rows)]
-
-
-def simulate(
-    *flows: Flow[..., Any],
-    secrets: Mapping[str, str] | None = None,
-    connections: Mapping[str, Mapping[str, Any]] | None = None,
-    pools: Mapping[str, int] | None = None,
-    start: datetime = START,
-    overrides: Overrides | None = None,
-) -> Simulation:
-    """Flows in memory with virtual time that begins at `start`; nothing leaves the process.
-
-    Use it as `with simulate(flow) as sim:` or `async with`. Plain functions run inline,
-    timers and `@sensor`s fire as virtual time passes. `overrides` are functions in the place of
-    tasks, with the same arguments: `overrides={shell: fake}`. `pools` are slots by name; a pool
-    that is not there lets everything through.
-    """
-    return Simulation(
-        flows,
-        secrets=secrets or {},
-        connections=connections or {},
-        pools=pools or {},
-        start=start,
-        overrides=overrides or {},
-    )
+def _name(flow: Flow[..., Any] | str) -> str:
+    return flow if isinstance(flow, str) else flow.name

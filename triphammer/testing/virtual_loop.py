@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import selectors
 from asyncio import events
-from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from math import inf
+from typing import TypeVar
+
+import anyio.to_thread
+from typing_extensions import TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -20,18 +26,27 @@ class _JumpingSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        if not ready and timeout != 0 and self.loop is not None:
-            self.loop.idle(timeout)
+        if ready or timeout == 0 or self.loop is None:
+            return ready
+        if self.loop.threads_work():
+            return super().select(None)
+        self.loop.idle(timeout)
         return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Driven from outside by `run_for`; between two drives nothing happens."""
+    """Driven from outside by `run_for`; between two drives nothing happens.
+
+    While a worker thread of a coroutine is at work, time stands still: what a thread does takes
+    none, and no timeout overtakes it.
+    """
 
     def __init__(self) -> None:
         selector = _JumpingSelector()
         self._seconds = 0.0
         self._limit = 0.0
+        self._in_threads = 0
+        self._limiter: anyio.CapacityLimiter | None = None
         super().__init__(selector)
         selector.loop = self
 
@@ -41,21 +56,52 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def idle(self, timeout: float | None) -> None:
         """Everybody waits: jump to the next timer, or stop at the limit of this drive."""
-        due = float("inf") if timeout is None else self._seconds + timeout
+        due = inf if timeout is None else self._seconds + timeout
         if due <= self._limit:
             self._seconds = due
         else:
             self._seconds = self._limit
             self.stop()
 
+    def threads_work(self) -> bool:
+        """Whether a coroutine waits for a worker thread, of asyncio's or of anyio's."""
+        limiter = self._limiter
+        return self._in_threads > 0 or (limiter is not None and limiter.borrowed_tokens > 0)
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """As asyncio's, and counted: see `threads_work`."""
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        future.add_done_callback(self._thread_is_done)
+        return future
+
+    def _thread_is_done(self, _: object) -> None:
+        self._in_threads -= 1
+
+    def next_due(self) -> float:
+        """The virtual second of the next timer, infinite without one."""
+        timers: list[asyncio.TimerHandle] = getattr(self, "_scheduled")  # noqa: B009 - no public way
+        return min((timer.when() for timer in timers if not timer.cancelled()), default=inf)
+
     def run_for(self, seconds: float) -> None:
         """Let everything happen that happens within the next virtual `seconds`."""
         self._limit = self._seconds + seconds
         self._drive()
 
+    def spawn(self, awaitable: Awaitable[T]) -> asyncio.Task[T]:
+        """Begin something; it goes on in the next drives."""
+        return self.create_task(self._inside(awaitable))
+
+    async def _inside(self, awaitable: Awaitable[T]) -> T:
+        if self._limiter is None:  # only a coroutine can ask for it
+            self._limiter = anyio.to_thread.current_default_thread_limiter()
+        return await awaitable
+
     def complete(self, awaitable: Awaitable[T]) -> T:
         """The value of something that needs no time to pass."""
-        task = self.create_task(_await(awaitable))
+        task = self.spawn(awaitable)
         self._limit = self._seconds
         self._drive()
         if not task.done():
@@ -63,6 +109,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._drive()
             raise RuntimeError("this needs time to pass: call sim.advance(...)")
         return task.result()
+
+    def close_all(self) -> None:
+        """End what user code has left behind on the loop, and close it."""
+        if self.is_closed():
+            return
+        while left := asyncio.all_tasks(self):
+            for task in left:
+                task.cancel()
+            self.run_for(1)
+            if left == asyncio.all_tasks(self):  # it does not want to end
+                break
+        self.complete(self.shutdown_asyncgens())
+        self.close()
 
     def _drive(self) -> None:
         # A test may itself be a coroutine on another loop of this thread; that one stands
@@ -73,14 +132,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.run_forever()
         finally:
             events._set_running_loop(outer)  # noqa: SLF001 - see above
-
-
-async def _await(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
-def unhandled(errors: list[BaseException], context: Mapping[str, Any]) -> None:
-    """Exception handler of the loop: keeps what nobody else has seen."""
-    error = context.get("exception")
-    if isinstance(error, BaseException):
-        errors.append(error)
