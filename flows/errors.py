@@ -6,6 +6,7 @@ FlowError                  root of the family
 │   └── CycleError         a circle in the graph; names its tasks
 ├── ValueMisfit            an argument or result does not fit its annotation; no retry
 │   └── ParamMisfit        parameters of a run that are unknown, missing or do not fit
+├── DebuggerLeft           whoever debugs a run does not want it to go on
 ├── NotInTask              context(), state or secret used outside a running task
 └── TaskFailed             raised inside the engine: one attempt failed
     ├── LoopExhausted      a loop's condition did not hold after all its turns
@@ -56,6 +57,10 @@ class ParamMisfit(ValueMisfit):
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__("; ".join(faults.values()))
         self.faults = dict(faults)
+
+
+class DebuggerLeft(FlowError):
+    """Whoever debugs a run has left the debugger: it does not go on."""
 
 
 class NotInTask(FlowError, RuntimeError):

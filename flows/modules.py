@@ -95,6 +95,20 @@ def stand_in(flow_version: str, name: str, module: str) -> None:
         sys.modules.setdefault(f"{PREFIX}{flow_version}.{name}", sys.modules[module])
 
 
+def stand_in_for(old: str, new: str) -> None:
+    """Let the modules of version `new` that are loaded stand for those of `old`.
+
+    For values that were pickled by the code of a past version and are to be read by today's.
+    """
+    known = {name: module for name, module in sys.modules.items() if _is_of(name, new)}
+    for name, module in known.items():
+        sys.modules.setdefault(PREFIX + old + name.removeprefix(PREFIX + new), module)
+
+
+def _is_of(name: str, version: str) -> bool:
+    return name.partition(".")[0] == PREFIX + version
+
+
 class VersionFinder(MetaPathFinder):
     """Finds private names on `sys.meta_path`: the one place where Python asks for them."""
 

@@ -161,7 +161,8 @@ def _backoff(value: Any) -> Backoff:
     if value in ("exponential", "linear", "constant"):
         return Backoff(kind=value)
     if isinstance(value, (str, int, float, timedelta)) and not isinstance(value, bool):
-        return Backoff(kind="constant", first=_wait(value), jitter=False)
+        first = _wait(value)
+        return Backoff(kind="constant", first=first, cap=max(first, Backoff().cap), jitter=False)
     raise _Wrong(_BACKOFF)
 
 

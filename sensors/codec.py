@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import msgspec
 from triphammer.config.ids import new_id
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import NO_HEADERS, Headers
-from triphammer.sensors.times import EPOCH, rfc3339
+from triphammer.sensors.times import EPOCH, parse_rfc3339, rfc3339
 
 Kind = Literal["json", "text", "bytes"]
 NO_EXTENSIONS: Mapping[str, Any] = {}
@@ -78,6 +78,24 @@ def event_json(event: Event) -> dict[str, Any]:
         shown["data"] = b64encode(event.data).decode()
         shown["data_encoding"] = "base64"
     return shown
+
+
+def event_of_json(shown: Mapping[str, Any]) -> Event:
+    """The event that `event_json` has shown."""
+    data = shown["data"]
+    return Event(
+        key=shown["key"],
+        id=shown["id"],
+        source=shown["source"],
+        type=shown["type"],
+        subject=shown["subject"],
+        time=parse_rfc3339(shown["time"]),
+        received_at=parse_rfc3339(shown["received_at"]),
+        data=b64decode(data) if shown.get("data_encoding") == "base64" else data,
+        headers=Headers(shown["headers"]),
+        extensions=shown["extensions"],
+        content_type=shown["content_type"],
+    )
 
 
 def encode_data(event: Event) -> tuple[Kind, bytes]:

@@ -62,6 +62,7 @@ def application(
         library=core.library,
         admission=core.admission,
         supervisor=supervisor,
+        artifacts=opened.artifacts,
     )
     gauges = Gauges(
         store=opened.store,

@@ -27,6 +27,7 @@ from triphammer.flows.codec import decode
 from triphammer.flows.definition import definition_of
 from triphammer.flows.errors import FlowError
 from triphammer.flows.executors.contract import Executor, ExecutorContext
+from triphammer.flows.executors.outcome import nothing_more
 from triphammer.flows.executors.registry import executors_on_demand
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
@@ -95,6 +96,7 @@ class Surroundings:
     random: Random = field(default_factory=Random)
     notify: Callable[[str], None] = lambda _: None
     deliveries: bool = False
+    captured: bool = True
 
 
 async def with_local(
@@ -107,9 +109,11 @@ async def with_local(
     settings: Settings,
     root: Path,
     lines: LogSink | None = None,
+    captured: bool = True,
 ) -> T:
-    """What `action` returns, given a session with `flows` in service."""
-    around = Surroundings(clock, make_executors, secrets, settings, root, lines)
+    """What `action` returns, given a session with `flows` in service. Unless `captured`, tasks
+    print where the process prints."""
+    around = Surroundings(clock, make_executors, secrets, settings, root, lines, captured=captured)
 
     async def serving(opened: Opened, work: Path) -> T:
         return await serve_here(opened, work, flows, action, around)
@@ -168,7 +172,7 @@ def _core(opened: Opened, work: Path, around: Surroundings, stack: ExitStack) ->
     clock, settings, secrets = around.clock, around.settings, around.secrets
     sink = around.lines or opened.logs.sink
     capture = Capture(sink, secrets, clock.now, settings.limits.log_lines)
-    ended = stack.enter_context(capturing(capture))
+    ended = stack.enter_context(capturing(capture)) if around.captured else nothing_more
     context = ExecutorContext(
         now=clock.now,
         settings=settings,

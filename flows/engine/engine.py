@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskStatus
 
@@ -249,10 +250,17 @@ class Engine:
         """
         self._draining = True
         with anyio.move_on_after(grace):
-            while self._open_posts or any(run.running for run in self._runs.values()):
-                self._quieter = anyio.Event()
-                await self._quieter.wait()
+            await self.wait_quiet()
         return self.running()
+
+    async def wait_quiet(self) -> None:
+        """Return once no attempt is under way and nothing is being stored: only due times, and
+        what comes from outside, can make anything go on."""
+        await anyio.lowlevel.checkpoint()
+        while self._open_posts or any(run.running for run in self._runs.values()):
+            if self._quieter.is_set():
+                self._quieter = anyio.Event()
+            await self._quieter.wait()
 
     # --- carrying out -----------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ def describe(error: BaseException, mask: Callable[[str], str]) -> ErrorInfo:
     # Seam to user code: a broken __str__ must not hide that the task failed.
     except Exception as broken:  # noqa: BLE001
         message = f"its message cannot be shown: {type(broken).__name__}"
-    frames = _from_user_code(error)
+    frames = user_frames(error)
     try:
         trace = "".join(traceback.format_exception(type(error), error, frames))
     except Exception as broken:  # noqa: BLE001 - the same seam: __str__ once more
@@ -124,7 +124,7 @@ def _unnamed(error: BaseException) -> str:
     return f"a {type(error).__qualname__} without a message"
 
 
-def _from_user_code(error: BaseException) -> TracebackType | None:
+def user_frames(error: BaseException) -> TracebackType | None:
     """The traceback without the frames of executor and engine on top of the user's.
 
     None for our own words about the user's values: our frames would only hide them.

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from triphammer.service.cli.options import AsJson, Config, Params, reports_errors
+from triphammer.service.cli.options import (
+    URL,
+    AsJson,
+    Config,
+    Params,
+    Url,
+    parse_params,
+    reports_errors,
+)
+from triphammer.service.cli.output import fail
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    flow: Annotated[str, typer.Argument(help="A flow's name, FILE, or FILE::FLOW.")],
+    flow: Annotated[
+        str | None,
+        typer.Argument(help="A flow's name, FILE, or FILE::FLOW; default: that of --from-run."),
+    ] = None,
     event: Annotated[
         str | None, typer.Option("--event", help="The event: JSON or @FILE (a CloudEvent).")
     ] = None,
@@ -23,14 +35,53 @@ def run(
     deliver: Annotated[
         bool, typer.Option("--deliver", help="Send outgoing messages instead of printing them.")
     ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Skip sleeps: backoffs, turns of a rate, waits.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="One task at a time on the main thread: breakpoint() works, and a task that "
+            "raises ends in a post-mortem. Nothing is captured, and no time limit holds.",
+        ),
+    ] = False,
+    from_run: Annotated[
+        str | None,
+        typer.Option("--from-run", help="Repeat this run of the daemon with the code as it is."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="Of that run only this task (or item, as `enrich[17]`)."),
+    ] = None,
+    url: Url = URL,
     config: Config = None,
     json: AsJson = False,
 ) -> None:
     """Run a flow here and now, without a daemon; exit 1 unless it succeeds.
 
-    The store is in memory. Outgoing messages are printed and files are not moved.
+    The store is in memory. Outgoing messages are printed and files are not moved. With
+    --from-run event, parameters and state come from the daemon; --param replaces some.
     """
+    if flow is None and from_run is None:
+        raise fail("which one? name a flow, a file, or --from-run RUN", 2)
+    if only is not None and from_run is None:
+        raise fail("--only is about the run of --from-run RUN: name that", 2)
+    if event is not None and from_run is not None:
+        raise fail("--from-run brings its event along: leave --event out", 2)
     # Only here: loading flows takes longer than most commands.
-    from triphammer.service.cli.running import run_here
+    from triphammer.service.cli.running import Asked, run_here
 
-    run_here(flow, event, param, config, deliver=deliver, json=json)
+    asked = Asked(
+        flow=flow,
+        event=event,
+        params=parse_params(param),
+        deliver=deliver,
+        fast=fast,
+        debug=debug,
+        from_run=from_run,
+        only=only,
+        url=url,
+        json=json,
+    )
+    run_here(asked, config)

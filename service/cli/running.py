@@ -15,61 +15,95 @@ import typer
 from triphammer.config.clock import SystemClock
 from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.secrets import Secrets
-from triphammer.flows.codec import decode_json_safe
+from triphammer.flows.excerpt import Excerpt, excerpt_of
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import LogLine, OutMessage
+from triphammer.flows.journal import LogLine
 from triphammer.sensors.cloudevents import from_http
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import Headers
-from triphammer.service.cli.options import (
-    json_argument,
-    parse_params,
-)
-from triphammer.service.cli.output import fail, print_json
+from triphammer.service.cli.connecting import connect
+from triphammer.service.cli.debugging import debug_executors, log_to_terminal, untimed
+from triphammer.service.cli.options import json_argument
+from triphammer.service.cli.output import fail
+from triphammer.service.cli.past import fetch_journal, fetch_past
+from triphammer.service.cli.ran import Ran, as_json, show
 from triphammer.service.errors import CannotServe, UnknownFlow
 from triphammer.service.hub import News
+from triphammer.service.hurry import HurriedClock
 from triphammer.service.loading import Loaded, load
 from triphammer.service.local import Local, real_executors, with_local
 from triphammer.service.outbox.courier import deliver_now, open_courier
-from triphammer.service.outbox.outcome import Outcome
-from triphammer.service.store.contract import RunRow
+from triphammer.service.repeating import Journal, Past, begin_again
 
 
-class Ran(msgspec.Struct, frozen=True):
-    """A run that has ended, with its messages and what became of those that were sent."""
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be run, and how; see the command's options."""
 
-    row: RunRow
-    messages: Sequence[tuple[OutMessage, Outcome | None]]
+    flow: str | None
+    event: str | None
+    params: Mapping[str, Any]
+    deliver: bool
+    fast: bool
+    debug: bool
+    from_run: str | None
+    only: str | None
+    url: str
+    json: bool
 
 
-def run_here(
-    flow: str,
-    event: str | None,
-    param: Sequence[str] | None,
-    config: Path | None,
-    *,
-    deliver: bool,
-    json: bool,
-) -> None:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow with what it is to run on. `excerpt`: only one task of `past`, behind `journal`."""
+
+    flow: FlowDef
+    event: Event | None
+    params: Mapping[str, Any]
+    past: Past | None = None
+    excerpt: Excerpt | None = None
+    journal: Journal | None = None
+
+
+def run_here(asked: Asked, config: Path | None) -> None:
     """Run a flow in this process, print what became of it; exit 1 unless it succeeded."""
     loaded = load_settings(Path.cwd(), config=config, flags={})
     secrets = Secrets.of(loaded)
-    given = None if event is None else _event(json_argument(event, "--event"))
-    ran = anyio.run(
-        partial(
-            _run, loaded, secrets, flow, parse_params(param), given, deliver=deliver, quiet=json
-        )
-    )
-    result = None if ran.row.result is None else decode_json_safe(ran.row.result)
-    if json:
-        print_json({"state": ran.row.state, "result": result, "messages": _told(ran)})
+    if asked.debug:
+        log_to_terminal()
+    given = None if asked.event is None else _event(json_argument(asked.event, "--event"))
+    job = _job(loaded, asked, given)
+    ran = anyio.run(partial(_run, loaded, secrets, asked, job))
+    if asked.json:
+        as_json(ran)
     else:
-        _print(ran, result)
-    if ran.row.state != "succeeded":
-        if event is None and not json:
+        show(ran)
+    if ran.state != "succeeded":
+        if job.event is None and not asked.json:
             hint = "--event '{\"data\": {...}}' gives one, as its sources would"
             typer.echo(f"it ran without an event; {hint}", err=True)
         raise typer.Exit(1)
+
+
+def _job(loaded: LoadedSettings, asked: Asked, event: Event | None) -> Job:
+    if asked.from_run is None:
+        flow = _found(loaded, asked.flow or "")
+        return Job(flow=flow, event=event, params=asked.params)
+    with connect(asked.url) as daemon:
+        past = fetch_past(daemon, asked.from_run)
+        flow = _found(loaded, asked.flow or past.flow)
+        params = {**_still_taken(past.params, flow), **asked.params}
+        job = Job(flow=flow, event=past.event, params=params, past=past)
+        if asked.only is None:
+            return job
+        excerpt = excerpt_of(flow, asked.only)
+        journal = fetch_journal(daemon, past, excerpt)
+    return msgspec.structs.replace(job, flow=excerpt.flow, excerpt=excerpt, journal=journal)
+
+
+def _still_taken(params: Mapping[str, Any], flow: FlowDef) -> Mapping[str, Any]:
+    """The parameters of the past that the flow still has."""
+    gone = [name for name in params if name not in flow.params]
+    if gone:
+        typer.echo(f"note: {flow.name} has no parameter {', '.join(gone)} any more", err=True)
+    return {name: value for name, value in params.items() if name in flow.params}
 
 
 def _event(value: Any) -> Event:
@@ -82,48 +116,67 @@ def _event(value: Any) -> Event:
     return from_http(headers, body, now=SystemClock().now())[0]
 
 
-async def _run(
-    loaded: LoadedSettings,
-    secrets: Secrets,
-    name: str,
-    params: Mapping[str, Any],
-    event: Event | None,
-    *,
-    deliver: bool,
-    quiet: bool,
-) -> Ran:
-    definition = await _find(loaded, name)
+async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job) -> Ran:
+    hurried = HurriedClock(SystemClock())
+    flow = untimed(job.flow) if asked.debug else job.flow
 
     async def action(local: Local) -> Ran:
-        run = await local.start(definition.name, params, event)
-        row = await local.wait(run, None if quiet else _progress)
-        messages = [m.message for m in await local.store.outbox(run=run)]
-        if not deliver:
-            return Ran(row, [(message, None) for message in messages])
-        async with open_courier(
-            settings=loaded.settings,
-            secrets=secrets,
-            clock=SystemClock(),
-            log=logging.getLogger("triphammer.outbox"),
-        ) as courier:
-            return Ran(row, await deliver_now(courier, messages))
+        if asked.fast:
+            hurried.follow(local.core.engine.wait_quiet)
+        run = await _begin(local, flow, job)
+        row = await local.wait(run, None if asked.json else _progress)
+        ran = await _outcome(local, row.id, job)
+        return await _delivered(ran, loaded, secrets) if asked.deliver else ran
 
     return await with_local(
-        {definition.name: definition},
+        {flow.name: flow},
         action,
-        clock=SystemClock(),
-        make_executors=real_executors,
+        clock=hurried if asked.fast else SystemClock(),
+        make_executors=debug_executors if asked.debug else real_executors,
         secrets=secrets,
         settings=loaded.settings,
         root=loaded.root,
-        lines=None if quiet else _lines,
+        lines=None if asked.json else _lines,
+        captured=not asked.debug,
     )
 
 
-async def _find(loaded: LoadedSettings, name: str) -> FlowDef:
+async def _begin(local: Local, flow: FlowDef, job: Job) -> str:
+    if job.past is None:
+        return await local.start(flow.name, job.params, job.event)
+    return await begin_again(local, flow, job.past, job.params, job.journal)
+
+
+async def _outcome(local: Local, run: str, job: Job) -> Ran:
+    row = await local.store.run(run)
+    assert row is not None
+    messages = [(m.message, None) for m in await local.store.outbox(run=run)]
+    if job.excerpt is None:
+        return Ran(row.flow, row.state, row.result, row.error, messages)
+    name = job.excerpt.name
+    tasks = {task.name: task for task in await local.store.tasks(run)}
+    task = tasks.get(name)
+    if task is None:
+        return Ran(f"{row.flow}: {name}", row.state, None, row.error, messages)
+    result = row.result if job.excerpt.item is None else task.result
+    return Ran(f"{row.flow}: {name}", task.state, result, task.error, messages)
+
+
+async def _delivered(ran: Ran, loaded: LoadedSettings, secrets: Secrets) -> Ran:
+    async with open_courier(
+        settings=loaded.settings,
+        secrets=secrets,
+        clock=SystemClock(),
+        log=logging.getLogger("triphammer.outbox"),
+    ) as courier:
+        sent = await deliver_now(courier, [message for message, _ in ran.messages])
+    return msgspec.structs.replace(ran, messages=sent)
+
+
+def _found(loaded: LoadedSettings, name: str) -> FlowDef:
     file, _, flow = name.partition("::")
     path = Path(file) if file.endswith(".py") else None
-    found = await load(loaded, last={}, path=path)
+    found = anyio.run(partial(load, loaded, last={}, path=path))
     wanted = flow if path is not None else name
     if path is not None and not flow and len(found.flows) == 1:
         return next(iter(found.flows.values()))
@@ -146,25 +199,3 @@ def _progress(news: News) -> None:
 def _lines(run: str, task: str, attempt: int, lines: Sequence[LogLine]) -> None:
     for line in lines:
         typer.echo(f"  {task}#{attempt} {line.level}: {line.text}", err=True)
-
-
-def _print(ran: Ran, result: Any) -> None:
-    for message, outcome in ran.messages:
-        what = "not sent (--deliver sends it)" if outcome is None else repr(outcome)
-        typer.echo(f"{message.kind} to {message.target}: {_text(message)} - {what}")
-    if ran.row.error is not None:
-        typer.echo(ran.row.error.traceback or ran.row.error.message, err=True)
-    typer.echo(f"{ran.row.flow} {ran.row.state}")
-    if result is not None:
-        print_json(result)
-
-
-def _told(ran: Ran) -> list[Any]:
-    return [
-        {"kind": m.kind, "target": m.target, "key": m.key, "body": _text(m), "id": m.id}
-        for m, _ in ran.messages
-    ]
-
-
-def _text(message: OutMessage) -> str | None:
-    return None if message.body is None else message.body.decode("utf-8", "replace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.service.errors import UnknownEvent, UnknownRun
@@ -128,6 +128,23 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
     ) -> Answer[models.Logs]:
         """Captured lines in order; `after` is the `seq` of the last line seen."""
         return Answer(await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit))
+
+    @router.get("/runs/{id}/stored", tags=["runs"], responses=problems(404))
+    async def stored_tasks(
+        id: str,
+        limit: Limit = 500,
+        after: Annotated[str | None, Query(description="Name of the last task seen.")] = None,
+    ) -> Answer[models.StoredTasks]:
+        """The tasks of a run with their results as they are stored: what it takes to repeat one
+        of them elsewhere."""
+        return Answer(await reading.stored_tasks(id, limit=limit, after=after))
+
+    @router.get("/artifacts/{digest}/content", tags=["runs"], responses=problems(404))
+    async def stored_content(
+        digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
+    ) -> Answer[models.StoredContent]:
+        """The content of an artifact that a stored result names, as base64."""
+        return Answer(await reading.stored_content(digest))
 
     @router.post("/runs/{id}/cancel", tags=["runs"], responses=problems(404, 409))
     async def cancel_run(id: str) -> Answer[models.RunInFull]:

@@ -187,6 +187,40 @@ class RunInFull(Run):
     graph: Graph | None
 
 
+class StoredValue(TypedDict):
+    """A result as it is stored. `kind`: `json`, `msgpack`, or `artifact`, whose `body` is the
+    hash of its content and `media` says what the content is."""
+
+    kind: str
+    body: bytes
+    media: str
+
+
+class StoredTask(TypedDict):
+    """One task or map item as it is stored; `items` of a map is how many it has."""
+
+    name: str
+    state: TaskState
+    attempt: int
+    items: int | None
+    error: Error | None
+    result: StoredValue | None
+
+
+class StoredTasks(TypedDict):
+    """Tasks in the order in which they were first stored. `next` is the `after` of the next
+    page."""
+
+    items: list[StoredTask]
+    next: str | None
+
+
+class StoredContent(TypedDict):
+    """The content of an artifact."""
+
+    content: bytes
+
+
 class LogLine(TypedDict):
     """One captured line."""
 

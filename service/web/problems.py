@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.errors import FlowError, ParamMisfit
@@ -66,4 +68,15 @@ async def on_triphammer_error(request: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Exception handler for Starlette's own errors (unknown route, wrong method)."""
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), headers=error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names its first route's
+        headers = {**(headers or {}), "Allow": ", ".join(sorted(_methods(request)))}
+    return problem(error.status_code, str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of all routes of the path that was asked for."""
+    path = request.scope["path"]
+    found = iter_route_contexts(request.app.routes)
+    fitting = (r for r in found if r.path is not None and compile_path(r.path)[0].match(path))
+    return {method for route in fitting for method in route.methods or ()}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import anyio.to_thread
+
+from triphammer.flows.journal import Artifacts
 from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
@@ -31,8 +34,10 @@ class Reading:
         library: Library,
         admission: Admission,
         supervisor: Supervisor,
+        artifacts: Artifacts,
     ) -> None:
         self.store = store
+        self._artifacts = artifacts
         self._logs = logs
         self._library = library
         self._admission = admission
@@ -115,6 +120,19 @@ class Reading:
             "messages": [views.message(m) for m in messages],
             "graph": await self._graph(row),
         }
+
+    async def stored_tasks(self, id: str, *, limit: int, after: str | None) -> models.StoredTasks:
+        """The tasks of a run with their results as they are stored."""
+        row = await self.run_row(id)
+        rows = await self.store.tasks(row.id, after=after, limit=limit)
+        following = rows[-1].name if len(rows) == limit else None
+        return {"items": [views.stored_task(item) for item in rows], "next": following}
+
+    async def stored_content(self, digest: str) -> models.StoredContent:
+        """What an artifact holds. Raises `NotFound`."""
+        if not await self.store.artifacts_named([digest]):
+            raise NotFound(f"no task has a result with the artifact {digest}")
+        return {"content": await anyio.to_thread.run_sync(self._artifacts.get, digest)}
 
     async def _graph(self, row: RunRow) -> models.Graph | None:
         try:

@@ -94,6 +94,21 @@ def task_in_full(
     }
 
 
+def stored_task(row: TaskRow) -> models.StoredTask:
+    """One task with its result as it is stored."""
+    result = row.result
+    return {
+        "name": row.name,
+        "state": row.state,
+        "attempt": row.attempt,
+        "items": row.items,
+        "error": error(row.error),
+        "result": None
+        if result is None
+        else {"kind": result.kind, "body": result.body, "media": result.media},
+    }
+
+
 def _attempt(item: FailedAttempt) -> models.Attempt:
     return {
         "attempt": item.attempt,

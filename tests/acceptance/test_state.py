@@ -136,4 +136,6 @@ def test_a_value_is_only_replaced_where_it_is_the_one_that_was_read(make_daemon:
         assert client.get(at).json()["value"] == 2
         assert client.delete(at, headers={"If-Match": "*"}).status_code == 200
         assert client.get(at).status_code == 404
+        wrong = client.post(at)
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "DELETE, GET, PUT")
     nothing_went_wrong(daemon)

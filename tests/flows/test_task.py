@@ -9,7 +9,8 @@ import pytest
 from tests.flows.support import FIRST_LINE, KnownScope, load_error, load_text
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import resolve
-from triphammer.flows.graph import Backoff, FlowDef
+from triphammer.flows.graph import Backoff, FlowDef, Options
+from triphammer.flows.options import apply_options
 from triphammer.flows.task import Task, task
 
 
@@ -122,6 +123,7 @@ def test_options_are_normalised(tmp_path: Path) -> None:
     assert (one.retries, one.timeout, one.rate) == (5, 2.0, 1.5)
     assert one.backoff == Backoff(kind="linear")
     assert two.backoff == Backoff(kind="constant", first=10.0, jitter=False)
+    assert apply_options(Options(), {"backoff": "2h"}, is_async=True).backoff.cap == 7200
     assert (two.at_most_once, repr(two.when)) == (True, "(event.data['a'] > 1)")
     assert (three.backoff.first, three.executor) == (2.5, "thread")
 

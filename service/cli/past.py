@@ -1,0 +1,85 @@
+"""Fetches a run of the past from the daemon, to repeat it here."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from triphammer.flows.excerpt import Excerpt, rows_before
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
+from triphammer.sensors.codec import event_of_json
+from triphammer.service.cli.client import DaemonClient, DaemonError
+from triphammer.service.repeating import Journal, Past
+
+
+def fetch_past(daemon: DaemonClient, run: str) -> Past:
+    """What the run was given. Raises `DaemonError`, which says what is needed."""
+    try:
+        found = daemon.get(f"/api/v1/runs/{run}")
+        event = daemon.get(f"/api/v1/events/{found['event']}")
+    except DaemonError as error:
+        raise DaemonError(
+            f"{error}. --from-run asks the daemon that has the run; of a copy of its data folder "
+            "`triphammer serve --data COPY --port 8421` is one, named with --url"
+        ) from None
+    return Past(
+        run=found["id"],
+        flow=found["flow"],
+        version=found["version"],
+        event=event_of_json(event),
+        params=found["params"],
+        state=_state(daemon, found["flow"]),
+    )
+
+
+def _state(daemon: DaemonClient, flow: str) -> dict[str, bytes]:
+    """What the flow remembers now; nothing if it is gone and has left nothing."""
+    try:
+        values = daemon.get(f"/api/v1/flows/{flow}/state")["values"]
+    except DaemonError:
+        return {}
+    return {key: msgspec.json.encode(value) for key, value in values.items()}
+
+
+def fetch_journal(daemon: DaemonClient, past: Past, excerpt: Excerpt) -> Journal:
+    """What the run's tasks before the excerpt's have given. Raises `FlowError` where they had
+    not ended."""
+    rows = rows_before(excerpt, list(_rows(daemon, past.run)), past.run)
+    return Journal(rows, [_content(daemon, digest) for digest in dict.fromkeys(_named(rows))])
+
+
+def _rows(daemon: DaemonClient, run: str) -> Iterator[TaskRow]:
+    after: str | None = None
+    while True:
+        page = daemon.get(f"/api/v1/runs/{run}/stored", after=after)
+        yield from map(_row, page["items"])
+        after = page["next"]
+        if after is None:
+            return
+
+
+def _row(told: Any) -> TaskRow:
+    result, error = told["result"], told["error"]
+    return TaskRow(
+        name=told["name"],
+        state=told["state"],
+        attempt=told["attempt"],
+        items=told["items"],
+        result=None
+        if result is None
+        else Encoded(result["kind"], b64decode(result["body"]), result["media"]),
+        error=None if error is None else ErrorInfo(error["type"], error["message"]),
+    )
+
+
+def _named(rows: Sequence[TaskRow]) -> Iterator[str]:
+    for row in rows:
+        if row.result is not None and row.result.kind == "artifact":
+            yield row.result.body.decode()
+
+
+def _content(daemon: DaemonClient, digest: str) -> bytes:
+    return b64decode(daemon.get(f"/api/v1/artifacts/{digest}/content")["content"])
