@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,10 +33,26 @@ class Server(Section):
     port: int = Field(default=8420, ge=0, le=65535)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    open: bool | None = None
+    hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    session: Duration = timedelta(hours=12)
     head_timeout: Duration = timedelta(seconds=10)
     body_timeout: Duration = timedelta(seconds=30)
     keep_alive: Duration = timedelta(seconds=75)
     drain: Duration = timedelta(seconds=30)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(
+                    f"{shown(text)} is no address or network; write it like 10.0.0.7 or 10.0.0.0/8"
+                ) from None
+        return texts
 
 
 class StoreSettings(Section):
@@ -125,6 +142,7 @@ class Retention(Section):
     identities: Duration = timedelta(days=90)
     failed: Duration | None = None
     events: int | None = Field(default=None, ge=1)
+    audit: Duration = timedelta(days=365)
 
 
 class LogSettings(Section):

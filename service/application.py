@@ -8,6 +8,8 @@ from importlib.metadata import version
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from triphammer.service.access.standing import Access
+from triphammer.service.access.tokens import Tokens
 from triphammer.service.dead_messages import DeadMessages
 from triphammer.service.dead_runs import DeadEvents, DeadRecords, DeadRuns
 from triphammer.service.deadletters import DeadLetters
@@ -24,6 +26,7 @@ from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.connections import Connections
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
+from triphammer.service.web.guard import Guard
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.stream import Streams
@@ -33,6 +36,8 @@ def application(
     core: Core,
     opened: Opened,
     *,
+    access: Access,
+    tokens: Tokens,
     supervisor: Supervisor,
     sweeper: Sweeper,
     health: Health,
@@ -89,9 +94,12 @@ def application(
         console=Console(reading, operations, health),
         probes=Probes(health, gauges.read),
         streams=Streams(core.hub, connections.limits.streams),
+        tokens=tokens,
+        protection=access.protection,
         version=version("triphammer"),
     )
-    return ServerErrorMiddleware(Doors(app, operations, core.edges.clock, body_limit), on_defect)
+    doors = Doors(app, operations, core.edges.clock, body_limit)
+    return Guard(ServerErrorMiddleware(doors, on_defect), access, tokens)
 
 
 def dead_letters(core: Core, outbox_changed: Callable[[], None]) -> DeadLetters:

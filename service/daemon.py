@@ -16,6 +16,8 @@ from triphammer.config.errors import TriphammerError
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import Secrets
 from triphammer.flows.executors.watchdog import share_interpreter
+from triphammer.service.access.protection import refuse_unguarded
+from triphammer.service.access.standing import Access
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.health import Health
 from triphammer.service.loading import Loaded
@@ -48,14 +50,18 @@ async def serve_until(
     share_interpreter()
     health = Health(SystemClock().now)
     health.report("store", "it is not open yet", essential=True)
-    front = Front(health)
     with listen(server.host, server.port) as listener:
+        access = Access.of(server, listener.getsockname()[0])
+        refuse_unguarded(access.protection, loaded.root / loaded.settings.store.data)
+        front = Front(health, open=access.protection.open)
         connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
         web = WebServer(front, listener.dup(), tls=_tls(loaded), connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)
-            standing = Standing(loaded, secrets, front, health, connections, port, systemd, log)
+            standing = Standing(
+                loaded, secrets, front, access, health, connections, port, systemd, log
+            )
             await _Sessions(standing).run_until(stop, reloads, announce)
             await web.stop()
 

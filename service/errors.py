@@ -11,15 +11,17 @@ ServiceError               root of the family
 │   ├── UnknownKey         the flow's state has no such key
 │   ├── UnknownDeadLetter  no dead letter of this id
 │   ├── UnknownBackfill    no backfill of this id
+│   ├── UnknownToken       no token of this name or id is in force
 │   └── VersionGone        a flow version that can no longer be loaded
 ├── StateForbids           the object's state does not allow this
 ├── Changed                it is not (any more) what the request expects it to be
+├── Denied                 the caller may not do this, or did not say who they are
 └── CannotServe            the daemon cannot start: port in use, no flows folder, ...
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from triphammer.config.errors import TriphammerError
@@ -101,12 +103,29 @@ class VersionGone(NotFound):
         super().__init__(f"version {version} of flow {flow} cannot be loaded: {reason}")
 
 
+class UnknownToken(NotFound):
+    """No token of this name or id is in force."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no token {name!r} is in force; `triphammer token list` lists them")
+
+
 class StateForbids(ServiceError):
     """The object's state does not allow what was asked."""
 
 
 class Changed(ServiceError):
     """The object is not (any more) what the request expects it to be: read it again."""
+
+
+class Denied(ServiceError):
+    """The caller may not do this (403), did not say who they are (401), or has failed to say it
+    too often (429)."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str]) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = headers
 
 
 class CannotServe(ServiceError):

@@ -35,6 +35,8 @@ from triphammer.flows.executors.processes.groups import mark_of, sweep
 from triphammer.flows.executors.registry import executors_on_demand
 from triphammer.flows.executors.watchdog import LockWatch
 from triphammer.sensors.contract import SensorContext
+from triphammer.service.access.standing import Access
+from triphammer.service.access.tokens import Tokens
 from triphammer.service.announcement import Announcement, announcement, status_line
 from triphammer.service.application import application
 from triphammer.service.claims import ClaimWorker
@@ -70,6 +72,7 @@ class Standing:
     loaded: LoadedSettings
     secrets: Secrets
     front: Front
+    access: Access
     health: Health
     connections: Connections
     port: int
@@ -89,6 +92,7 @@ class Session:
         self._loaded = standing.loaded
         self._secrets = standing.secrets
         self._front = standing.front
+        self._access = standing.access
         self._connections = standing.connections
         self._port = standing.port
         self._systemd = standing.systemd
@@ -280,7 +284,8 @@ class Session:
         core.dispatcher.open()
         self._report_flows(flows)
         await self._supervisor.apply(flows.specs)
-        async with self._front.serving(self._application(opened)):
+        tokens = await Tokens.load(opened.store, self._clock)
+        async with self._front.serving(self._application(opened, tokens)):
             try:
                 self._health.report("store", None, essential=True)
                 news = announcement(self._loaded, flows, self._port, version("triphammer"))
@@ -375,10 +380,12 @@ class Session:
 
     # --- edges ---------------------------------------------------------------------------------
 
-    def _application(self, opened: Opened) -> ASGIApp:
+    def _application(self, opened: Opened, tokens: Tokens) -> ASGIApp:
         return application(
             self._core,
             opened,
+            access=self._access,
+            tokens=tokens,
             supervisor=self._supervisor,
             sweeper=self._sweeper,
             health=self._health,

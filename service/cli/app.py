@@ -17,6 +17,7 @@ from triphammer.service.cli import (
     serve,
     settings,
     state,
+    token,
     verbs,
 )
 
@@ -34,7 +35,20 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
     )
-    ours = (init, serve, check, run, verbs, reads, backfills, state, deadletters, settings, db)
+    ours = (
+        init,
+        serve,
+        check,
+        run,
+        verbs,
+        reads,
+        backfills,
+        state,
+        deadletters,
+        settings,
+        db,
+        token,
+    )
     for module in ours:
         module.register(app)
     app.command()(version)

@@ -26,11 +26,14 @@ class DaemonError(ServiceError):
 class DaemonClient:
     """A connection to one daemon for the length of a command."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT, token: str = "") -> None:
         self._url = url.rstrip("/")
         if not self._url.startswith(("http://", "https://")):
             raise DaemonError(f"--url {url!r} is no URL: it begins with http:// or https://")
-        self._http = httpx.Client(base_url=self._url, timeout=timeout, trust_env=False)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            base_url=self._url, timeout=timeout, headers=headers, trust_env=False
+        )
 
     def __enter__(self) -> DaemonClient:
         return self
@@ -115,7 +118,8 @@ class DaemonClient:
 
 def _detail(answer: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        detail = str(answer.json()["detail"])
+        return f"{detail}; say it with TRIPHAMMER_TOKEN" if answer.status_code == 401 else detail
     except (ValueError, KeyError, TypeError):
         return f"HTTP {answer.status_code}: {answer.text[:200]}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from triphammer.config.errors import TriphammerError
 from triphammer.service.cli.output import fail
 
+TOKEN, TOKEN_VARIABLE = "token", "TRIPHAMMER_TOKEN"
 Url = Annotated[
     str,
     typer.Option(
@@ -20,6 +22,15 @@ Url = Annotated[
         envvar="TRIPHAMMER_URL",
         help="Where the daemon listens; default: what [server] of the project says.",
         show_default="http://127.0.0.1:8420",
+    ),
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar=TOKEN_VARIABLE,
+        help="What the daemon knows you by; better in the variable than here.",
+        show_default=False,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,12 +45,28 @@ URL = ""
 """Nothing was said: the daemon of the project here."""
 
 
+class Address(str):
+    """Where a daemon is, and the token to show it."""
+
+    __slots__ = ("token",)
+    token: str
+
+    @classmethod
+    def of(cls, url: str, token: str) -> Address:
+        """The address `url`, where `token` is shown."""
+        made = cls(url)
+        made.token = token
+        return made
+
+
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     """Ends a command with exit code 1 and one clear line when one of our errors is raised."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
+            if TOKEN in kwargs:
+                kwargs["url"] = Address.of(kwargs["url"], kwargs.pop(TOKEN))
             command(*args, **kwargs)
         except TriphammerError as error:
             raise fail(str(error)) from None
@@ -49,7 +76,19 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
                 raise
             raise fail(str(alone)) from None
 
+    if "url" in signature(command).parameters:
+        _add_token(wrapped, command)
     return wrapped
+
+
+def _add_token(wrapped: Any, command: Callable[..., None]) -> None:
+    """Whatever talks to a daemon can show it a token: no command need think of that."""
+    known = signature(command, eval_str=True)
+    parameters = list(known.parameters.values())
+    place = list(known.parameters).index("url") + 1
+    option = Parameter(TOKEN, Parameter.POSITIONAL_OR_KEYWORD, default="", annotation=Token)
+    parameters.insert(place, option)
+    wrapped.__signature__ = known.replace(parameters=parameters)
 
 
 def _alone(error: Exception) -> Exception:

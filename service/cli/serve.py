@@ -13,6 +13,9 @@ Flows = Annotated[Path | None, typer.Option("--flows", help="The folder of flow 
 Data = Annotated[Path | None, typer.Option("--data", help="The data folder.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port; 0: any.")]
+Open = Annotated[
+    bool, typer.Option("--open", help="Ask nobody for a token, wherever the daemon listens.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +28,7 @@ def serve(
     data: Data = None,
     host: Host = None,
     port: Port = None,
+    open: Open = False,
     config: Config = None,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C; SIGHUP loads the flows again."""
@@ -33,6 +37,7 @@ def serve(
         "store.data": data,
         "server.host": host,
         "server.port": port,
+        "server.open": open or None,
     }
     # Only here: importing the daemon takes longer than most commands.
     from triphammer.service.cli.serving import serve_here

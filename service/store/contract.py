@@ -14,6 +14,7 @@ import msgspec
 from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
 from triphammer.sensors.contract import Accepted, Claim, DeadRecord
 from triphammer.sensors.event import Event
+from triphammer.service.store.access import AccessUnit, AuditPage, AuditRow, TokenRow
 from triphammer.service.store.backfills import AddBackfill as AddBackfill
 from triphammer.service.store.backfills import BackfillReads, FilledTick
 from triphammer.service.store.backfills import CancelBackfill as CancelBackfill
@@ -291,6 +292,7 @@ Unit = (
     | SkipRun
     | SkipEvent
     | SkipRecord
+    | AccessUnit
 )
 Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
@@ -552,6 +554,8 @@ class Store(BackfillReads, Protocol):
         """Those of `digests` that some row names."""
         ...
 
+    async def tokens(self) -> Sequence[TokenRow]: ...
+    async def audit(self, page: AuditPage) -> Sequence[AuditRow]: ...
     async def folder_id(self) -> str:
         """The stable id of the data folder, made with the schema."""
         ...

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from triphammer.config.errors import TriphammerError
+from triphammer.service.access.protection import Protection
+from triphammer.service.access.tokens import Tokens
 from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.flow_state import FlowStateEditor
@@ -25,6 +28,7 @@ from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.stream import Streams
+from triphammer.service.web.tokens import tokens_api
 
 log = logging.getLogger("triphammer.web")
 
@@ -39,15 +43,18 @@ def build_app(
     console: Console,
     probes: Probes,
     streams: Streams,
+    tokens: Tokens,
+    protection: Protection,
     version: str,
 ) -> Application:
     """The application; every handler gets its parts here, none looks anything up."""
     app = Application(
+        protection=protection,
         title="triphammer",
         version=version,
         docs_url="/docs",
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=_own_name,
     )
     app.router.routes[:0] = probes.routes()
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
@@ -55,12 +62,17 @@ def build_app(
     app.include_router(backfills_api(backfills, reading))
     app.include_router(deadletters_api(deadletters))
     app.include_router(flow_state_api(flow_state))
+    app.include_router(tokens_api(tokens))
     app.router.routes.extend(console.routes())
     app.add_exception_handler(TriphammerError, on_triphammer_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(Exception, on_defect)
     return app
+
+
+def _own_name(route: APIRoute) -> str:
+    return route.name
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -22,9 +22,7 @@ from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import Field, fields, read_form
-from triphammer.service.web.origin import is_foreign
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
-from triphammer.service.web.problems import problem
 from triphammer.service.web.reading import Reading
 
 HERE = Path(__file__).parent
@@ -93,8 +91,6 @@ class Console:
     async def start(self, request: Request) -> Response:
         """Start a run by the form of the flow's page; go to the run, or say what is wrong."""
         name = request.path_params["name"]
-        if is_foreign(request):
-            return problem(403, "this form is for pages of this console only")
         try:
             schema = (await self._reading.flow(name))["params_schema"]
         except NotFound as error:

@@ -9,6 +9,7 @@ import anyio
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from triphammer.service.access.scopes import LOCAL, NOBODY, admitted
 from triphammer.service.health import Health
 from triphammer.service.metrics import Metric
 from triphammer.service.web.probes import Probes
@@ -22,18 +23,22 @@ RETRY_AFTER = "1"
 class Front:
     """Hands each request to the application of the open store, or answers 503 without one.
 
-    The probes answer always: `/livez` 200, `/readyz` 503 with the reason.
+    The probes answer always: `/livez` 200, `/readyz` 503 with the reason. Where tokens are asked
+    for, reasons are not told while the store that has the tokens is away.
     """
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: Health, *, open: bool = True) -> None:
         self._health = health
+        self._caller = LOCAL if open else NOBODY
         self._inside: _Inside | None = None
         self._away = Router(Probes(health, _no_figures).routes(), default=self._unavailable)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
-        app: ASGIApp = self._inside or self._away
-        await app(scope, receive, send)
+        if self._inside is not None:
+            await self._inside(scope, receive, send)
+        else:
+            await self._away(admitted(scope, self._caller), receive, send)
 
     @asynccontextmanager
     async def serving(self, app: ASGIApp) -> AsyncGenerator[None]:
@@ -50,7 +55,7 @@ class Front:
         reasons = [
             f"{part.name}: {part.reason}"
             for part in self._health.parts().values()
-            if part.essential and part.reason is not None
+            if part.essential and part.reason is not None and self._caller.may("read")
         ]
         detail = "; ".join(reasons) or "the daemon is starting"
         answer = problem(503, f"{detail}; try again later", headers={"Retry-After": RETRY_AFTER})

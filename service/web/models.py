@@ -20,6 +20,8 @@ TaskState = Annotated[str, Meta(extra_json_schema={"enum": list(TASK_STATES)})]
 MessageState = Annotated[
     str, Meta(extra_json_schema={"enum": ["pending", "delivered", "dead", "skipped"]})
 ]
+ScopeName = Annotated[str, Meta(extra_json_schema={"enum": ["read", "emit", "operate", "admin"]})]
+TokenState = Annotated[str, Meta(extra_json_schema={"enum": ["in force", "expired", "revoked"]})]
 Next = Annotated[str | None, Meta(description="`cursor` of the next page, null on the last.")]
 
 
@@ -476,3 +478,27 @@ class Health(TypedDict):
 
     status: str
     parts: dict[str, Part]
+
+
+class Token(TypedDict):
+    """A token. `used_at` is exact to the minute; `expires_at` is null where it never does."""
+
+    id: str
+    name: str
+    scopes: list[ScopeName]
+    created_at: Moment
+    created_by: str
+    expires_at: Moment | None
+    used_at: Moment | None
+    revoked_at: Moment | None
+    state: TokenState
+
+
+class NewToken(Token):
+    """A new token with its text, which is told this once."""
+
+    token: str
+
+
+class Tokens(Page[Token]):
+    """All tokens, the oldest first."""

@@ -16,6 +16,9 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from triphammer.service.access.protection import Protection
+from triphammer.service.access.routes import RULES
+from triphammer.service.access.scopes import Need
 from triphammer.service.web import models
 
 FILE = Path(__file__).with_suffix(".json")
@@ -59,17 +62,21 @@ class Route(APIRoute):
 
 
 class Application(FastAPI):
-    """FastAPI with the whole document."""
+    """FastAPI with the whole document, which says what the daemon asks callers for."""
+
+    def __init__(self, *, protection: Protection, **options: Any) -> None:
+        super().__init__(**options)
+        self._protection = protection
 
     def openapi(self) -> dict[str, Any]:
         """The document, made when first asked for."""
         document = super().openapi()
         if "Problem" not in document["components"]["schemas"]:
-            _complete(document)
+            _complete(document, open=self._protection.open)
         return document
 
 
-def _complete(document: dict[str, Any]) -> None:
+def _complete(document: dict[str, Any], *, open: bool) -> None:
     more: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     paths: dict[str, dict[str, Any]] = document["paths"]
     for path, methods in more["paths"].items():
@@ -78,10 +85,21 @@ def _complete(document: dict[str, Any]) -> None:
     components["schemas"] = _schemas(document["components"]["schemas"], more)
     components["responses"] = dict(_responses(more["components"]["responses"]))
     document["components"] = components
-    for methods in paths.values():
+    for path, methods in paths.items():
         for method, operation in methods.items():
             also = ANYWHERE if method == "get" else (*ANYWHERE, "413")
+            need = RULES.need(method.upper(), path)
+            if need == "public":
+                operation["security"] = []
+            else:
+                also = (*also, "401", "403")
+                operation["security"] = [*([{}] if open else []), *_ways_in(need)]
             _complete_operation(operation, also)
+
+
+def _ways_in(need: Need) -> list[dict[str, list[str]]]:
+    """A token with the scope (OpenAPI 3.1 lets any kind of key name roles)."""
+    return [{"token": [need]}]
 
 
 def _schemas(generated: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from triphammer.service.access.scopes import caller_of
 from triphammer.service.health import Health
 from triphammer.service.metrics import Metric, render
 from triphammer.service.web import models, views
@@ -34,7 +35,9 @@ class Probes:
         return JSONResponse(alive)
 
     async def readyz(self, request: Request) -> Response:
-        """200 when every essential part works, else 503; each part with its reason."""
+        """200 when every essential part works, else 503; each part with its reason for those who
+        may read: reasons name folders, hosts and tasks."""
+        told = self._health.parts().items() if caller_of(request.scope).may("read") else ()
         parts: dict[str, models.Part] = {
             name: {
                 "ok": part.reason is None,
@@ -43,7 +46,7 @@ class Probes:
                 "restarts": part.failures,
                 "essential": part.essential,
             }
-            for name, part in sorted(self._health.parts().items())
+            for name, part in sorted(told)
         }
         ready = self._health.ready
         body: models.Health = {"status": "ok" if ready else "unready", "parts": parts}

@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.errors import FlowError, ParamMisfit
 from triphammer.sensors.errors import Overloaded, Rejected
-from triphammer.service.errors import Changed, NotFound, StateForbids
+from triphammer.service.errors import Changed, Denied, NotFound, StateForbids
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -37,6 +37,8 @@ def problem_of(error: TriphammerError) -> Response:
     if isinstance(error, Overloaded):
         wait = str(max(1, round(error.retry_after)))
         return problem(error.status, str(error), headers={"Retry-After": wait})
+    if isinstance(error, Denied):
+        return problem(error.status, str(error), headers=error.headers)
     if isinstance(error, ParamMisfit):
         found = [
             {"where": f"params.{name}", "problem": fault} for name, fault in error.faults.items()

@@ -15,6 +15,7 @@ from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 from triphammer.sensors.codec import event_json
 from triphammer.sensors.contract import Accepted
+from triphammer.service.store.access import TokenRow
 from triphammer.service.store.contract import (
     Disposition,
     EventRow,
@@ -216,3 +217,19 @@ def graph(definition: FlowDef) -> models.Graph:
         for owner in (owner_of(node.name),)
     ]
     return {"nodes": nodes}
+
+
+def token(row: TokenRow, now: int) -> models.Token:
+    """A token without anything that would let one make its text."""
+    state = "revoked" if row.revoked_at is not None else "in force"
+    return {
+        "id": row.id,
+        "name": row.name,
+        "scopes": list(row.scopes),
+        "created_at": moment(row.created_at),
+        "created_by": row.created_by,
+        "expires_at": moment(row.expires_at),
+        "used_at": moment(row.used_at),
+        "revoked_at": moment(row.revoked_at),
+        "state": "expired" if state == "in force" and not row.in_force(now) else state,
+    }

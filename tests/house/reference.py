@@ -11,6 +11,7 @@ import typer
 
 import triphammer
 from tests.house.tracked import ROOT
+from triphammer.service.access.protection import Protection
 from triphammer.service.cli.app import build
 from triphammer.service.web.app import build_app
 
@@ -84,6 +85,8 @@ def _routes() -> Iterator[str]:
         console=stand_in,
         probes=stand_in,
         streams=stand_in,
+        tokens=stand_in,
+        protection=Protection(True, True, ""),
         version=triphammer.__version__,
     )
     for path, methods in app.openapi()["paths"].items():

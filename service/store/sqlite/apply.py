@@ -46,6 +46,7 @@ from triphammer.service.store.contract import (
 )
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
+from triphammer.service.store.sqlite.access import Access
 from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.dead import DeadLetters
 from triphammer.service.store.sqlite.filling import Filling
@@ -98,6 +99,7 @@ class Applier:
             SettleTicks: _each(filling.settle),
             CancelBackfill: _each(filling.cancel),
             PruneBackfills: _each(filling.prune),
+            **{kind: _each(apply) for kind, apply in Access().by_type().items()},
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

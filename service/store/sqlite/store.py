@@ -11,6 +11,7 @@ import msgspec
 from anyio.abc import TaskStatus
 
 from triphammer.flows.journal import TaskRow
+from triphammer.service.store.access import AuditPage, AuditRow, TokenRow
 from triphammer.service.store.contract import (
     Background,
     DeadEvent,
@@ -29,6 +30,7 @@ from triphammer.service.store.contract import (
     VersionRow,
 )
 from triphammer.service.store.sqlite import rows
+from triphammer.service.store.sqlite.access import audit_rows, token_rows
 from triphammer.service.store.sqlite.backfills import SqliteBackfills
 from triphammer.service.store.sqlite.backgrounds import backgrounds
 from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
@@ -204,6 +206,12 @@ class SqliteStore(SqliteBackfills):
     async def artifacts_named(self, digests: Sequence[str]) -> Sequence[str]:
         found = await self._readers.rows(self._sql["artifacts_named"], _json_text(digests))
         return [row[0] for row in found]
+
+    async def tokens(self) -> Sequence[TokenRow]:
+        return await self._readers.run(token_rows)
+
+    async def audit(self, page: AuditPage) -> Sequence[AuditRow]:
+        return await self._readers.run(partial(audit_rows, page))
 
     async def folder_id(self) -> str:
         found = await self._readers.rows(self._sql["meta"], "folder")

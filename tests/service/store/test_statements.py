@@ -16,7 +16,7 @@ from triphammer.service.store.sqlite.migrations import migrate
 from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.statements import statements
 
-FILES = ("reads.sql", "writes.sql", "logs.sql")
+FILES = ("reads.sql", "writes.sql", "logs.sql", "access.sql")
 LISTS = ("pages.sql", *FILES)
 NAMED = [(file, name) for file in LISTS for name in statements(file)]
 READS = [name for name in statements("reads.sql") if not name.endswith("_counts")]

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from starlette.requests import Request
-
 from triphammer.service.web.forms import fields, read_form
-from triphammer.service.web.origin import is_foreign
 
 SCHEMA: dict[str, Any] = {
     "properties": {
@@ -48,21 +44,3 @@ def test_what_is_left_empty_is_not_given_and_texts_stay_texts() -> None:
     sent = {"name": "5", "size": "", "rows": "[1, 2]", "loud": "true", "who": "x"}
     assert read_form(SCHEMA, sent) == {"name": "5", "rows": [1, 2], "loud": "true", "who": "x"}
     assert read_form(SCHEMA, {"rows": "[1, "}) == {"rows": "[1, "}
-
-
-@pytest.mark.parametrize(
-    ("headers", "foreign"),
-    [
-        ({}, False),
-        ({"sec-fetch-site": "same-origin"}, False),
-        ({"sec-fetch-site": "none"}, False),
-        ({"sec-fetch-site": "cross-site"}, True),
-        ({"sec-fetch-site": "same-site"}, True),
-        ({"origin": "http://here:8420", "host": "here:8420"}, False),
-        ({"origin": "http://elsewhere", "host": "here:8420"}, True),
-        ({"origin": "null", "host": "here:8420"}, True),
-    ],
-)
-def test_forms_of_other_sites_are_told(headers: dict[str, str], foreign: bool) -> None:
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    assert is_foreign(Request({"type": "http", "headers": raw})) is foreign

@@ -1,0 +1,90 @@
+"""Which scope each route asks for: the one table.
+
+What is not in it asks for `read` where it only reads, and for `admin` else, so that a route that
+somebody forgets is shut. A test names those that change something and are not here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from starlette.routing import compile_path
+
+from triphammer.service.access.scopes import Need
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+HOOKS = "/hooks/"
+DECLARED: Mapping[tuple[str, str], Need] = {
+    # Webhooks are judged by their flow's `verify=`.
+    ("POST", "/hooks/{path:path}"): "public",
+    # `/readyz` tells reasons only to those who may read.
+    ("GET", "/livez"): "public",
+    ("GET", "/readyz"): "public",
+    ("GET", "/static/{path:path}"): "public",
+    ("POST", "/api/v1/events"): "emit",
+    ("POST", "/api/v1/flows/{name}/runs"): "operate",
+    ("POST", "/flows/{name}/runs"): "operate",
+    ("POST", "/api/v1/flows/{name}/pause"): "operate",
+    ("POST", "/api/v1/flows/{name}/resume"): "operate",
+    ("POST", "/api/v1/flows/{name}/backfills"): "operate",
+    ("POST", "/api/v1/flows/{name}/backfills/plan"): "read",
+    ("POST", "/api/v1/backfills/{id}/cancel"): "operate",
+    ("PUT", "/api/v1/flows/{name}/state/{key:path}"): "operate",
+    ("DELETE", "/api/v1/flows/{name}/state/{key:path}"): "operate",
+    ("DELETE", "/api/v1/flows/{name}/state"): "operate",
+    ("POST", "/api/v1/runs/{id}/cancel"): "operate",
+    ("POST", "/api/v1/runs/{id}/retry"): "operate",
+    ("POST", "/api/v1/runs/{id}/tasks/{task}/approve"): "operate",
+    ("POST", "/api/v1/runs/{id}/tasks/{task}/reject"): "operate",
+    ("POST", "/api/v1/deadletters/redrive"): "operate",
+    ("POST", "/api/v1/deadletters/skip"): "operate",
+    ("POST", "/api/v1/prune"): "admin",
+    ("GET", "/api/v1/tokens"): "admin",
+    ("POST", "/api/v1/tokens"): "admin",
+    ("POST", "/api/v1/tokens/{id}/revoke"): "admin",
+}
+_RANK: Mapping[Need, int] = {"public": 0, "read": 1, "emit": 1, "operate": 2, "admin": 3}
+_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+
+
+class Rules:
+    """What a request asks for, by its method and path."""
+
+    def __init__(self, declared: Mapping[tuple[str, str], Need]) -> None:
+        self._declared: Mapping[tuple[str, str], Need] = {
+            (method, _plain(path)): need for (method, path), need in declared.items()
+        }
+        self._patterns: Sequence[tuple[str, re.Pattern[str], Need]] = [
+            (method, compile_path(path)[0], need) for (method, path), need in declared.items()
+        ]
+        self._literal: Mapping[tuple[str, str], Need] = {
+            (method, path): self._match(method, path)
+            for method, path in declared
+            if "{" not in path
+        }
+
+    def declared(self, method: str, template: str) -> Need | None:
+        """What the table says of a route, None if it does not name it."""
+        return self._declared.get((method, _plain(template)))
+
+    def need(self, method: str, path: str) -> Need:
+        """The scope that a request asks for: of several rules that fit the strictest holds."""
+        method = "GET" if method in SAFE else method
+        found = self._literal.get((method, path))
+        return self._match(method, path) if found is None else found
+
+    def _match(self, method: str, path: str) -> Need:
+        fitting: list[Need] = [
+            need for m, regex, need in self._patterns if m == method and regex.match(path)
+        ]
+        if not fitting:
+            return "read" if method == "GET" else "admin"
+        return max(fitting, key=lambda need: _RANK[need])
+
+
+def _plain(template: str) -> str:
+    return _PARAMETER.sub(r"{\1}", template)
+
+
+RULES = Rules(DECLARED)

@@ -1,0 +1,61 @@
+"""What a caller may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, cast
+
+import msgspec
+from starlette.types import Scope as Asgi
+
+Scope = Literal["read", "emit", "operate", "admin"]
+Need = Scope | Literal["public"]
+"""What a route asks for; `public` asks for nothing."""
+SCOPES: tuple[Scope, ...] = ("read", "emit", "operate", "admin")
+MEANING: Mapping[Scope, str] = {
+    "read": "look at everything but tokens and the audit log",
+    "emit": "post events, and nothing else",
+    "operate": "start, cancel, retry, pause, redrive, and read",
+    "admin": "everything, tokens and the audit log too",
+}
+_HOLDS: Mapping[Scope, frozenset[Scope]] = {
+    "read": frozenset({"read"}),
+    "emit": frozenset({"emit"}),
+    "operate": frozenset({"operate", "read"}),
+    "admin": frozenset(SCOPES),
+}
+_KEY = "triphammer.caller"
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sent a request. `token` is the id of theirs, if they have one."""
+
+    name: str
+    scopes: frozenset[Scope]
+    token: str | None = None
+
+    def may(self, need: Need) -> bool:
+        """Whether the caller has what a route asks for."""
+        return need == "public" or need in self.scopes
+
+
+LOCAL = Caller(name="local", scopes=frozenset(SCOPES))
+"""Anybody, where the daemon is open."""
+NOBODY = Caller(name="nobody", scopes=frozenset())
+"""Anybody, where it is not."""
+
+
+def granted(scopes: Iterable[str]) -> frozenset[Scope]:
+    """The scopes with all that they hold; unknown names hold nothing."""
+    given = set(scopes)
+    return frozenset(held for scope in SCOPES if scope in given for held in _HOLDS[scope])
+
+
+def caller_of(scope: Asgi) -> Caller:
+    """Who sent the request, as the guard has found; nobody where none stands before it."""
+    return cast("Caller", scope.get(_KEY, NOBODY))
+
+
+def admitted(scope: Asgi, caller: Caller) -> Asgi:
+    """The request of `caller`."""
+    return {**scope, _KEY: caller}

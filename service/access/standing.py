@@ -1,0 +1,34 @@
+"""What of access stands for the life of the process, whatever becomes of the store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from triphammer.config.settings import Server
+from triphammer.service.access.protection import Protection
+from triphammer.service.access.proxies import Proxies
+from triphammer.service.access.throttle import Throttle
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the daemon is guarded, which proxies and names it trusts, and who has failed lately."""
+
+    protection: Protection
+    proxies: Proxies
+    hosts: frozenset[str]
+    throttle: Throttle = field(default_factory=Throttle)
+
+    @classmethod
+    def of(cls, server: Server, address: str) -> Access:
+        """That of a daemon which listens on `address`."""
+        return cls(
+            Protection.of(server, address),
+            Proxies(server.trusted_proxies),
+            frozenset(name.lower() for name in server.hosts),
+        )
+
+    def now(self) -> float:
+        """The seconds that failures are counted by."""
+        return time.monotonic()

@@ -1,0 +1,119 @@
+"""Stands before everything that is served: who sent a request, and may they do that?"""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from triphammer.sensors.headers import Headers
+from triphammer.service.access.loopback import host_name, is_rebindable
+from triphammer.service.access.origin import is_foreign
+from triphammer.service.access.proxies import Peer
+from triphammer.service.access.routes import HOOKS, RULES, SAFE
+from triphammer.service.access.scopes import LOCAL, MEANING, NOBODY, Caller, Need, admitted
+from triphammer.service.access.standing import Access
+from triphammer.service.access.throttle import neighbourhood
+from triphammer.service.access.token import id_of
+from triphammer.service.access.tokens import Tokens
+from triphammer.service.errors import Denied
+from triphammer.service.web.problems import problem_of
+
+REALM = 'Bearer realm="triphammer"'
+HOW = "send the header `Authorization: Bearer TOKEN`; `triphammer token create` makes one"
+BEARER = "bearer "
+
+
+class Guard:
+    """Lets a request through to `inner` with its caller, or answers 401, 403 or 429."""
+
+    def __init__(self, inner: ASGIApp, access: Access, tokens: Tokens) -> None:
+        self._inner = inner
+        self._access = access
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        headers = Headers.of_asgi(scope["headers"])
+        peer = self._access.proxies.peer(scope, headers)
+        try:
+            caller = self._caller(scope, headers, peer)
+        except Denied as denied:
+            await problem_of(denied)(scope, receive, send)
+            return
+        await self._inner(admitted(scope, caller), receive, send)
+
+    def _caller(self, scope: Scope, headers: Headers, peer: Peer) -> Caller:
+        need = RULES.need(scope["method"], scope["path"])
+        text = _bearer(headers)
+        if self._access.protection.open:
+            self._check_open(scope, headers, peer, need)
+            return self._named(text) or LOCAL
+        if need == "public":
+            # What webhooks say in this header is for their flow to judge.
+            hook = scope["path"].startswith(HOOKS)
+            return NOBODY if hook else self._named(text) or NOBODY
+        caller = self._proven(text, need, peer)
+        if not caller.may(need):
+            raise Denied(
+                403,
+                f"token {caller.name!r} lacks the scope `{need}` ({MEANING[need]}); it has: "
+                f"{', '.join(sorted(caller.scopes))}",
+                {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{need}"'},
+            )
+        return caller
+
+    def _check_open(self, scope: Scope, headers: Headers, peer: Peer, need: Need) -> None:
+        """Nobody is asked who they are: no page of somebody else's may come in by that."""
+        if scope["method"] not in SAFE and is_foreign(headers, peer.host):
+            raise Denied(403, "this request was sent by a page of another site", {})
+        if need == "public":
+            return
+        if peer.forwarded and self._access.protection.by_address:
+            raise Denied(
+                403,
+                "a proxy has passed this request on, and this daemon is open to its own machine "
+                "only: name the proxy in [server] trusted_proxies and make tokens, or set "
+                "[server] open = true",
+                {},
+            )
+        host = peer.host
+        if host is not None and is_rebindable(host) and host_name(host) not in self._access.hosts:
+            raise Denied(
+                403,
+                "an open daemon is not called by a name that anybody could register: use its "
+                "address or localhost, or add the name to [server] hosts",
+                {},
+            )
+
+    def _named(self, text: str | None) -> Caller | None:
+        row = None if text is None else self._tokens.find(text)
+        return None if row is None else self._tokens.caller(row)
+
+    def _proven(self, text: str | None, need: Need, peer: Peer) -> Caller:
+        if text is None:
+            challenge = {"WWW-Authenticate": f'{REALM}, scope="{need}"'}
+            raise Denied(401, f"a token with the scope `{need}` is needed: {HOW}", challenge)
+        key = self._key(text, peer)
+        wait = self._access.throttle.wait(key, self._access.now())
+        if wait:
+            retry = {"Retry-After": str(max(1, round(wait)))}
+            raise Denied(429, "too many wrong tokens came from your address", retry)
+        caller = self._named(text)
+        if caller is None:
+            self._access.throttle.failed(key, self._access.now())
+            challenge = {"WWW-Authenticate": f'{REALM}, error="invalid_token", scope="{need}"'}
+            raise Denied(401, f"this token is unknown, expired or revoked: {HOW}", challenge)
+        return caller
+
+    def _key(self, text: str, peer: Peer) -> str:
+        """Failures count by address, and by token where there is one of that id: one client's
+        old token keeps no other one of the same address out."""
+        row = self._tokens.row(id_of(text) or "")
+        return f"{neighbourhood(peer.address)} {'' if row is None else row.id}"
+
+
+def _bearer(headers: Headers) -> str | None:
+    """The token that was sent; of what is no token of ours the whole."""
+    text = headers.get("authorization")
+    if text is None:
+        return None
+    return text[len(BEARER) :].strip() if text.lower().startswith(BEARER) else text
