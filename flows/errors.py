@@ -8,6 +8,8 @@ FlowError                  root of the family
 │   └── ParamMisfit        parameters of a run that are unknown, missing or do not fit
 ├── DebuggerLeft           whoever debugs a run does not want it to go on
 ├── NotInTask              context(), state or secret used outside a running task
+├── Skip                   raised by a task: it ends as skipped
+├── Fail                   raised by a task: it has failed for good, no retry
 └── TaskFailed             raised inside the engine: one attempt failed
     ├── LoopExhausted      a loop's condition did not hold after all its turns
     ├── AttemptTimeout     the attempt took longer than its timeout
@@ -65,6 +67,17 @@ class DebuggerLeft(FlowError):
 
 class NotInTask(FlowError, RuntimeError):
     """Something that only a running task has was used elsewhere."""
+
+
+class Skip(FlowError):
+    """Raised by a task: it ends as skipped, with the reason given, and is not tried again.
+
+    What it asked to be sent or written is dropped, as with a failure.
+    """
+
+
+class Fail(FlowError):
+    """Raised by a task: it has failed for good, whatever its `retries`."""
 
 
 class TaskFailed(FlowError):

@@ -40,7 +40,8 @@ class Outcome(Condition):
 
 
 class FirstError(Expr):
-    """The error of the task that failed first; of a body with the task's name in it."""
+    """The error of the task that failed first; of a body with the task's name in it, or that
+    its time was over."""
 
     __slots__ = ("_body", "_names")
 
@@ -50,6 +51,9 @@ class FirstError(Expr):
 
     def evaluate(self, scope: Scope) -> ErrorInfo | None:
         ends = [(name, e) for name in self._names if (e := scope.ended(name)) is not None]
+        cut = [e.error for _, e in ends if e.state == "cancelled"]
+        if self._body and cut:  # the flow's time was over
+            return cut[0]
         failed = [(e.at, name, e.error) for name, e in ends if e.state == "failed"]
         if not failed:
             return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from triphammer.flows.branches import branch, first_of
     from triphammer.flows.context import context
+    from triphammer.flows.errors import Fail, Skip
     from triphammer.flows.flow import flow
     from triphammer.flows.groups import group
     from triphammer.flows.journal import ErrorInfo
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "triphammer.flows.branches": ("branch", "first_of"),
     "triphammer.flows.context": ("context",),
+    "triphammer.flows.errors": ("Fail", "Skip"),
     "triphammer.flows.flow": ("flow",),
     "triphammer.flows.groups": ("group",),
     "triphammer.flows.journal": ("ErrorInfo",),
@@ -71,8 +73,10 @@ __all__ = [
     "Ended",
     "ErrorInfo",
     "Event",
+    "Fail",
     "Failed",
     "Ok",
+    "Skip",
     "at",
     "branch",
     "chain",

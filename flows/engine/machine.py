@@ -19,7 +19,7 @@ from typing import Any
 
 from triphammer.flows.engine.ending import ending
 from triphammer.flows.engine.maps import Item, MapProgress, items_of
-from triphammer.flows.engine.part import NodeState, Part, goes_on
+from triphammer.flows.engine.part import NodeState, Part, goes_on, without_handlers
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.policy import tries_again
 from triphammer.flows.engine.recall import (
@@ -33,6 +33,7 @@ from triphammer.flows.engine.result import body_result
 from triphammer.flows.engine.retry import retry_delay
 from triphammer.flows.engine.rows import (
     CANCELLED,
+    RUN_TIMEOUT,
     cancelled,
     failed_row,
     interrupted,
@@ -92,6 +93,9 @@ class RunMachine(Waiting):
         """An attempt has ended: settle it, retry it, or go on with what waited for it."""
         state, item = self._parts.find(result.id.task)
         options = state.planned.node.options
+        if result.skipped and result.error is not None:
+            self._skipped(state, item, result, result.error, step, now)
+            return
         if result.error is not None:
             id, begun, ended = result.id, result.started_at, result.finished_at
             step.failed_attempts.append((id.task, id.attempt, begun, ended, result.error))
@@ -151,13 +155,16 @@ class RunMachine(Waiting):
         """End the run, `running` being the rows of the attempts under way; which to stop.
 
         Teardowns still run, and setups under way go on to their end, so that what they have
-        made is undone. A second call ends these too.
+        made is undone; handlers of the flow too where its time is over, since it has failed. A
+        second call ends these too.
         """
         hard, self._asked = self._asked, True
         waiting = {name: row_of(w.result, "waiting") for name, w in self._undelivered.items()}
         running, parts = {**running, **waiting, **self._waits}, self._parts
         left = [state for state in parts.states() if not state.settled]
         cut = [state for state in left if hard or not goes_on(state, parts, running)]
+        if kind == RUN_TIMEOUT and not hard:
+            cut = without_handlers(cut, parts)
         if not cut:
             return ()
         why = self._cancelled = self._cancelled or ErrorInfo(kind, reason)
@@ -194,6 +201,30 @@ class RunMachine(Waiting):
             self._item_done(state, item, value, error, result.id.attempt, step, now)
         self._consider_all(step, now)
 
+    def _skipped(
+        self,
+        state: NodeState,
+        item: int | None,
+        result: AttemptResult,
+        why: ErrorInfo,
+        step: Step,
+        now: int,
+    ) -> None:
+        """A task has skipped itself."""
+        step.rows.append(row_of(result, "skipped"))
+        turns, progress = state.turns, state.progress
+        if turns is not None:
+            turns.turn += 1
+            _no_longer_running(state, step)
+            row = many_row(state.name, turns.started_at, now, why, turns.turn, skipped=True)
+            step.rows.append(row)
+        if item is None or progress is None:
+            self._settle(state, "skipped", result.finished_at, why)
+        else:
+            progress.skip(item, why, result.id.attempt)
+            self._map_goes_on(state, progress, step, now)
+        self._consider_all(step, now)
+
     def _task_done(
         self, state: NodeState, value: Encoded | None, error: ErrorInfo | None, at: int
     ) -> None:
@@ -219,16 +250,23 @@ class RunMachine(Waiting):
             progress.fail(item, error, attempts)
         else:
             progress.succeed(item, value)
+        self._map_goes_on(state, progress, step, now)
+
+    def _map_goes_on(self, state: NodeState, progress: MapProgress, step: Step, now: int) -> None:
         if progress.left == 0:
             self._map_done(state, progress, step, now)
         else:
             self._go(state, progress.take(), step.now, now)
 
     def _map_done(self, state: NodeState, progress: MapProgress, step: Step, now: int) -> None:
-        error = progress.error()
+        error, why = progress.error(), progress.why_skipped()
         _no_longer_running(state, step)
-        step.rows.append(many_row(state.name, progress.started_at, now, error, progress.total))
-        if error is not None:
+        began, total, skipped = progress.started_at, progress.total, why is not None
+        row = many_row(state.name, began, now, error or why, total, skipped=skipped)
+        step.rows.append(row)
+        if why is not None:
+            self._settle(state, "skipped", now, why)
+        elif error is not None:
             self._fail(state, error, now)
         else:
             state.part.scope.results[state.planned.name] = progress.result()

@@ -63,6 +63,7 @@ class MapProgress:
         "_next",
         "_outcomes",
         "_settled",
+        "_skipped",
         "_under_way",
         "items",
         "left",
@@ -97,6 +98,7 @@ class MapProgress:
         self._again: deque[Launch] = deque()
         self._first: tuple[int, ErrorInfo] | None = None
         self._failed = 0
+        self._skipped: list[ErrorInfo] = []
         self.open: set[int] = set()
 
     def launch(self, item: int, attempt: int) -> Launch:
@@ -152,6 +154,11 @@ class MapProgress:
         self._under_way -= 1
         self.settle_failed(item, error, attempts)
 
+    def skip(self, item: int, why: ErrorInfo, attempts: int) -> None:
+        """An item under way has skipped itself."""
+        self._under_way -= 1
+        self.settle_skipped(item, why, attempts)
+
     def settle(self, item: int, outcome: Encoded | Failed | None) -> None:
         """An item has its outcome."""
         self._outcomes[item] = outcome
@@ -164,11 +171,19 @@ class MapProgress:
         self._failed += 1
         if self._first is None or item < self._first[0]:
             self._first = (item, error)
-        outcome: Failed | None = None
-        if self.planned.node.options.errors == "collect":
-            argument = self.items[item]
-            outcome = Failed(argument[0] if len(argument) == 1 else argument, error, attempts)
-        self.settle(item, outcome)
+        self.settle(item, self._collected(item, error, attempts))
+
+    def settle_skipped(self, item: int, why: ErrorInfo, attempts: int) -> None:
+        """An item has skipped itself: it is left out of the results."""
+        self._skipped.append(why)
+        self.settle(item, self._collected(item, why, attempts))
+
+    def _collected(self, item: int, error: ErrorInfo, attempts: int) -> Failed | None:
+        """What a dependent gets of an item without a value."""
+        if self.planned.node.options.errors != "collect":
+            return None
+        argument = self.items[item]
+        return Failed(argument[0] if len(argument) == 1 else argument, error, attempts)
 
     def recall(self, row: TaskRow, item: int) -> bool:
         """Take over an item that had settled before a restart; False if it had not."""
@@ -176,9 +191,15 @@ class MapProgress:
             self.settle(item, row.result)
         elif row.state == "failed":
             self.settle_failed(item, row.error or ErrorInfo("Unknown", ""), row.attempt)
+        elif row.state == "skipped":
+            self.settle_skipped(item, row.error or ErrorInfo("Skip", ""), row.attempt)
         else:
             return False
         return True
+
+    def why_skipped(self) -> ErrorInfo | None:
+        """Why the map as a whole is skipped: all its items have skipped themselves."""
+        return self._skipped[0] if self.total and len(self._skipped) == self.total else None
 
     def error(self) -> ErrorInfo | None:
         """Why the map as a whole has failed, once no item is left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triphammer.flows.bodies import MARK
@@ -208,3 +208,11 @@ def goes_on(state: NodeState, parts: Parts, running: Mapping[str, Any]) -> bool:
         for part in parts.of(state)
         for inner in part.nodes.values()
     )
+
+
+def without_handlers(cut: Sequence[NodeState], parts: Parts) -> list[NodeState]:
+    """What the end of a run's time cuts off: its own handlers are to tell of it. If they are all
+    that is left, those that have begun took the time."""
+    handlers = [s for s in cut if s.role == "handler" and s.part is parts.root]
+    others = [state for state in cut if state not in handlers]
+    return others or [state for state in handlers if state.begun]

@@ -70,11 +70,13 @@ def many_row(
     error: ErrorInfo | None,
     items: int,
     result: Encoded | None = None,
+    *,
+    skipped: bool = False,
 ) -> TaskRow:
     """The row of a map or loop as a whole, which has ended."""
     return TaskRow(
         name=name,
-        state="succeeded" if error is None else "failed",
+        state="succeeded" if error is None else "skipped" if skipped else "failed",
         attempt=1,
         started_at=began,
         finished_at=now,

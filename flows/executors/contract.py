@@ -81,7 +81,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an attempt. Exactly one of `value` and `error` is set.
 
-    `retryable` is false for misfits and cancellation. `kinds` are the names of the type of what
+    `retryable` is false for misfits, `Fail` and cancellation. `skipped`: the task raised `Skip`,
+    `error` says why. `kinds` are the names of the type of what
     the task's code raised and of those it derives from; none where something else failed.
     `still_running` says that a plain function went on after its timeout or cancel: its slot
     stays taken until `Released`. `progress` is how far it last said it was.
@@ -93,6 +94,7 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     value: Encoded | None = None
     error: ErrorInfo | None = None
     retryable: bool = True
+    skipped: bool = False
     kinds: tuple[str, ...] = ()
     cancelled: bool = False
     still_running: bool = False

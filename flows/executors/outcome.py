@@ -10,7 +10,7 @@ from types import TracebackType
 
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.context import TaskContext
-from triphammer.flows.errors import AttemptTimeout, ValueMisfit
+from triphammer.flows.errors import AttemptTimeout, Fail, Skip, ValueMisfit
 from triphammer.flows.executors.contract import Attempt, AttemptResult
 from triphammer.flows.executors.kinds import kinds_of
 from triphammer.flows.journal import Encoded, ErrorInfo
@@ -45,12 +45,15 @@ def success(attempt: Attempt, started: int, finished: int, value: Encoded) -> At
 
 def failure(attempt: Attempt, started: int, finished: int, error: BaseException) -> AttemptResult:
     """The attempt raised; a misfit would come again, so it is not retried."""
+    info = describe(error, attempt.context.secrets.mask)
+    skipped = isinstance(error, Skip)
     return AttemptResult(
         id=attempt.id,
         started_at=started,
         finished_at=finished,
-        error=describe(error, attempt.context.secrets.mask),
-        retryable=not isinstance(error, ValueMisfit),
+        error=ErrorInfo(info.type, info.message) if skipped else info,
+        retryable=not isinstance(error, (ValueMisfit, Skip, Fail)),
+        skipped=skipped,
         kinds=() if isinstance(error, TriphammerError) else kinds_of(type(error)),
         progress=attempt.context.reached,
     )

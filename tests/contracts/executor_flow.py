@@ -11,6 +11,7 @@ from typing import Any
 
 from triphammer.flows.context import context
 from triphammer.flows.credentials import connection, secret
+from triphammer.flows.errors import Fail, Skip
 from triphammer.flows.flow import flow
 from triphammer.flows.outgoing import publish, start
 from triphammer.flows.references import event
@@ -40,6 +41,17 @@ def give(value: Any) -> Any:
 @task
 def boom() -> None:
     raise ValueError("no luck with hunter2hunter2")
+
+
+@task
+def skips() -> None:
+    publish("topic", 1)
+    raise Skip("no news of hunter2hunter2")
+
+
+@task
+def gives_up() -> None:
+    raise Fail("for good")
 
 
 @task
@@ -170,6 +182,8 @@ async def cancels_itself() -> None:
 def cases() -> None:
     give(event.data)
     boom()
+    skips()
+    gives_up()
     leave()
     broken_message()
     pair()

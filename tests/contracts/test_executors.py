@@ -28,7 +28,7 @@ from triphammer.flows.codec import decode
 from triphammer.flows.context import TaskContext, current_context
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.executors.contract import AttemptResult
-from triphammer.flows.journal import Encoded
+from triphammer.flows.journal import Encoded, ErrorInfo
 from triphammer.flows.workdir import RunFolder
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +118,21 @@ async def test_a_value_that_cannot_be_stored_is_a_misfit_without_retry(
     assert result.error.type == ValueMisfit.__name__
     assert result.error.message.startswith(f"the result of {node}")
     assert not result.retryable
+
+
+async def test_a_task_skips_itself_with_a_reason(make: Make) -> None:
+    async with at_work(make) as bench:
+        result = await bench.of(case("skips"))
+    assert (result.skipped, result.retryable, result.outbox) == (True, False, ())
+    assert result.error == ErrorInfo("Skip", "no news of ***")
+
+
+async def test_a_task_fails_for_good(make: Make) -> None:
+    async with at_work(make) as bench:
+        result = await bench.of(case("gives_up"))
+    assert result.error is not None
+    assert (result.error.type, result.error.message) == ("Fail", "for good")
+    assert (result.skipped, result.retryable) == (False, False)
 
 
 async def test_an_object_is_kept_as_an_artifact_and_taken_by_the_next(make: Make) -> None:

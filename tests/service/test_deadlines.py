@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from triphammer import Event, events, flow, task
+from triphammer import ErrorInfo, Event, events, flow, task
 from triphammer.testing import simulate
 
 
@@ -41,6 +41,78 @@ def test_a_run_that_takes_too_long_fails_and_is_tidied_up() -> None:
         assert run.error.message == "the run took longer than its flow's timeout of 7200 s"
         assert run.task("slow").state == "cancelled"
     assert done == ["tidied"]
+
+
+def test_handlers_of_the_flow_hear_that_its_time_is_over() -> None:
+    heard = list[str]()
+
+    @task
+    async def tidy() -> None:
+        heard.append("tidied")
+
+    @task
+    async def slow() -> None:
+        await asyncio.sleep(10_000)
+
+    @task(on_failure=lambda: alert("the task"))
+    async def guarded() -> None:
+        await asyncio.sleep(10_000)
+
+    @task
+    async def alert(what: ErrorInfo | str) -> None:
+        await asyncio.sleep(5)
+        heard.append(what if isinstance(what, str) else f"{what.type}: {what.message}")
+
+    @task
+    async def praise() -> None:
+        heard.append("it went well")
+
+    @flow(timeout="2h", teardown=tidy, on_failure=alert, on_success=praise)
+    def slowly() -> None:
+        slow()
+        guarded()
+
+    with simulate(slowly) as sim:
+        run = sim.start(slowly)
+        sim.advance("2h")
+        assert run.state == "running"
+        sim.advance("10s")
+        assert run.state == "failed"
+        assert run.error is not None
+        assert run.error.type == "RunTimeout"
+        states = {name: one.state for name, one in run.tasks().items()}
+    assert heard == [
+        "tidied",
+        "RunTimeout: the run took longer than its flow's timeout of 7200 s",
+    ]
+    assert states == {
+        "slow": "cancelled",
+        "guarded": "cancelled",
+        "tidy": "succeeded",
+        "alert": "skipped",
+        "alert_2": "succeeded",
+        "praise": "skipped",
+    }
+
+
+def test_handlers_that_take_the_flows_time_are_cut_off() -> None:
+    @task
+    async def endless() -> None:
+        await asyncio.sleep(1e6)
+
+    @task
+    async def quick() -> int:
+        return 1
+
+    @flow(timeout="1h", on_success=endless)
+    def praised() -> object:
+        return quick()
+
+    with simulate(praised) as sim:
+        run = sim.start(praised)
+        sim.advance("1h")
+        assert run.state == "failed"
+        assert run.task("endless").state == "cancelled"
 
 
 def test_a_run_that_ends_in_time_is_left_alone() -> None:

@@ -13,6 +13,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.flows.codec import encode
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.plan import Plan
+from triphammer.flows.engine.rows import CANCELLED
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Ending, Launch, RunStart, Step
 from triphammer.flows.executors.contract import AttemptId, AttemptResult
@@ -150,15 +151,15 @@ class Driven:
         self.now = max(self.now, due)
         self._step(lambda step: self.machine.due(launch, step))
 
-    def cancel(self) -> None:
+    def cancel(self, kind: str = CANCELLED) -> None:
         running = {
             name: TaskRow(name=name, state="running", attempt=launch.attempt, started_at=1)
             for name, launch in self.under_way.items()
         }
-        self._step(lambda step: self._cancel(running, step))
+        self._step(lambda step: self._cancel(running, step, kind))
 
-    def _cancel(self, running: Mapping[str, TaskRow], step: Step) -> None:
-        for name in self.machine.cancel("enough", running, step, self.now):
+    def _cancel(self, running: Mapping[str, TaskRow], step: Step, kind: str) -> None:
+        for name in self.machine.cancel("enough", running, step, self.now, kind):
             del self.under_way[name]
 
     def states(self) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ import anyio
 
 from triphammer.flows.branches import branch, first_of
 from triphammer.flows.context import context
+from triphammer.flows.errors import Skip
 from triphammer.flows.flow import Flow, flow
 from triphammer.flows.groups import group
 from triphammer.flows.handle import Handle, chain
@@ -37,6 +38,7 @@ PATIENT = (
 )
 HASTY = ("one_success", "one_failed", "one_done", "always")
 NEVER = 9
+SKIP = -1
 
 
 def number(value: Any) -> int:
@@ -46,6 +48,8 @@ def number(value: Any) -> int:
 
 
 def fail_first(times: int) -> None:
+    if times < 0:
+        raise Skip("not today")
     if context().attempt <= times:
         raise ValueError(f"attempt {context().attempt}")
 
@@ -75,6 +79,8 @@ def listing(value: Any) -> list[int]:
 
 @task(backoff="5ms")
 def item(value: int, other: int = 0, unlucky: int = NEVER) -> int:
+    if (value + other) % 5 == unlucky - 1:
+        raise Skip("not this one")
     fail_first(NEVER if (value + other) % 5 == unlucky else 0)
     return value * 2 + other
 
@@ -144,7 +150,7 @@ class Drawer:
         return self.random.choice(pool)
 
     def fails(self) -> int:
-        return self.random.choice([0, 0, 0, 0, 1, 2, NEVER])
+        return self.random.choice([0, 0, 0, 0, 1, 2, NEVER, SKIP])
 
     def maybe(self, value: Any, chance: float = 0.3) -> Any:
         return value if self.random.random() < chance else None
