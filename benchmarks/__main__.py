@@ -20,6 +20,7 @@ from benchmarks import (
     matching,
     overload,
     recovery,
+    simulation,
     webhooks,
 )
 from benchmarks.figures import Figure, row, table_head
@@ -43,6 +44,7 @@ ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "footprint": footprint.footprint,
     "overload": overload.overload,
     "recovery": recovery.recovery,
+    "simulation": lambda _: simulation.simulation(),
 }
 
 

@@ -127,11 +127,13 @@ class SimulatedDaemon:
             courier=self._outside,
             breath=0,
         )
-        claims = ClaimWorker(store=local.store, log=_log)
-        self._notified = {"outbox": outbox.notify, "claims": claims.notify}
+        self._notified = {"outbox": outbox.notify}
         async with anyio.create_task_group() as group:
             await group.start(outbox.run)
-            await group.start(claims.run)
+            if any(spec.kind == "files" for spec in self.specs.values()):
+                claims = ClaimWorker(store=local.store, log=_log)
+                self._notified["claims"] = claims.notify
+                await group.start(claims.run)
             supervisor = await self._start_sensors(group, local)
             self.local, self.operations = local, self._operations(local, supervisor)
             await self._leave.wait()
