@@ -41,7 +41,9 @@ class DeadRuns:
     async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
         if which.target is not None:
             return []
-        return [_run(row) for row in await self._store.dead_runs(_page(which, after, limit))]
+        rows = await self._store.dead_runs(_page(which, after, limit))
+        attempts = await self._store.most_attempts([row.id for row in rows])
+        return [_run(row, attempts.get(row.id, 1)) for row in rows]
 
     async def redrive(self, ids: Sequence[str]) -> Sequence[Told]:
         return [await _told(self._redrive.run, id) for id in ids]
@@ -153,7 +155,7 @@ def _page(which: DeadFilter, after: str | None, limit: int) -> Page:
     )
 
 
-def _run(row: RunRow) -> DeadLetter:
+def _run(row: RunRow, attempts: int) -> DeadLetter:
     error = row.error
     return DeadLetter(
         kind=DeadRuns.name,
@@ -161,7 +163,7 @@ def _run(row: RunRow) -> DeadLetter:
         place=str(row.seq),
         at=row.finished_at or row.created_at,
         reason="" if error is None else f"{error.type}: {error.message}",
-        attempts=max(1, row.epoch),
+        attempts=attempts,
         created_at=row.created_at,
         flow=row.flow,
         run=row.id,

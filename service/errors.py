@@ -8,6 +8,7 @@ ServiceError               root of the family
 │   ├── UnknownFlow        no live flow of this name
 │   ├── UnknownRun         no run of this id
 │   ├── UnknownEvent       no event of this key
+│   ├── UnknownMessage     no outgoing message of this id
 │   ├── UnknownKey         the flow's state has no such key
 │   ├── UnknownDeadLetter  no dead letter of this id
 │   ├── UnknownBackfill    no backfill of this id
@@ -69,6 +70,13 @@ class UnknownEvent(NotFound):
 
     def __init__(self, event: str) -> None:
         super().__init__(f"there is no event {event!r}; `triphammer events` lists them")
+
+
+class UnknownMessage(NotFound):
+    """No outgoing message has this id."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"there is no message {message!r}; `triphammer show RUN` lists a run's")
 
 
 class UnknownKey(NotFound):

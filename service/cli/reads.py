@@ -87,17 +87,21 @@ def events(
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="A run, an event (ids may be shortened) or a flow.")],
+    what: Annotated[
+        str, typer.Argument(help="A run, an event, a message (ids may be shortened) or a flow.")
+    ],
     url: Url = URL,
     json: AsJson = False,
 ) -> None:
-    """Show one run with its tasks, one event with what became of it, or one flow."""
+    """Show one run with its tasks, one event or outgoing message with what became of it, or one
+    flow."""
     with connect(url) as daemon:
         kind, answer = _find(daemon, what)
     if json:
         print_json(answer)
         return
-    {"run": _show_run, "event": _show_event, "flow": _show_flow}[kind](answer)
+    shown = {"run": _show_run, "event": _show_event, "flow": _show_flow, "message": print_fields}
+    shown[kind](answer)
 
 
 def logs(
@@ -147,6 +151,8 @@ def _find(daemon: DaemonClient, what: str) -> tuple[str, Any]:
         return "run", daemon.get(f"/api/v1/runs/{what}")
     if what.startswith("evt_"):
         return "event", daemon.get(f"/api/v1/events/{what}")
+    if what.startswith("msg_"):
+        return "message", daemon.get(f"/api/v1/messages/{what}")
     return "flow", daemon.get(f"/api/v1/flows/{what}")
 
 

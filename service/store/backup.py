@@ -34,6 +34,11 @@ def back_up(folder: Path, target: Path) -> BackedUp:
     The database is copied as it is at one moment; what commits meanwhile is not in it.
     `target` appears whole or not at all. Raises `StoreError`, `SchemaTooNew`.
     """
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise StoreError(
+            f"{target} is in the data folder itself, which belongs to the daemon: name a folder "
+            "elsewhere, on another disk if you can"
+        )
     if target.exists():
         raise StoreError(f"{target} is there already: name a folder that is not, or remove it")
     parent = target.absolute().parent

@@ -546,6 +546,10 @@ class Store(BackfillReads, Protocol):
         """Records that could not become events and were not skipped, newest first."""
         ...
 
+    async def most_attempts(self, runs: Sequence[str]) -> Mapping[str, int]:
+        """Of each of `runs` that has failed tasks, the most attempts that one of them has had."""
+        ...
+
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         """Those of `ids` that are stored."""
         ...

@@ -37,6 +37,7 @@ def api(operations: Operations, reading: Reading) -> APIRouter:
     _flow_routes(router, operations, reading)
     _run_routes(router, operations, reading)
     _event_routes(router, reading)
+    _message_routes(router, reading)
     _store_routes(router, operations)
     return router
 
@@ -151,6 +152,13 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
         """End a run that is queued or under way; 409 when it has ended."""
         await operations.cancel(await reading.full_id(id, UnknownRun))
         return Answer(await reading.run(id))
+
+
+def _message_routes(router: APIRouter, reading: Reading) -> None:
+    @router.get("/messages/{id}", tags=["messages"], responses=problems(404))
+    async def show_message(id: str) -> Answer[models.Message]:
+        """One outgoing message and how often it was tried since its last redrive."""
+        return Answer(await reading.message(id))
 
 
 def _store_routes(router: APIRouter, operations: Operations) -> None:

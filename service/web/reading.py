@@ -13,7 +13,13 @@ from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.explain import filtered
-from triphammer.service.errors import NotFound, StateForbids, UnknownEvent, UnknownRun
+from triphammer.service.errors import (
+    NotFound,
+    StateForbids,
+    UnknownEvent,
+    UnknownMessage,
+    UnknownRun,
+)
 from triphammer.service.library import Library
 from triphammer.service.store.contract import EventRow, RunRow, Store
 from triphammer.service.store.logs import LogStore
@@ -158,6 +164,13 @@ class Reading:
             for line in lines
         ]
         return {"items": shown, "next": shown[-1]["seq"] if len(lines) == limit else None}
+
+    async def message(self, id: str) -> models.Message:
+        """One outgoing message, named by its id or a unique beginning of it."""
+        row = await self.store.message(await self.full_id(id, UnknownMessage))
+        if row is None:
+            raise UnknownMessage(id)
+        return views.message(row)
 
     async def stored_event(self, key: str) -> EventRow:
         """The row of an event."""

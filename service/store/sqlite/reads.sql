@@ -152,6 +152,13 @@ WHERE seq < coalesce(?2, 9223372036854775807)
   AND at >= coalesce(?3, 0) AND at < coalesce(?4, 9223372036854775807)
 ORDER BY seq DESC LIMIT ?1;
 
+-- name: most_attempts
+-- Of each of the given runs (a JSON array) the most attempts that a failed task of it has had.
+SELECT asked.value, max(tasks.attempt) FROM json_each(?) AS asked
+JOIN runs ON runs.id = asked.value
+JOIN tasks ON tasks.run = runs.seq AND tasks.state = 'failed'
+GROUP BY asked.value;
+
 -- name: known_runs
 -- Of the given ids, a JSON array.
 SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?));

@@ -199,6 +199,10 @@ class SqliteStore(SqliteBackfills):
         found = await self._readers.rows(self._sql["dead_records"], *span)
         return [rows.dead_record(row) for row in found]
 
+    async def most_attempts(self, runs: Sequence[str]) -> Mapping[str, int]:
+        found = await self._readers.rows(self._sql["most_attempts"], _json_text(runs))
+        return {row[0]: row[1] for row in found}
+
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         found = await self._readers.rows(self._sql["known_runs"], _json_text(ids))
         return [row[0] for row in found]

@@ -88,6 +88,11 @@ async def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     async with running(opening("file", tmp_path / "data")):
         pass
     (tmp_path / "copy").mkdir()
+    folder = tmp_path / "data"
+    for inside in (folder / "backup", folder / "artifacts" / "deep" / "er", folder):
+        with pytest.raises(StoreError, match="is in the data folder itself"):
+            back_up(folder, inside)
+    assert not (folder / "backup").exists()
     with pytest.raises(StoreError, match="copy is there already"):
         back_up(tmp_path / "data", tmp_path / "copy")
 
