@@ -19,9 +19,11 @@ from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
 from triphammer.service.parts import Core
+from triphammer.service.reloads.asking import Reloads
 from triphammer.service.retention import Sweeper
 from triphammer.service.store.opening import Opened
 from triphammer.service.supervisor import Supervisor
+from triphammer.service.versions import Versions
 from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.connections import Connections
 from triphammer.service.web.console import Console
@@ -44,8 +46,9 @@ def application(
     connections: Connections,
     body_limit: int,
     outbox_changed: Callable[[], None],
+    reloads: Reloads | None,
 ) -> ASGIApp:
-    """Everything over HTTP, for one opening of the store.
+    """Everything over HTTP, for one opening of the store. `reloads` is None where there are none.
 
     `outbox_changed` is called when messages have been redriven or skipped.
     """
@@ -91,6 +94,8 @@ def application(
             secrets=core.edges.secrets,
         ),
         backfills=core.backfills,
+        versions=Versions(opened.store, core.library),
+        reloads=reloads,
         console=Console(reading, operations, health),
         probes=Probes(health, gauges.read),
         streams=Streams(core.hub, connections.limits.streams),

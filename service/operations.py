@@ -140,7 +140,8 @@ class Operations:
         return await self._sweeper.sweep(dry=dry)
 
     async def _set_paused(self, flow: str, paused: bool) -> None:
-        self._library.flow(flow)
+        if flow not in self._library.live:
+            await self._library.removed(flow)
         await self._store.commit([SetPaused(flow=flow, paused=paused, at=self._clock.now())])
         self._admission.pause(flow, paused)
         self._starter.touch_all()

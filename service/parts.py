@@ -34,7 +34,8 @@ from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.hub import Hub
 from triphammer.service.library import Library
-from triphammer.service.store.contract import SaveCatalog, SaveVersion, Store
+from triphammer.service.store.contract import Store
+from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
 
 
 class Edges(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,15 +142,21 @@ class Core:
         self.starter.freed(end.run, end.flow, end.state)
 
     async def put_into_service(self, flows: Mapping[str, FlowDef]) -> None:
-        """Store the versions and the catalog of `flows`, then make them the live set."""
+        """Store the versions and the catalog of `flows`, then make them the live set.
+
+        That is one step: an event is decided by the old catalog or by the new one.
+        """
         store, now = self.edges.store, self.edges.clock.now()
         catalog = Catalog(flows)
         versions = [
             SaveVersion(flow=f.name, version=f.version, file=f.file, sources=f.sources, at=now)
             for f in flows.values()
         ]
+        serving = SetServing(
+            flows=tuple((f.name, f.version, f.file) for f in flows.values()), at=now
+        )
         outcomes = await store.commit(
-            [*versions, SaveCatalog(id=catalog.id, body=catalog.body, at=now)]
+            [*versions, SaveCatalog(id=catalog.id, body=catalog.body, at=now), serving]
         )
         for outcome in outcomes:
             if isinstance(outcome, Exception):

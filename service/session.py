@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +49,8 @@ from triphammer.service.loading import Loaded, load
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.reloads.asking import Reloaded, Reloads
-from triphammer.service.reloads.reloader import Reloader, difference
+from triphammer.service.reloads.broken import BrokenFlows
+from triphammer.service.reloads.reloader import Reloader, difference, leftovers
 from triphammer.service.retention import Sweeper
 from triphammer.service.store.layout import LAST_WORDS, UNDERWAY, WORK
 from triphammer.service.store.opening import Opened, open_folder
@@ -269,7 +270,9 @@ class Session:
             random=self._random,
             log=self._log,
         )
-        flows = self.flows = self.flows or await load(self._loaded, last={})
+        flows = self.flows = self.flows or await load(
+            self._loaded, last={}, recall=core.library.last_good
+        )
         await core.put_into_service(flows.flows)
         await group.start(core.engine.run)
         taken_up = await core.recover()
@@ -282,10 +285,11 @@ class Session:
         await group.start(self._sweeper.run)
         await group.start(self._supervisor.run)
         core.dispatcher.open()
-        self._report_flows(flows)
+        self._broken_flows = BrokenFlows(core.dispatcher, self._clock, self._log)
+        await self._report_flows(flows)
         await self._supervisor.apply(flows.specs)
         tokens = await Tokens.load(opened.store, self._clock)
-        async with self._front.serving(self._application(opened, tokens)):
+        async with self._front.serving(self._application(opened, tokens, reloads)):
             try:
                 self._health.report("store", None, essential=True)
                 news = announcement(self._loaded, flows, self._port, version("triphammer"))
@@ -352,19 +356,27 @@ class Session:
         await self._core.put_into_service(flows.flows)
         self.flows = flows
         await self._supervisor.apply(flows.specs)
-        self._report_flows(flows)
+        notes = await self._report_flows(flows)
         self._core.hub.publish([News("flow", name, name, "live") for name in flows.flows])
         if self._news is not None:
             self._systemd.ready(self._status(self._news))
-        return flows, difference(before, flows)
+        return flows, difference(before, flows, notes)
 
-    def _report_flows(self, flows: Loaded) -> None:
+    async def _report_flows(self, flows: Loaded) -> Sequence[str]:
+        """Tell of all that is wrong with `flows`; what is noted of those that are no more."""
         for error in flows.errors:
             self._log.error("%s", error)
         for warning in flows.warnings:
             self._log.warning("%s", warning)
         reason = "; ".join(str(error) for error in flows.errors) or None
         self._health.report("flows", reason)
+        self._core.library.wrong = flows.wrong
+        self._core.library.errors = [str(error) for error in flows.errors]
+        await self._broken_flows.tell(flows.errors)
+        notes = leftovers(flows.flows, self._core.starter.queued_flows(), self._core.admission)
+        for note in notes:
+            self._log.warning("%s", note)
+        return notes
 
     def _stalled(self, stalled: Stalled | None) -> None:
         if stalled is None:
@@ -380,12 +392,13 @@ class Session:
 
     # --- edges ---------------------------------------------------------------------------------
 
-    def _application(self, opened: Opened, tokens: Tokens) -> ASGIApp:
+    def _application(self, opened: Opened, tokens: Tokens, reloads: Reloads) -> ASGIApp:
         return application(
             self._core,
             opened,
             access=self._access,
             tokens=tokens,
+            reloads=None if self._loaded.settings.flows.reload == "off" else reloads,
             supervisor=self._supervisor,
             sweeper=self._sweeper,
             health=self._health,

@@ -9,6 +9,7 @@ import typer
 from triphammer.service.cli import (
     backfills,
     check,
+    code,
     db,
     deadletters,
     init,
@@ -41,6 +42,7 @@ def build() -> typer.Typer:
         check,
         run,
         verbs,
+        code,
         reads,
         backfills,
         state,

@@ -32,16 +32,34 @@ def flows(url: Url = URL, json: AsJson = False) -> None:
     rows = [
         (
             flow["name"],
-            "paused" if flow["paused"] else "live",
-            ", ".join(flow["on"]) or "started by hand",
-            moment(flow["next_fire"]),
+            _state(flow),
+            _listens_to(flow),
+            moment(flow.get("next_fire")),
             flow["runs"].get("succeeded", 0),
             flow["runs"].get("failed", 0),
         )
-        for flow in answer["items"]
+        for flow in [*answer["items"], *answer["removed"]]
     ]
     columns = ("FLOW", "STATE", "LISTENS TO", "NEXT FIRE", "SUCCEEDED", "FAILED")
     print_table(columns, rows, "No flow is loaded; `triphammer check` says why.")
+    for error in answer["errors"]:
+        typer.echo(f"error: {error}", err=True)
+
+
+def _state(flow: Any) -> str:
+    """In a word. A broken flow serves at its last good version."""
+    if "removed_at" in flow or flow["state"] == "removed":
+        return "removed, paused" if flow["paused"] else "removed"
+    if flow["error"] is not None:
+        return "broken, paused" if flow["paused"] else "broken"
+    return "paused" if flow["paused"] else "live"
+
+
+def _listens_to(flow: Any) -> str:
+    if "removed_at" in flow:
+        left = sum(flow["runs"].get(state, 0) for state in ("queued", "running", "waiting"))
+        return f"nothing; {left} runs go on" if left else "nothing"
+    return ", ".join(flow["on"]) or "started by hand"
 
 
 def runs(
@@ -216,7 +234,8 @@ def _show_flow(flow: Any) -> None:
     print_fields(
         {
             "where": f"{flow['file']}:{flow['line']}",
-            "state": "paused" if flow["paused"] else "live",
+            "state": _state(flow),
+            "error": flow["error"],
             "on": ", ".join(flow["on"]) or "started by hand",
             "per": flow["per"],
             "order by": flow["order_by"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -111,6 +111,10 @@ class Starter:
     def queued(self) -> int:
         """How many runs wait in the store for a place."""
         return self._queued.total()
+
+    def queued_flows(self) -> Mapping[str, int]:
+        """How many runs wait, by flow."""
+        return dict(self._queued)
 
     def queued_of(self, flow: str) -> int:
         """How many runs of `flow` wait."""

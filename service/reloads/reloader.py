@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,7 @@ import anyio
 
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.snapshot import Snapshot
+from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.loading import Loaded
 from triphammer.service.reloads.asking import Asked, Reloaded, Reloads, Wrong
 from triphammer.service.reloads.watch import FileWatch
@@ -28,6 +29,7 @@ class Reloader:
         self._reloads = reloads
         self._reload = reload
         self._log = log
+        self._mode = mode
         self._watch = FileWatch(root, reloads.ask_if_changed, log) if mode == "watch" else None
 
     async def run(self, flows: Loaded) -> None:
@@ -42,6 +44,9 @@ class Reloader:
 
     async def _obey(self, asked: Asked, snapshot: Snapshot) -> Snapshot:
         """Reload if there is reason to; the snapshot of the flows then in service."""
+        if self._mode == "off":
+            self._log.warning('[flows] reload is "off": restart to load the flows again')
+            return snapshot
         if not asked.is_forced and await anyio.to_thread.run_sync(snapshot.holds):
             return snapshot
         flows, answer = await self._reload()
@@ -52,7 +57,7 @@ class Reloader:
         return flows.snapshot
 
 
-def difference(before: Mapping[str, FlowDef], after: Loaded) -> Reloaded:
+def difference(before: Mapping[str, FlowDef], after: Loaded, notes: Sequence[str] = ()) -> Reloaded:
     """What putting `after` in the place of `before` has changed."""
     now = after.flows
     both = sorted(before.keys() & now.keys())
@@ -64,4 +69,24 @@ def difference(before: Mapping[str, FlowDef], after: Loaded) -> Reloaded:
         flows=len(now),
         errors=[Wrong(error.file, error.line, error.message) for error in after.errors],
         warnings=after.warnings,
+        notes=notes,
+    )
+
+
+def leftovers(
+    flows: Mapping[str, FlowDef], queued: Mapping[str, int], admission: Admission
+) -> Sequence[str]:
+    """What becomes of the queued runs of flows that are not among `flows` any more."""
+    return [
+        _paused_leftovers(name, queued[name])
+        if name in admission.paused
+        else f"flow {name} is removed: its {queued[name]} queued runs go on, each at its version"
+        for name in sorted(queued.keys() - flows.keys())
+    ]
+
+
+def _paused_leftovers(name: str, count: int) -> str:
+    return (
+        f"flow {name} is removed, and paused with {count} queued runs: `triphammer resume {name}`"
+        " lets them go on, `triphammer cancel RUN` ends one"
     )

@@ -26,6 +26,13 @@ from triphammer.service.store.deliveries import EnableEndpoint as EnableEndpoint
 from triphammer.service.store.deliveries import OutboxResult as OutboxResult
 from triphammer.service.store.deliveries import RedriveMessage as RedriveMessage
 from triphammer.service.store.deliveries import SkipMessage as SkipMessage
+from triphammer.service.store.versions import (
+    SaveCatalog,
+    SaveVersion,
+    ServedRow,
+    SetServing,
+    VersionRow,
+)
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 DEAD = ("dead-lettered", "error")
@@ -136,24 +143,6 @@ class ClaimMoved(msgspec.Struct, frozen=True, kw_only=True):
     event: str
     moved_to: str | None
     reason: str | None = None
-
-
-class SaveVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """An immutable flow version: sources by path below the project root. Known ones stay."""
-
-    flow: str
-    version: str
-    file: str
-    sources: Mapping[str, str]
-    at: int
-
-
-class SaveCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """The immutable set of subscription versions now live: JSON. Known ids stay."""
-
-    id: str
-    body: bytes
-    at: int
 
 
 class SetPaused(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,6 +270,7 @@ Unit = (
     | ClaimMoved
     | SaveVersion
     | SaveCatalog
+    | SetServing
     | SetPaused
     | WriteState
     | ClaimRun
@@ -445,16 +435,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None = None
 
 
-class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored flow version."""
-
-    flow: str
-    version: str
-    file: str
-    sources: Mapping[str, str]
-    at: int
-
-
 class Store(BackfillReads, Protocol):
     """One writer with group commit, many readers.
 
@@ -541,6 +521,15 @@ class Store(BackfillReads, Protocol):
 
     async def claims_due(self, limit: int) -> Sequence[DueClaim]: ...
     async def version(self, flow: str, version: str) -> VersionRow | None: ...
+    async def versions(self, flow: str) -> Sequence[VersionRow]:
+        """All versions of a flow, without their sources, the newest first."""
+        ...
+
+    async def versions_named(self, prefix: str) -> Sequence[VersionRow]:
+        """One flow of each version whose name begins with `prefix` (at most 10)."""
+        ...
+
+    async def served(self) -> Sequence[ServedRow]: ...
     async def catalog(self, id: str) -> bytes | None: ...
     async def dead_records(self, page: Page) -> Sequence[DeadRecordRow]:
         """Records that could not become events and were not skipped, newest first."""

@@ -45,8 +45,8 @@ def api(operations: Operations, reading: Reading) -> APIRouter:
 def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
     @router.get("/flows", tags=["flows"])
     async def list_flows() -> Answer[models.Flows]:
-        """All flows that serve now."""
-        return Answer({"items": await reading.flows(), "next": None})
+        """All flows that serve now, those that were removed, and what is wrong with flow files."""
+        return Answer(await reading.all_flows())
 
     @router.get("/flows/{name}", tags=["flows"], responses=problems(404))
     async def show_flow(name: str) -> Answer[models.FlowInFull]:

@@ -18,6 +18,8 @@ from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.flow_state import FlowStateEditor
 from triphammer.service.operations import Operations
+from triphammer.service.reloads.asking import Reloads
+from triphammer.service.versions import Versions
 from triphammer.service.web.api import api
 from triphammer.service.web.backfills import backfills_api
 from triphammer.service.web.console import Console
@@ -29,6 +31,7 @@ from triphammer.service.web.problems import on_http_error, on_triphammer_error, 
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.stream import Streams
 from triphammer.service.web.tokens import tokens_api
+from triphammer.service.web.versions import versions_api
 
 log = logging.getLogger("triphammer.web")
 
@@ -40,6 +43,8 @@ def build_app(
     deadletters: DeadLetters,
     flow_state: FlowStateEditor,
     backfills: Backfills,
+    versions: Versions,
+    reloads: Reloads | None,
     console: Console,
     probes: Probes,
     streams: Streams,
@@ -63,6 +68,7 @@ def build_app(
     app.include_router(deadletters_api(deadletters))
     app.include_router(flow_state_api(flow_state))
     app.include_router(tokens_api(tokens))
+    app.include_router(versions_api(versions, reloads))
     app.router.routes.extend(console.routes())
     app.add_exception_handler(TriphammerError, on_triphammer_error)
     app.add_exception_handler(HTTPException, on_http_error)

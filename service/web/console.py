@@ -76,6 +76,8 @@ class Console:
         return self._page(
             "flows.html",
             flows=await self._reading.flows(),
+            removed=await self._reading.removed_flows(),
+            errors=self._reading.load_errors,
             runs=[views.run(row) for row in recent],
             parts=sorted(self._health.parts().items()),
         )

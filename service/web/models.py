@@ -241,12 +241,19 @@ class Logs(TypedDict):
     next: int | None
 
 
+Serving = Annotated[str, Meta(extra_json_schema={"enum": ["live", "removed"]})]
+
+
 class Flow(TypedDict):
     """One flow as it serves now. `runs` counts its runs by state. `timeout` and `deadline` are
-    in seconds, `per` and `order_by` paths into the event."""
+    in seconds, `per` and `order_by` paths into the event. `error` tells what is wrong with its
+    file, in whose place its last good version serves. One that is `removed` takes no events; its
+    runs go on."""
 
     name: str
     version: str
+    state: Serving
+    error: str | None
     doc: str
     file: str
     line: int
@@ -271,11 +278,93 @@ class FlowInFull(Flow):
     params_schema: dict[str, Any]
 
 
+class RemovedFlow(TypedDict):
+    """A flow that serves no more, whose runs or state are still there."""
+
+    name: str
+    version: str
+    file: str
+    paused: bool
+    removed_at: Moment | None
+    runs: dict[str, int]
+
+
 class Flows(TypedDict):
-    """All flows; there is one page of them."""
+    """All flows; there is one page of them. `errors` tell what is wrong with flow files, as
+    `file:line: message`."""
 
     items: list[Flow]
     next: None
+    removed: list[RemovedFlow]
+    errors: list[str]
+
+
+class LoadError(TypedDict):
+    """What is wrong with a flow file, and where."""
+
+    file: str | None
+    line: int | None
+    message: str
+
+
+class Reloaded(TypedDict):
+    """What loading the flows again has changed, by name. `flows` counts those that serve; `kept`
+    go on at their last good version, since their file is broken. `notes` tell what becomes of the
+    queued runs of removed flows."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    kept: list[str]
+    flows: int
+    errors: list[LoadError]
+    warnings: list[str]
+    notes: list[str]
+
+
+class Version(TypedDict):
+    """A version that a flow has had. `at`: since when it is known. Runs begin at the `live` one."""
+
+    version: str
+    flow: str
+    file: str
+    at: Moment | None
+    live: bool
+
+
+class Versions(Page[Version]):
+    """The versions of a flow, newest first."""
+
+
+class SourceFile(TypedDict):
+    """A file of a version. `path` is below the project root."""
+
+    path: str
+    source: str
+
+
+class VersionSource(TypedDict):
+    """All code of a version. `file` is the flow file among them."""
+
+    version: str
+    file: str
+    files: list[SourceFile]
+
+
+class FileDiff(TypedDict):
+    """How a file differs: `change` is added, removed or changed, `diff` is a unified diff."""
+
+    path: str
+    change: str
+    diff: str
+
+
+class VersionDiff(TypedDict):
+    """The files in which two versions differ."""
+
+    before: str
+    after: str
+    files: list[FileDiff]
 
 
 class Event(TypedDict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio.to_thread
 
+from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts
 from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
@@ -63,22 +63,58 @@ class Reading:
         counts = await self.store.run_counts()
         fires = self._next_fires()
         return [
-            self._flow(name, counts.get(name, {}), fires.get(name))
-            for name in sorted(self._library.live)
+            self._flow(flow, counts.get(name, {}), fires.get(name))
+            for name, flow in sorted(self._library.live.items())
         ]
 
-    async def flow(self, name: str) -> models.FlowInFull:
-        """One live flow with its graph."""
-        definition = self._library.flow(name)
+    async def all_flows(self) -> models.Flows:
+        """The live flows, those that have left something behind, and what is wrong with files."""
+        return {
+            "items": await self.flows(),
+            "next": None,
+            "removed": await self.removed_flows(),
+            "errors": list(self._library.errors),
+        }
+
+    async def removed_flows(self) -> list[models.RemovedFlow]:
+        """The flows that serve no more, but have runs or state."""
         counts = await self.store.run_counts()
-        flow = self._flow(name, counts.get(name, {}), self._next_fires().get(name))
+        return [
+            views.removed_flow(
+                row, paused=row.flow in self._admission.paused, counts=counts.get(row.flow, {})
+            )
+            for row in await self.store.served()
+            if row.removed_at is not None and row.has_history
+        ]
+
+    @property
+    def load_errors(self) -> Sequence[str]:
+        """What is wrong with flow files, as `file:line: message`."""
+        return self._library.errors
+
+    async def flow(self, name: str) -> models.FlowInFull:
+        """One flow with its graph: a live one, or a removed one as it was last."""
+        definition = self._library.live.get(name)
+        if definition is None:
+            row = await self._library.removed(name)
+            definition = await self._library.version(name, row.version)
+        counts = await self.store.run_counts()
+        flow = self._flow(definition, counts.get(name, {}), self._next_fires().get(name))
         schema = params_schema(definition)
         return {**flow, "graph": views.graph(definition), "params_schema": schema}
 
-    def _flow(self, name: str, counts: Any, next_fire: int | None) -> models.Flow:
-        paused = name in self._admission.paused
-        live = self._library.live[name]
-        return views.flow(live, paused=paused, counts=counts, next_fire=next_fire)
+    def _flow(
+        self, definition: FlowDef, counts: Mapping[str, int], next_fire: int | None
+    ) -> models.Flow:
+        name = definition.name
+        return views.flow(
+            definition,
+            paused=name in self._admission.paused,
+            counts=counts,
+            next_fire=next_fire,
+            error=self._library.wrong.get(name),
+            is_removed=name not in self._library.live,
+        )
 
     def _next_fires(self) -> dict[str, int]:
         """The next due time of each flow with a timer, microseconds."""

@@ -23,6 +23,7 @@ from triphammer.service.store.contract import (
     OutboxRow,
     RunRow,
 )
+from triphammer.service.store.versions import ServedRow
 from triphammer.service.web import models
 
 
@@ -165,13 +166,33 @@ def message(row: OutboxRow) -> models.Message:
     }
 
 
+def removed_flow(row: ServedRow, *, paused: bool, counts: Mapping[str, int]) -> models.RemovedFlow:
+    """One flow that serves no more."""
+    return {
+        "name": row.flow,
+        "version": row.version,
+        "file": row.file,
+        "paused": paused,
+        "removed_at": moment(row.removed_at),
+        "runs": dict(counts),
+    }
+
+
 def flow(
-    definition: FlowDef, *, paused: bool, counts: Mapping[str, int], next_fire: int | None
+    definition: FlowDef,
+    *,
+    paused: bool,
+    counts: Mapping[str, int],
+    next_fire: int | None,
+    error: str | None = None,
+    is_removed: bool = False,
 ) -> models.Flow:
-    """One flow as it serves now."""
+    """One flow as it serves now, or did until it was removed."""
     return {
         "name": definition.name,
         "version": definition.version,
+        "state": "removed" if is_removed else "live",
+        "error": error,
         "doc": definition.doc,
         "file": definition.file,
         "line": definition.line,

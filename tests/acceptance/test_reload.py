@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import os
 import signal
 from pathlib import Path
 
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import DaemonProcess
+from tests.acceptance.process import DaemonProcess, as_json
 
 FLOW = """
 from triphammer import events, flow, task
@@ -140,3 +141,119 @@ def test_with_signal_only_the_signal_loads(make_daemon: Serve) -> None:
     daemon.signal(signal.SIGHUP)
     daemon.wait_for_line("new: third")
     assert not any("watch" in line for line in daemon.printed)
+
+
+def test_a_file_that_is_broken_at_the_start_serves_at_its_last_version(make_daemon: Serve) -> None:
+    daemon = serve(make_daemon)
+    assert ask(daemon) == [1, 1, 1]
+    daemon.kill()
+    save(daemon.project, 2, "import nowhere\n" + FLOW)
+    daemon.start()
+    assert ask(daemon) == [1, 1, 1]
+    error = "flows/telling.py:1: ModuleNotFoundError: No module named 'nowhere'"
+    shown = daemon.cli("flows")
+    assert "telling  broken" in shown.stdout
+    assert error in shown.stderr
+    assert error in daemon.cli("show", "telling").stdout
+    for page in ("/", "/flows/telling"):
+        assert error in html.unescape(daemon.text(page))
+    assert daemon.get("/api/v1/flows/telling")["error"] == error
+    save(daemon.project, 3)
+    daemon.wait_for_line("changed: telling")
+    assert ask(daemon) == [3, 3, 3]
+    assert "telling  live" in daemon.cli("flows").stdout
+
+
+LISTENER = """
+from triphammer import Event, events, flow, task
+
+@task
+def note(what: str, errors: list[dict]) -> list:
+    return [what, [e["file"] for e in errors]]
+
+@flow(on=events(type=["triphammer.flows.broken", "triphammer.flows.mended"]))
+def listener(event: Event):
+    return note(event.type, event.data["errors"])
+"""
+
+
+def test_flows_hear_of_broken_and_mended_files(make_daemon: Serve) -> None:
+    daemon = make_daemon({"listener": LISTENER, "other": OTHER})
+    other = daemon.project / "flows" / "other.py"
+    other.write_text("(\n")
+    (run,) = daemon.wait_for_runs("listener")
+    assert run["result"] == ["triphammer.flows.broken", ["flows/other.py"]]
+    other.write_text(OTHER)
+    mended, _ = daemon.wait_for_runs("listener", 2)
+    assert mended["result"] == ["triphammer.flows.mended", []]
+
+
+def test_the_verb_tells_what_has_changed_and_what_is_wrong(make_daemon: Serve) -> None:
+    daemon = make_daemon({"telling": OTHER}, '[flows]\nreload = "signal"\n')
+    done = daemon.cli("reload")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing has changed\n", "")
+    save(daemon.project, 1)
+    (daemon.project / "flows" / "bad.py").write_text("\n1 / 0\n")
+    done = daemon.cli("reload")
+    assert done.returncode == 1
+    assert done.stderr == "flows/bad.py:2: ZeroDivisionError: division by zero\n"
+    assert done.stdout == "new: telling\nremoved: other\n"
+    answer = as_json(daemon.cli("reload", "--json").stdout)
+    assert (answer["flows"], answer["added"]) == (1, [])
+    assert answer["errors"][0]["line"] == 2
+
+
+def test_with_reload_off_nothing_is_loaded_again(make_daemon: Serve) -> None:
+    daemon = make_daemon({"other": OTHER}, '[flows]\nreload = "off"\n')
+    (daemon.project / "flows" / "third.py").write_text(OTHER.replace("other", "third"))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_line("restart to load the flows again")
+    done = daemon.cli("reload")
+    assert done.returncode == 1
+    assert 'reload is "off"' in done.stderr
+    assert "third" not in daemon.cli("flows").stdout
+
+
+def test_the_code_of_any_run_can_be_shown_and_compared(make_daemon: Serve) -> None:
+    daemon = serve(make_daemon)
+    ask(daemon)
+    (run,) = daemon.runs("telling")
+    save(daemon.project, 2)
+    daemon.wait_for_line("changed: telling")
+    shown = daemon.cli("code", run["id"][:30]).stdout
+    assert "# --- flows/telling.py" in shown
+    assert "# --- lib/lazy.py\nVALUE = 1\n" in shown
+    assert daemon.cli("code", "telling", "--file", "lib/helper.py").stdout == "VALUE = 2\n"
+    listed = daemon.cli("code", "telling", "--list").stdout
+    assert listed.count("flows/telling.py") == 2
+    assert "live" in listed
+    diff = daemon.cli("code", run["id"], "--diff", "live").stdout
+    assert "--- a/lib/lazy.py\n+++ b/lib/lazy.py\n@@ -1 +1 @@\n-VALUE = 1\n+VALUE = 2\n" in diff
+    assert daemon.cli("code", "telling", "--diff", run["version"][:8]).stdout == diff
+    same = daemon.cli("code", run["id"], "--diff", run["version"])
+    assert same.stdout == "no difference\n"
+    assert "no version 'zz'" in daemon.cli("code", "telling", "--version", "zz").stderr
+    assert "it has flows/telling.py" in daemon.cli("code", "telling", "--file", "x").stderr
+
+
+def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
+    make_daemon: Serve,
+) -> None:
+    daemon = serve(make_daemon)
+    ask(daemon)
+    assert daemon.cli("pause", "telling").returncode == 0
+    daemon.cli("emit", "ask")
+    (daemon.project / "flows" / "telling.py").unlink()
+    daemon.wait_for_line("removed: telling")
+    told = "flow telling is removed, and paused with 1 queued runs: `triphammer resume telling`"
+    assert any(told in line for line in daemon.printed)
+    assert told in daemon.cli("reload").stdout
+    daemon.kill()
+    daemon.start()
+    shown = daemon.cli("flows").stdout
+    assert "telling  removed, paused  nothing; 1 runs go on" in shown
+    assert "removed, paused" in daemon.cli("show", "telling").stdout
+    assert "removed" in daemon.text("/")
+    assert daemon.cli("start", "telling").returncode == 1
+    assert daemon.cli("resume", "telling").returncode == 0
+    assert daemon.wait_for_runs("telling", 2)[0]["result"] == [1, 1, 1]

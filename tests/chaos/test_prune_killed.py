@@ -25,8 +25,8 @@ from tests.contracts.store_cases import (
 )
 from triphammer.flows.journal import Encoded, LogLine
 from triphammer.sensors.codec import new_event
-from triphammer.service.store.contract import SaveVersion
 from triphammer.service.store.inspection import inspect
+from triphammer.service.store.versions import SaveVersion
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 

@@ -40,13 +40,12 @@ from triphammer.service.store.contract import (
     OutboxResult,
     Outcome,
     Page,
-    SaveCatalog,
-    SaveVersion,
     SetPaused,
     SkipRecord,
     Stale,
 )
 from triphammer.service.store.sqlite.store import SqliteStore
+from triphammer.service.store.versions import SaveCatalog, SaveVersion
 
 __all__ = ["anyio_backend", "kind", "store"]
 pytestmark = pytest.mark.anyio

@@ -82,6 +82,8 @@ def _routes() -> Iterator[str]:
         deadletters=stand_in,
         flow_state=stand_in,
         backfills=stand_in,
+        versions=stand_in,
+        reloads=stand_in,
         console=stand_in,
         probes=stand_in,
         streams=stand_in,

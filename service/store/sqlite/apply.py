@@ -32,8 +32,6 @@ from triphammer.service.store.contract import (
     RedriveEvent,
     RedriveMessage,
     RedriveRun,
-    SaveCatalog,
-    SaveVersion,
     SetPaused,
     SettleTicks,
     SkipEvent,
@@ -52,6 +50,7 @@ from triphammer.service.store.sqlite.dead import DeadLetters
 from triphammer.service.store.sqlite.filling import Filling
 from triphammer.service.store.sqlite.pruning import Pruning
 from triphammer.service.store.sqlite.statements import statements
+from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
 
 Raw = sqlite3.Connection
 _json = msgspec.json.Encoder().encode
@@ -83,6 +82,7 @@ class Applier:
             ClaimMoved: _each(self._claim_moved),
             SaveVersion: _each(self._save_version),
             SaveCatalog: _each(self._save_catalog),
+            SetServing: _each(self._set_serving),
             SetPaused: _each(self._set_paused),
             WriteState: _each(self._write_state),
             ClaimRun: _each(self._claim_run),
@@ -225,6 +225,12 @@ class Applier:
     def _save_catalog(self, raw: Raw, unit: SaveCatalog) -> Outcome:
         values = (unit.id, unit.body, unit.at)
         return raw.execute(self._sql["add_catalog"], values).rowcount > 0
+
+    def _set_serving(self, raw: Raw, unit: SetServing) -> Outcome:
+        names = _json([name for name, _, _ in unit.flows])
+        raw.execute(self._sql["remove_served"], (names, unit.at))
+        raw.executemany(self._sql["put_served"], [(*flow, unit.at) for flow in unit.flows])
+        return True
 
     def _set_paused(self, raw: Raw, unit: SetPaused) -> Outcome:
         if unit.paused:

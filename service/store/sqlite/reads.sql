@@ -120,6 +120,20 @@ SELECT event, claim, failed FROM claims WHERE state = 'due' ORDER BY seq LIMIT ?
 -- name: version
 SELECT flow, version, file, sources, at FROM versions WHERE flow = ? AND version = ?;
 
+-- name: versions
+SELECT flow, version, file, '{}' AS sources, at FROM versions WHERE flow = ?
+ORDER BY at DESC, version;
+
+-- name: versions_named
+SELECT flow, version, file, sources, at FROM versions
+WHERE version >= ?1 AND version < ?2 GROUP BY version LIMIT 10;
+
+-- name: served
+SELECT flow, version, file, at, removed_at,
+  EXISTS (SELECT 1 FROM runs r WHERE r.flow = served.flow)
+  OR EXISTS (SELECT 1 FROM flow_state s WHERE s.flow = served.flow) AS has_history
+FROM served ORDER BY flow;
+
 -- name: catalog
 SELECT body FROM catalogs WHERE id = ?;
 

@@ -24,6 +24,7 @@ from triphammer.service.store.contract import (
     OutboxRow,
     RunRow,
 )
+from triphammer.service.store.versions import ServedRow, VersionRow
 
 Row = Sequence[Any]
 _MICROSECOND = timedelta(microseconds=1)
@@ -267,3 +268,26 @@ def outbox_row(row: sqlite3.Row) -> OutboxRow:
 def claim(data: bytes) -> Claim:
     """A stored claim."""
     return _claim(data)
+
+
+def version_row(row: sqlite3.Row) -> VersionRow:
+    """A stored flow version."""
+    return VersionRow(
+        flow=row["flow"],
+        version=row["version"],
+        file=row["file"],
+        sources=msgspec.json.decode(row["sources"], type=dict[str, str]),
+        at=row["at"],
+    )
+
+
+def served_row(row: sqlite3.Row) -> ServedRow:
+    """A flow that serves or has served."""
+    return ServedRow(
+        flow=row["flow"],
+        version=row["version"],
+        file=row["file"],
+        at=row["at"],
+        removed_at=row["removed_at"],
+        has_history=bool(row["has_history"]),
+    )

@@ -27,7 +27,6 @@ from triphammer.service.store.contract import (
     Page,
     RunRow,
     Unit,
-    VersionRow,
 )
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.access import audit_rows, token_rows
@@ -36,6 +35,7 @@ from triphammer.service.store.sqlite.backgrounds import backgrounds
 from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.writer import Writer
+from triphammer.service.store.versions import ServedRow, VersionRow
 
 LAST_TEXT = "\U0010ffff"
 
@@ -182,13 +182,17 @@ class SqliteStore(SqliteBackfills):
 
     async def version(self, flow: str, version: str) -> VersionRow | None:
         found = await self._readers.rows(self._sql["version"], flow, version)
-        if not found:
-            return None
-        row = found[0]
-        sources = msgspec.json.decode(row["sources"], type=dict[str, str])
-        return VersionRow(
-            flow=flow, version=version, file=row["file"], sources=sources, at=row["at"]
-        )
+        return rows.version_row(found[0]) if found else None
+
+    async def versions(self, flow: str) -> Sequence[VersionRow]:
+        return [rows.version_row(r) for r in await self._readers.rows(self._sql["versions"], flow)]
+
+    async def versions_named(self, prefix: str) -> Sequence[VersionRow]:
+        found = await self._readers.rows(self._sql["versions_named"], prefix, prefix + LAST_TEXT)
+        return [rows.version_row(row) for row in found]
+
+    async def served(self) -> Sequence[ServedRow]:
+        return [rows.served_row(row) for row in await self._readers.rows(self._sql["served"])]
 
     async def catalog(self, id: str) -> bytes | None:
         found = await self._readers.rows(self._sql["catalog"], id)

@@ -171,6 +171,17 @@ ON CONFLICT (flow, version) DO NOTHING;
 -- name: add_catalog
 INSERT INTO catalogs (id, body, at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING;
 
+-- name: put_served
+INSERT INTO served (flow, version, file, at, removed_at) VALUES (?1, ?2, ?3, ?4, NULL)
+ON CONFLICT (flow) DO UPDATE SET
+  at = CASE WHEN version = ?2 AND removed_at IS NULL THEN at ELSE ?4 END,
+  version = ?2, file = ?3, removed_at = NULL;
+
+-- name: remove_served
+-- All but those in a JSON list of names.
+UPDATE served SET removed_at = ?2
+WHERE removed_at IS NULL AND flow NOT IN (SELECT value FROM json_each(?1));
+
 -- name: pause_flow
 INSERT INTO paused (flow, at) VALUES (?, ?) ON CONFLICT (flow) DO NOTHING;
 

@@ -39,13 +39,12 @@ from triphammer.service.store.contract import (
     Accept,
     Decided,
     OutboxResult,
-    SaveCatalog,
-    SaveVersion,
     SetPaused,
 )
 from triphammer.service.store.opening import DATABASE
 from triphammer.service.store.sqlite.migrations import migrations
 from triphammer.service.store.sqlite.store import SqliteStore
+from triphammer.service.store.versions import SaveCatalog, SaveVersion
 
 FOLDER = Path(__file__).parent / "fixtures"
 TIME = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)

@@ -20,7 +20,7 @@ FILES = ("reads.sql", "writes.sql", "logs.sql", "access.sql")
 LISTS = ("pages.sql", *FILES)
 NAMED = [(file, name) for file in LISTS for name in statements(file)]
 READS = [name for name in statements("reads.sql") if not name.endswith("_counts")]
-SMALL = {"paused", "dead_records", "endpoints"}
+SMALL = {"paused", "dead_records", "endpoints", "served"}
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ def document() -> dict[str, Any]:
         deadletters=nothing,
         flow_state=nothing,
         backfills=nothing,
+        versions=nothing,
+        reloads=nothing,
         console=nothing,
         probes=nothing,
         streams=nothing,
