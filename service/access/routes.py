@@ -39,6 +39,7 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/runs/{id}/tasks/{task}/reject"): "operate",
     ("POST", "/api/v1/deadletters/redrive"): "operate",
     ("POST", "/api/v1/deadletters/skip"): "operate",
+    ("POST", "/api/v1/reload"): "operate",
     ("POST", "/api/v1/prune"): "admin",
     ("GET", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens"): "admin",
