@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -17,6 +16,7 @@ import msgspec
 from triphammer.config.secrets import Secrets
 from triphammer.flows.errors import NotInTask, ValueMisfit
 from triphammer.flows.executors.processes.groups import Groups
+from triphammer.flows.identities import key_of
 from triphammer.flows.journal import OutMessage, StartRequest
 from triphammer.flows.outcomes import Ended
 from triphammer.flows.workdir import RunFolder
@@ -103,6 +103,7 @@ class TaskContext:
     time and from any thread; the last call is shown wherever the task is (`reached`), and
     `notice` is told of each. `outgoing` and `starts` join the attempt's commit.
     `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
+    `earlier` attempts were before an operator had the task run again.
     `groups` starts processes, where the executor has lent it;
     `contained`: nothing may leave this process (the testing kit).
     """
@@ -113,6 +114,7 @@ class TaskContext:
         "attempt",
         "contained",
         "deadline",
+        "earlier",
         "event",
         "flow",
         "groups",
@@ -143,11 +145,13 @@ class TaskContext:
         secrets: Secrets,
         upstream: Mapping[str, Ended] = MappingProxyType({}),
         root: str = "",
+        earlier: int = 0,
     ) -> None:
         self.run = run
         self.flow = flow
         self.task = task
         self.attempt = attempt
+        self.earlier = earlier
         self.event = event
         self.params = params
         self.deadline: datetime | None = None
@@ -172,7 +176,7 @@ class TaskContext:
     @property
     def key(self) -> str:
         """The idempotency key: the same for every attempt of this task or map item."""
-        return hashlib.sha256(f"{self.run}/{self.task}".encode()).hexdigest()[:32]
+        return key_of(self.run, self.task)
 
     @property
     def root(self) -> Path:

@@ -7,6 +7,7 @@ FlowError                  root of the family
 ├── ValueMisfit            an argument or result does not fit its annotation; no retry
 │   └── ParamMisfit        parameters of a run that are unknown, missing or do not fit
 ├── DebuggerLeft           whoever debugs a run does not want it to go on
+├── UnknownTask            a run has no task of this name
 ├── NotInTask              context(), state or secret used outside a running task
 ├── Skip                   raised by a task: it ends as skipped
 ├── Fail                   raised by a task: it has failed for good, no retry
@@ -63,6 +64,10 @@ class ParamMisfit(ValueMisfit):
 
 class DebuggerLeft(FlowError):
     """Whoever debugs a run has left the debugger: it does not go on."""
+
+
+class UnknownTask(FlowError, LookupError):
+    """A run has no task of this name; the message names one that is near."""
 
 
 class NotInTask(FlowError, RuntimeError):

@@ -60,6 +60,10 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     is how many items it has. `attempts` are the failed attempts before this one, oldest
     first, as (started, finished, error) - only written when there are any. `progress` is how
     far the attempt says it is, (done, total); None leaves what was said of the same attempt.
+
+    `earlier` of its attempts were before an operator had it run again: those do not count
+    against `retries`. The store sets it, no row that is written changes it. A `pending` row is
+    of a task that is to run again and has not begun.
     """
 
     name: str
@@ -72,6 +76,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     items: int | None = None
     progress: tuple[float, float] | None = None
+    earlier: int = 0
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

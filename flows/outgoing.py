@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, Unpack
 
@@ -15,6 +14,7 @@ from triphammer.flows.expr import Expr, expressions
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import Options, TaskSpec
 from triphammer.flows.handle import Handle
+from triphammer.flows.identities import id_within
 from triphammer.flows.journal import OutMessage, StartRequest
 from triphammer.flows.kinds import is_array, is_mapping
 from triphammer.flows.options import TaskOptions, apply_options
@@ -185,9 +185,7 @@ def _message_id(context: TaskContext) -> str:
 
 
 def _id(context: TaskContext, prefix: str, index: int) -> str:
-    """The same for every attempt of a task: what a lost attempt sent is never sent twice."""
-    digest = hashlib.sha256(f"{context.key}:{prefix}:{index}".encode()).hexdigest()
-    return f"{prefix}_{digest[:32]}"
+    return id_within(context.key, context.earlier, prefix, index)
 
 
 def _body(value: Any, what: str) -> tuple[bytes | None, str]:

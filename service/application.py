@@ -63,6 +63,7 @@ def application(
         clock=core.edges.clock,
         hub=core.hub,
         sweeper=sweeper,
+        retry=core.retry,
     )
     reading = Reading(
         store=opened.store,

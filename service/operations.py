@@ -17,6 +17,7 @@ from triphammer.sensors.webhook.sensor import WebhookSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 from triphammer.service.dispatcher.dispatcher import Dispatcher
+from triphammer.service.dispatcher.retry import Asked, Retry
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.errors import StateForbids, UnknownRun
 from triphammer.service.hub import Hub, News
@@ -29,7 +30,7 @@ API = "triphammer/api"
 
 
 class Operations:
-    """The verbs: emit, receive, start, cancel, pause, resume, prune. Reads go to the store."""
+    """The verbs: emit, receive, start, cancel, retry, pause, ... Reads go to the store."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Operations:
         clock: Clock,
         hub: Hub,
         sweeper: Sweeper,
+        retry: Retry,
     ) -> None:
         self._store = store
         self._library = library
@@ -55,6 +57,7 @@ class Operations:
         self._clock = clock
         self._hub = hub
         self._sweeper = sweeper
+        self._retry = retry
 
     async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
         """Take posted events in, as one transaction.
@@ -117,6 +120,11 @@ class Operations:
         if not self._engine.cancel(run, "cancelled by request"):
             self._starter.withdraw(row)
         return row
+
+    async def retry(self, run: str, asked: Asked, *, since: str | None, failed_only: bool) -> None:
+        """Let a run that has ended begin again; see `Retry.run`."""
+        self._dispatcher.check_open()
+        await self._retry.run(run, asked, since=since, failed_only=failed_only)
 
     async def pause(self, flow: str) -> None:
         """Begin no more runs of `flow`; events are taken, their runs wait in the store."""

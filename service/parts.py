@@ -30,6 +30,7 @@ from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.dispatcher.journal import RunJournal
 from triphammer.service.dispatcher.late import LateRuns
+from triphammer.service.dispatcher.retry import Retry
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.hub import Hub
@@ -134,6 +135,13 @@ class Core:
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)
+        self.retry = Retry(
+            store=edges.store,
+            library=self.library,
+            starter=self.starter,
+            clock=edges.clock,
+            hub=self.hub,
+        )
 
     def _room_changed(self) -> None:
         self.filler.notify()

@@ -95,6 +95,7 @@ def make_attempt(
     *,
     state: Callable[[str], Mapping[str, bytes]],
     folder: RunFolder,
+    earlier: int = 0,
 ) -> Attempt:
     """The attempt that `launch` asks for. Nothing is decoded yet: its executor does that."""
     flow, node, call = start.flow.name, launch.node.node, Call(launch, scope)
@@ -103,6 +104,7 @@ def make_attempt(
         flow=flow,
         task=launch.name,
         attempt=launch.attempt,
+        earlier=earlier,
         event=start.event,
         params=start.params,
         folder=folder,
@@ -118,7 +120,7 @@ def make_attempt(
         body=call,
         encode=call.encode,
         context=context,
-        pack=partial(pack, id, start, launch, scope, state=state, folder=folder),
+        pack=partial(pack, id, start, launch, scope, state=state, folder=folder, earlier=earlier),
         timeout=node.options.timeout,
         where=node.where,
     )

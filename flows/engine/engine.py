@@ -277,7 +277,7 @@ class Engine:
         used = resumed and (self._workdir / start.id).exists()
         folder = RunFolder(self._workdir, start.id, used=used)
         machine = RunMachine(start, plan, scope, self._random, awaits=self._deliveries)
-        return ActiveRun(machine, folder, now, told=resumed)
+        return ActiveRun(machine, folder, now, told=start.started_at is not None)
 
     def _plan(self, flow: FlowDef) -> Plan:
         key = (flow.name, flow.version)
@@ -378,7 +378,7 @@ class Engine:
         if self._idle(run):
             return
         ready: list[Launch] = []
-        for launch in filter(run.machine.wants, launches):
+        for launch in run.machine.wanted(launches):
             options = launch.node.node.options
             if options.rate is not None:
                 flow = run.machine.start.flow.name
@@ -446,7 +446,12 @@ class Engine:
         start, scope = run.machine.start, run.machine.scope
         for launch in launches:
             attempt = make_attempt(
-                start, launch, launch.scope or scope, state=self._journal.state, folder=run.folder
+                start,
+                launch,
+                launch.scope or scope,
+                state=self._journal.state,
+                folder=run.folder,
+                earlier=run.machine.earlier(launch.name),
             )
             attempt.context.notice = self._advances.note
             where = launch.node.executor

@@ -13,9 +13,11 @@ Resuming: see `recall`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
+
+import msgspec
 
 from triphammer.flows.engine.ending import ending
 from triphammer.flows.engine.maps import Item, MapProgress, items_of
@@ -41,6 +43,7 @@ from triphammer.flows.engine.rows import (
     resumed,
     retrying,
     row_of,
+    skipped_row,
 )
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.turns import Turns
@@ -100,7 +103,7 @@ class RunMachine(Waiting):
             id, begun, ended = result.id, result.started_at, result.finished_at
             step.failed_attempts.append((id.task, id.attempt, begun, ended, result.error))
             again = result.retryable and tries_again(options, result.kinds)
-            if again and id.attempt <= options.retries:
+            if again and id.attempt - self.earlier(id.task) <= options.retries:
                 self._retry(state, result, item, step, now)
                 return
         elif options.wait is not None and result.outbox and self._awaits:
@@ -134,9 +137,13 @@ class RunMachine(Waiting):
     def close(self, step: Step, now: int) -> None:
         """End the run if nothing is left to do; after all results of a batch."""
         root = self._parts.root
+        if self._pending:
+            self._pending.difference_update(row.name for row in (*step.rows, *step.rides))
         if root.left or self.ended:
             return
         self.ended = True
+        # Items and turns that there were in an earlier life of the run, and are no more.
+        step.rows += [skipped_row(name, now) for name in sorted(self._pending)]
         step.ending = ending(root, self._failures, now, self._cancelled)
 
     @property
@@ -177,6 +184,20 @@ class RunMachine(Waiting):
             self._cancel_node(state, why, step, now, running)
         self._consider_all(step, now)
         return stopped
+
+    def earlier(self, task: str) -> int:
+        """How many attempts of a task were before an operator had it run again."""
+        return self._earlier.get(task, 0)
+
+    def wanted(self, launches: Iterable[Launch]) -> Iterator[Launch]:
+        """Those that may still begin. The first attempt after an operator had a task run again
+        is counted on from those before."""
+        for launch in filter(self.wants, launches):
+            earlier = self.earlier(launch.name)
+            if earlier and launch.attempt == 1:
+                yield msgspec.structs.replace(launch, attempt=earlier + 1)
+            else:
+                yield launch
 
     def wants(self, launch: Launch) -> bool:
         """Whether an attempt may still begin: the run may have been cancelled meanwhile."""
@@ -335,7 +356,8 @@ class RunMachine(Waiting):
         now: int,
     ) -> None:
         id, options = result.id, state.planned.node.options
-        due = now + int(1e6 * retry_delay(options.backoff, id.attempt, self._random))
+        failed = id.attempt - self.earlier(id.task)
+        due = now + int(1e6 * retry_delay(options.backoff, failed, self._random))
         step.rows.append(retrying(result, due))
         step.later.append((due, state.launch(item, id.attempt + 1)))
         if state.progress is not None:

@@ -28,6 +28,7 @@ def pack(
     *,
     state: Callable[[str], Mapping[str, bytes]],
     folder: RunFolder,
+    earlier: int,
 ) -> Parcel:
     """The parcel of one attempt. Raises `ValueMisfit` for values that cannot be pickled."""
     flow, node = start.flow, launch.node.node
@@ -49,6 +50,7 @@ def pack(
         state=state(flow.name),
         artifacts={digest: scope.artifacts.get(digest) for digest in _named(results)},
         workdir=folder.place,
+        earlier=earlier,
     )
 
 

@@ -23,7 +23,10 @@ class Settling(ABC):
     """
 
     def __init__(self, start: RunStart, plan: Plan, scope: RunScope) -> None:
-        self._rows: Mapping[str, TaskRow] = {row.name: row for row in start.tasks}
+        begun = [row for row in start.tasks if row.state != "pending"]
+        self._rows: Mapping[str, TaskRow] = {row.name: row for row in begun}
+        self._earlier = {row.name: row.earlier for row in start.tasks if row.earlier}
+        self._pending = {row.name for row in start.tasks if row.state == "pending"}
         self._parts = Parts(Part(plan, scope))
         self._todo: deque[NodeState] = deque()
         self._over: deque[Part] = deque()

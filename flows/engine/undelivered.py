@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from triphammer.flows.engine.values import RunStart
+from triphammer.flows.engine.values import RunStart, Sent
 from triphammer.flows.executors.contract import AttemptId, AttemptResult
+from triphammer.flows.identities import id_within, key_of
 from triphammer.flows.journal import ErrorInfo, TaskRow
 
 NOT_DELIVERED = "NotDelivered"
@@ -26,7 +27,7 @@ class Undelivered:
     @classmethod
     def resumed(cls, start: RunStart, row: TaskRow) -> Undelivered:
         """The same after a restart. A message that is not kept any more has arrived."""
-        own = [sent for sent in start.sent if sent.task == row.name]
+        own = _sent_by(start, row)
         dead = [sent for sent in own if sent.state in ("dead", "skipped")]
         result = AttemptResult(
             id=AttemptId(start.id, row.name, row.attempt, start.epoch),
@@ -49,6 +50,14 @@ class Undelivered:
         if self._error is not None:
             return msgspec.structs.replace(self.result, value=None, error=self._error)
         return None if self._left else self.result
+
+
+def _sent_by(start: RunStart, row: TaskRow) -> list[Sent]:
+    """The task's messages, but for those from before an operator had it run again."""
+    sent = [one for one in start.sent if one.task == row.name]
+    key = key_of(start.id, row.name)
+    ids = {id_within(key, row.earlier, "msg", index) for index in range(len(sent))}
+    return [one for one in sent if one.id in ids]
 
 
 def _error(message: str, error: str) -> ErrorInfo:

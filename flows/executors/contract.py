@@ -56,6 +56,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     state: Mapping[str, bytes]
     artifacts: Mapping[str, bytes]
     workdir: str
+    earlier: int = 0
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

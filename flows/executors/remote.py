@@ -112,7 +112,14 @@ def unpack(
     )
     node = plan.every[parcel.node]
     launch = Launch(node, parcel.id.task, parcel.id.attempt, parcel.item, value)
-    return make_attempt(start, launch, scope, state=lambda _: parcel.state, folder=folder)
+    return make_attempt(
+        start,
+        launch,
+        scope,
+        state=lambda _: parcel.state,
+        folder=folder,
+        earlier=parcel.earlier,
+    )
 
 
 def perform(

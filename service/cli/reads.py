@@ -185,6 +185,10 @@ def _show_run(run: Any) -> None:
     ]
     columns = ("TASK", "STATE", "ATTEMPT", "ITEMS", "PROGRESS", "ERROR")
     print_table(columns, rows, "No task has begun.")
+    if run["operations"]:
+        typer.echo()
+        done = [(moment(o["at"]), o["by"], o["what"], o["detail"]) for o in run["operations"]]
+        print_table(("DONE", "BY", "WHAT", "DETAIL"), done, "")
     if run["messages"]:
         typer.echo()
         sent = [

@@ -1,4 +1,4 @@
-"""Commands that ask the daemon to do something: start, emit, cancel, pause, resume."""
+"""Commands that ask the daemon to do something: start, emit, pause, resume."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from triphammer.service.cli.options import (
 )
 from triphammer.service.cli.output import fail, print_json
 
-RunId = Annotated[str, typer.Argument(help="A run; the id may be shortened.")]
 FlowName = Annotated[str, typer.Argument(help="A flow.")]
 CONTENT_TYPE = "application/cloudevents+json"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (start, emit, cancel, pause, resume):
+    for command in (start, emit, pause, resume):
         app.command()(reports_errors(command))
 
 
@@ -77,13 +76,6 @@ def emit(
     runs = ", ".join(accepted["runs"]) or "no flow began a run"
     text = "duplicate: it came before" if accepted["duplicate"] else runs
     _print(accepted, json, f"{accepted['event']}: {text}")
-
-
-def cancel(run: RunId, url: Url = URL, json: AsJson = False) -> None:
-    """End a run that is queued or under way."""
-    with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/runs/{run}/cancel")
-    _print(answer, json, f"{answer['id']}: cancelling")
 
 
 def pause(flow: FlowName, url: Url = URL, json: AsJson = False) -> None:

@@ -23,7 +23,7 @@ class ActiveRuns:
     def add_row(self, row: RunRow) -> None:
         """Remember a run that was read from the store."""
         params = msgspec.json.decode(row.params)
-        self._abouts[row.id] = RunAbout(row.flow, row.event, params, row.lineage)
+        self._abouts[row.id] = RunAbout(row.flow, row.event, params, row.lineage, row.retried)
 
     def about(self, run: str) -> RunAbout:
         """The beginning of an active run. Raises KeyError for one that was never added."""

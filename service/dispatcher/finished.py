@@ -17,16 +17,22 @@ REQUESTED = "triphammer.run.requested"
 
 
 class RunAbout(msgspec.Struct, frozen=True):
-    """What the end of a run says of its beginning."""
+    """What the end of a run says of its beginning, and how often it was retried."""
 
     flow: str
     event: str
     params: Mapping[str, Any]
     lineage: tuple[str, ...]
+    retried: int = 0
+
+    def each_time(self, id: str) -> str:
+        """An event's id that is made of the run's, another one each time it was retried."""
+        return f"{id}/{self.retried + 1}" if self.retried else id
 
 
 def finished_event(change: RunChange, about: RunAbout, now: int) -> Event:
-    """The event of a run's end; `change.state` is set. Its id is the run's: it comes once."""
+    """The event of a run's end; `change.state` is set. Its id is the run's: it comes once, and
+    once more under another id each time an operator has had the run retried."""
     data = {
         "run": change.run,
         "flow": change.flow,
@@ -38,7 +44,7 @@ def finished_event(change: RunChange, about: RunAbout, now: int) -> Event:
         "url": f"/runs/{change.run}",
     }
     return new_event(
-        id=change.run,
+        id=about.each_time(change.run),
         source=RUNS,
         type=FINISHED,
         subject=change.flow,

@@ -73,7 +73,7 @@ def late_event(late: RunLate, about: RunAbout, now: int) -> Event:
         "url": f"/runs/{late.run}",
     }
     return new_event(
-        id=f"{late.run}/late",
+        id=about.each_time(f"{late.run}/late"),
         source=RUNS,
         type=LATE,
         subject=late.flow,

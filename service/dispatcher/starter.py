@@ -229,6 +229,17 @@ class Starter:
         self._admission.fall_behind([flow])
         self._touch(flow)
 
+    def retried(self, run: RunRow) -> None:
+        """A run that had ended, as it was then, is queued again: it takes its key if it held
+        it no more, and takes over where newer runs do."""
+        if run.order_key is not None and not run.holds:
+            self._ordering.join(run.flow, run.order_key)
+        flow = self._library.live.get(run.flow)
+        if flow is not None and flow.mode == "restart":
+            self._active.add_row(msgspec.structs.replace(run, retried=run.retried + 1))
+            self._take_over(flow, OpenRun(run.id, run.flow, run.order_key, run.epoch + 1))
+        self.redriven(run.flow)
+
     def skipped(self, run: RunRow) -> None:
         """A run that had failed holds its key no more."""
         if run.order_key is not None and run.holds:
@@ -401,7 +412,8 @@ class Starter:
         engine, _ = self._bound()
         flow = start.flow
         self._underway.begin(start.id)
-        reason = None if start.tasks else why_superseded(start.event)
+        has_begun = any(row.state != "pending" for row in start.tasks)
+        reason = None if has_begun else why_superseded(start.event)
         if reason is not None:
             self._end(start.id, flow.name, start.epoch, "superseded", reason)
             return

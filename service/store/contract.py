@@ -33,6 +33,7 @@ from triphammer.service.store.versions import (
     SetServing,
     VersionRow,
 )
+from triphammer.service.store.operator_units import OperationRow, OperatorUnit
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 DEAD = ("dead-lettered", "error")
@@ -283,6 +284,7 @@ Unit = (
     | SkipEvent
     | SkipRecord
     | AccessUnit
+    | OperatorUnit
 )
 Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
@@ -315,6 +317,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     settled: str | None = None
     redrive_of: str | None = None
     crashes: int = 0
+    retried: int = 0
+    note: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -472,6 +477,10 @@ class Store(BackfillReads, Protocol):
         ...
 
     async def failed_attempts(self, run: str) -> Sequence[FailedAttempt]: ...
+    async def operations(self, run: str) -> Sequence[OperationRow]:
+        """What operators have done to a run, the oldest first."""
+        ...
+
     async def unfinished(self) -> Sequence[RunRow]:
         """Runs that an engine had taken (running, waiting) and that have not ended."""
         ...

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from triphammer.service.errors import UnknownEvent, UnknownRun
+from triphammer.service.errors import UnknownEvent
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
@@ -35,7 +35,7 @@ def api(operations: Operations, reading: Reading) -> APIRouter:
     """The routes of the API."""
     router = APIRouter(prefix="/api/v1", route_class=Route)
     _flow_routes(router, operations, reading)
-    _run_routes(router, operations, reading)
+    _run_routes(router, reading)
     _event_routes(router, reading)
     _message_routes(router, reading)
     _store_routes(router, operations)
@@ -85,7 +85,7 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
 RunState = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded"]
 
 
-def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> None:
+def _run_routes(router: APIRouter, reading: Reading) -> None:
     @router.get("/runs", tags=["runs"])
     async def list_runs(
         flow: str | None = None,
@@ -146,12 +146,6 @@ def _run_routes(router: APIRouter, operations: Operations, reading: Reading) -> 
     ) -> Answer[models.StoredContent]:
         """The content of an artifact that a stored result names, as base64."""
         return Answer(await reading.stored_content(digest))
-
-    @router.post("/runs/{id}/cancel", tags=["runs"], responses=problems(404, 409))
-    async def cancel_run(id: str) -> Answer[models.RunInFull]:
-        """End a run that is queued or under way; 409 when it has ended."""
-        await operations.cancel(await reading.full_id(id, UnknownRun))
-        return Answer(await reading.run(id))
 
 
 def _message_routes(router: APIRouter, reading: Reading) -> None:

@@ -26,6 +26,7 @@ from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.flow_state import flow_state_api
 from triphammer.service.web.openapi import Application
+from triphammer.service.web.operating import operating_api
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
@@ -65,6 +66,7 @@ def build_app(
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
     app.include_router(api(operations, reading))
     app.include_router(backfills_api(backfills, reading))
+    app.include_router(operating_api(operations, reading))
     app.include_router(deadletters_api(deadletters))
     app.include_router(flow_state_api(flow_state))
     app.include_router(tokens_api(tokens))

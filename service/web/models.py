@@ -179,11 +179,21 @@ class Graph(TypedDict):
     nodes: list[Node]
 
 
+class Operation(TypedDict):
+    """What an operator has done to a run."""
+
+    at: Moment
+    by: str
+    what: str
+    detail: str
+
+
 class RunInFull(Run):
-    """One run with its tasks, messages and graph (null when its code is gone). `next` is the
-    `after` of the next page of tasks."""
+    """One run with its tasks, messages, what operators have done to it, and its graph (null when
+    its code is gone). `next` is the `after` of the next page of tasks."""
 
     tasks: list[TaskInFull]
+    operations: list[Operation]
     next: str | None
     messages: list[Message]
     graph: Graph | None

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
 from triphammer.config.errors import TriphammerError
-from triphammer.flows.errors import FlowError, ParamMisfit
+from triphammer.flows.errors import FlowError, ParamMisfit, UnknownTask
 from triphammer.sensors.errors import Overloaded, Rejected
 from triphammer.service.errors import Changed, Denied, NotFound, StateForbids
 
@@ -50,7 +50,7 @@ def problem_of(error: TriphammerError) -> Response:
 def _status(error: TriphammerError) -> int:
     if isinstance(error, Rejected):
         return error.status
-    if isinstance(error, NotFound):
+    if isinstance(error, (NotFound, UnknownTask)):
         return 404
     if isinstance(error, StateForbids):
         return 409

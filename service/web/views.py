@@ -24,6 +24,7 @@ from triphammer.service.store.contract import (
     RunRow,
 )
 from triphammer.service.store.versions import ServedRow
+from triphammer.service.store.operator_units import OperationRow
 from triphammer.service.web import models
 
 
@@ -147,6 +148,11 @@ def disposition(item: Disposition) -> models.Disposition:
         "detail": item.detail,
         "run": item.run,
     }
+
+
+def operation(row: OperationRow) -> models.Operation:
+    """What an operator has done."""
+    return {"at": moment(row.at), "by": row.by, "what": row.what, "detail": row.detail}
 
 
 def message(row: OutboxRow) -> models.Message:

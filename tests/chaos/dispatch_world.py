@@ -270,6 +270,7 @@ class World:
             clock=self.clock,
             hub=core.hub,
             sweeper=sweeper,
+            retry=core.retry,
         )
 
     # --- what is done to it -----------------------------------------------------------------

@@ -195,6 +195,7 @@ class SimulatedDaemon:
             clock=self._clock,
             hub=core.hub,
             sweeper=sweeper,
+            retry=core.retry,
         )
 
 

@@ -24,6 +24,7 @@ from triphammer.sensors.files.options import resolved
 from triphammer.sensors.kafka.options import ValueKind
 from triphammer.sensors.webhook.verify import Named, Verify
 from triphammer.service.dispatcher.explain import filtered
+from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.local import Local
 from triphammer.service.operations import Operations
 from triphammer.service.store.backfills import Only, Order
@@ -208,6 +209,15 @@ class Simulation:
     def cancel(self, run: SimulatedRun) -> None:
         """End a run that is queued or under way. Raises StateForbids when it has ended."""
         self.call(self.operations.cancel(run.id))
+        self.settle()
+
+    def retry(
+        self, run: SimulatedRun, since: str | None = None, *, failed_only: bool = False
+    ) -> None:
+        """Let a run that has ended begin again, as `triphammer retry` does: whole, from a task on,
+        or only what failed. Raises what the command says."""
+        asked = Asked(by="test")
+        self.call(self.operations.retry(run.id, asked, since=since, failed_only=failed_only))
         self.settle()
 
     def fail(

@@ -42,12 +42,14 @@ from triphammer.service.store.contract import (
     Unit,
     WriteState,
 )
+from triphammer.service.store.operator_units import RetryRun
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
 from triphammer.service.store.sqlite.access import Access
 from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.dead import DeadLetters
 from triphammer.service.store.sqlite.filling import Filling
+from triphammer.service.store.sqlite.operators import Operators
 from triphammer.service.store.sqlite.pruning import Pruning
 from triphammer.service.store.sqlite.statements import statements
 from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
@@ -70,6 +72,7 @@ class Applier:
         pruning = Pruning()
         dead = DeadLetters()
         filling = Filling(self._acceptance)
+        operators = Operators()
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,
@@ -100,6 +103,7 @@ class Applier:
             CancelBackfill: _each(filling.cancel),
             PruneBackfills: _each(filling.prune),
             **{kind: _each(apply) for kind, apply in Access().by_type().items()},
+            RetryRun: _each(operators.retry),
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

@@ -54,6 +54,11 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?) AND map IS NOT NULL GROUP BY map
 SELECT task, attempt, started_at, finished_at, error FROM attempts
 WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
 
+-- name: operations
+-- Of a run, the oldest first.
+SELECT at, by, what, detail, key FROM operations
+WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
+
 -- name: unfinished
 SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
 

@@ -131,6 +131,9 @@ def run_row(row: sqlite3.Row) -> RunRow:
         settled=row["settled"],
         redrive_of=row["redrive_of"],
         crashes=row["crashes"],
+        retried=row["retried"],
+        note=row["note"],
+        tags=_names(row["tags"]),
     )
 
 
@@ -220,6 +223,7 @@ def task_row(row: sqlite3.Row) -> TaskRow:
         error=None if row["error"] is None else _error(row["error"]),
         items=row["items"],
         progress=None if row["progress"] is None else _progress(row["progress"]),
+        earlier=row["earlier"],
     )
 
 

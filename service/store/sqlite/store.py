@@ -28,6 +28,7 @@ from triphammer.service.store.contract import (
     RunRow,
     Unit,
 )
+from triphammer.service.store.operator_units import OperationRow
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.access import audit_rows, token_rows
 from triphammer.service.store.sqlite.backfills import SqliteBackfills
@@ -111,6 +112,10 @@ class SqliteStore(SqliteBackfills):
     async def failed_attempts(self, run: str) -> Sequence[FailedAttempt]:
         found = await self._readers.rows(self._sql["failed_attempts"], run)
         return [rows.failed_attempt(row) for row in found]
+
+    async def operations(self, run: str) -> Sequence[OperationRow]:
+        found = await self._readers.rows(self._sql["operations"], run)
+        return [OperationRow(*row) for row in found]
 
     async def unfinished(self) -> Sequence[RunRow]:
         return [rows.run_row(row) for row in await self._readers.rows(self._sql["unfinished"])]

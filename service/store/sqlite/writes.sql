@@ -82,7 +82,8 @@ INSERT INTO tasks (
   run, name, map, state, attempt, started_at, finished_at, due_at, result, error, items, progress
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run, name) DO UPDATE SET
-  state = excluded.state, attempt = excluded.attempt, started_at = excluded.started_at,
+  state = excluded.state, attempt = max(attempt, excluded.attempt),
+  started_at = excluded.started_at,
   finished_at = excluded.finished_at, due_at = excluded.due_at, result = excluded.result,
   error = excluded.error, items = coalesce(excluded.items, items),
   progress = CASE WHEN excluded.attempt = tasks.attempt
@@ -215,6 +216,41 @@ WHERE id = ?1;
 -- name: redrives
 -- The run ?1 is for ?2, which held no key any more: it goes behind those that wait.
 UPDATE runs SET redrive_of = ?2 WHERE id = ?1;
+
+-- name: retry_run
+-- The run ?1, which has ended and is in epoch ?2, begins again as if it had not. It takes its
+-- key again: where it holds it no more behind all that hold it, but before what comes later.
+UPDATE runs SET
+  state = 'queued', epoch = epoch + 1, retried = retried + 1, started_at = NULL,
+  finished_at = NULL, result = NULL, error = NULL, settled = NULL, crashes = 0,
+  place = CASE WHEN order_key IS NULL OR holds = 1 THEN place ELSE max(
+    (SELECT max(seq) FROM runs),
+    coalesce((SELECT max(coalesce(o.place, o.seq)) FROM runs o
+      WHERE o.flow = runs.flow AND o.order_key = runs.order_key AND o.holds = 1), 0)
+  ) + 1.0 / 1048576 END,
+  holds = order_key IS NOT NULL
+WHERE id = ?1 AND epoch = ?2 AND settled IS NOT 'redriven'
+  AND state IN ('succeeded', 'failed', 'cancelled', 'superseded')
+RETURNING seq, event;
+
+-- name: begin_anew
+-- Of the run ?1 the tasks of these names (a JSON array): their attempts go on counting.
+UPDATE tasks SET
+  state = 'pending', earlier = attempt, started_at = NULL, finished_at = NULL, due_at = NULL,
+  result = NULL, error = NULL, items = NULL, progress = NULL
+WHERE run = ?1 AND name IN (SELECT value FROM json_each(?2));
+
+-- name: claim_open
+-- A file that is not moved yet waits for the end of the run again.
+UPDATE claims SET state = 'open' WHERE event = ? AND state = 'due';
+
+-- name: operation_of_key
+SELECT 1 FROM operations WHERE run = (SELECT seq FROM runs WHERE id = ?) AND key = ?;
+
+-- name: add_operation
+-- Of the run ?1; then at, by, what, detail, key.
+INSERT INTO operations (run, at, by, what, detail, key)
+SELECT seq, ?2, ?3, ?4, ?5, ?6 FROM runs WHERE id = ?1;
 
 -- name: settle_disposition
 -- An event that could not start its flow (?1 event, ?2 subscription) is dealt with.

@@ -170,6 +170,7 @@ class Shop:
             event=an_event({}) if event is None else event,
             params=params,
             created_at=0,
+            started_at=0 if tasks else None,
             tasks=tuple(tasks),
         )
         self.engine.start([start])

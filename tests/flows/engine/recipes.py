@@ -50,7 +50,7 @@ def number(value: Any) -> int:
 def fail_first(times: int) -> None:
     if times < 0:
         raise Skip("not today")
-    if context().attempt <= times:
+    if context().attempt - context().earlier <= times:
         raise ValueError(f"attempt {context().attempt}")
 
 
