@@ -44,7 +44,7 @@ class Anew:
         only. With `task` what failed of it and behind it. Raises `UnknownTask`."""
         if task is None:
             return self._found(_Wanted(self._unsuccessful))
-        near = set(self._found(_Wanted(lambda _: False, self._way(task))))
+        near = set(self._found(_Wanted(_nothing, self._way(task))))
 
         def bad(name: str) -> bool:
             return self._unended(name) or (name in near and self._unsuccessful(name))
@@ -147,6 +147,10 @@ def _is_in(name: str, whole: Collection[str]) -> bool:
     return name in whole or any(
         node in whole or item in whole for node, item, _ in numbers_in(name)
     )
+
+
+def _nothing(name: str) -> bool:
+    return False
 
 
 def _closed(graph: Graph, names: Collection[str]) -> set[str]:

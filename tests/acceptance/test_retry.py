@@ -1,9 +1,10 @@
-"""Failed runs that an operator has begin again: by command line and API, over a kill and a reload."""
+"""Ended runs that begin again: by command line and API, over a kill and a reload."""
 
 from __future__ import annotations
 
 import json
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_whole_from_a_task_and_from_an_item(make_daemon: Serve) -> None:
         before = set(notes(daemon))
         answer = retry(daemon, run, body)
         assert answer.status_code == 200, answer.text
-        daemon.wait_until(lambda n=number: ends(daemon, run, n))
+        daemon.wait_until(partial(ends, daemon, run, number))
         assert {line.split()[0] for line in set(notes(daemon)) - before} == again
     assert len(notes(daemon)) == len(set(notes(daemon))), "no attempt twice"
     operations = daemon.get(f"/api/v1/runs/{run}")["operations"]
