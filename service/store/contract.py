@@ -26,6 +26,7 @@ from triphammer.service.store.deliveries import EnableEndpoint as EnableEndpoint
 from triphammer.service.store.deliveries import OutboxResult as OutboxResult
 from triphammer.service.store.deliveries import RedriveMessage as RedriveMessage
 from triphammer.service.store.deliveries import SkipMessage as SkipMessage
+from triphammer.service.store.operator_units import OperationRow, OperatorUnit
 from triphammer.service.store.versions import (
     SaveCatalog,
     SaveVersion,
@@ -33,7 +34,6 @@ from triphammer.service.store.versions import (
     SetServing,
     VersionRow,
 )
-from triphammer.service.store.operator_units import OperationRow, OperatorUnit
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 DEAD = ("dead-lettered", "error")

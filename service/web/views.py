@@ -23,8 +23,8 @@ from triphammer.service.store.contract import (
     OutboxRow,
     RunRow,
 )
-from triphammer.service.store.versions import ServedRow
 from triphammer.service.store.operator_units import OperationRow
+from triphammer.service.store.versions import ServedRow
 from triphammer.service.web import models
 
 
