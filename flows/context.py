@@ -18,6 +18,8 @@ from triphammer.flows.errors import NotInTask, ValueMisfit
 from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.identities import key_of
 from triphammer.flows.journal import OutMessage, StartRequest
+from triphammer.flows.lent_secrets import lent_secrets
+from triphammer.flows.opened import Opened
 from triphammer.flows.outcomes import Ended
 from triphammer.flows.workdir import RunFolder
 
@@ -104,7 +106,7 @@ class TaskContext:
     `notice` is told of each. `outgoing` and `starts` join the attempt's commit.
     `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
     `earlier` attempts were before an operator had the task run again.
-    `groups` starts processes, where the executor has lent it;
+    `groups` starts processes, `opened` has the resources, where the executor has lent them;
     `contained`: nothing may leave this process (the testing kit).
     """
 
@@ -120,6 +122,7 @@ class TaskContext:
         "groups",
         "logger",
         "notice",
+        "opened",
         "outgoing",
         "params",
         "reached",
@@ -159,6 +162,7 @@ class TaskContext:
         self.upstream = upstream
         self._root = root
         self.groups: Groups | None = None
+        self.opened: Opened | None = None
         self.contained = False
         self.state = FlowState(flow, state)
         self.outgoing: list[OutMessage] = []
@@ -216,6 +220,12 @@ def current_context() -> TaskContext | None:
 def enter_context(context: TaskContext | None) -> None:
     """Make `context` the one that runs here; the executor calls it in the attempt's own copy."""
     _CURRENT.set(context)
+
+
+def current_secrets() -> Secrets | None:
+    """Those of the attempt that runs here, or of the resource that is opened here."""
+    found = _CURRENT.get()
+    return lent_secrets() if found is None else found.secrets
 
 
 def context() -> TaskContext:

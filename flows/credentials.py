@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triphammer.config import secrets as config
-from triphammer.flows.context import current_context
+from triphammer.flows.context import current_secrets
 from triphammer.flows.drawing import drawing_now
 from triphammer.flows.expr import Scope
 from triphammer.flows.guards import Guarded
@@ -60,10 +60,10 @@ def secret(name: str) -> Any:
 
     Raises `MissingSecretError` in a task when no source provides it.
     """
-    context = current_context()
-    if context is None or drawing_now() is not None:
+    secrets = current_secrets()
+    if secrets is None or drawing_now() is not None:
         return SecretRef(name)
-    return SecretText(context.secrets.value(name), name)
+    return SecretText(secrets.value(name), name)
 
 
 def connection(name: str) -> Any:
@@ -71,7 +71,7 @@ def connection(name: str) -> Any:
 
     Raises `MissingSecretError` in a task when it is not defined.
     """
-    context = current_context()
-    if context is None or drawing_now() is not None:
+    secrets = current_secrets()
+    if secrets is None or drawing_now() is not None:
         return ConnectionRef(name)
-    return context.secrets.connection(name)
+    return secrets.connection(name)

@@ -8,6 +8,7 @@ FlowError                  root of the family
 │   └── ParamMisfit        parameters of a run that are unknown, missing or do not fit
 ├── DebuggerLeft           whoever debugs a run does not want it to go on
 ├── UnknownTask            a run has no task of this name
+├── ResourceFailed         a resource that a task takes cannot be opened
 ├── NotInTask              context(), state or secret used outside a running task
 ├── Skip                   raised by a task: it ends as skipped
 ├── Fail                   raised by a task: it has failed for good, no retry
@@ -68,6 +69,16 @@ class DebuggerLeft(FlowError):
 
 class UnknownTask(FlowError, LookupError):
     """A run has no task of this name; the message names one that is near."""
+
+
+class ResourceFailed(FlowError):
+    """A resource cannot be opened. `cause` is what its own code raised."""
+
+    def __init__(self, name: str, error: BaseException) -> None:
+        inner = isinstance(error, ResourceFailed)
+        why = str(error) if inner else f"{type(error).__qualname__}: {error}"
+        super().__init__(f"the resource {name} cannot be opened: {why}")
+        self.cause: BaseException = error.cause if isinstance(error, ResourceFailed) else error
 
 
 class NotInTask(FlowError, RuntimeError):

@@ -9,6 +9,7 @@ import msgspec
 
 from triphammer.config.source import Source
 from triphammer.flows.expr import Expr
+from triphammer.flows.resource import Resource
 
 Role = Literal["", "setup", "teardown", "handler"]
 
@@ -61,7 +62,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     "branch", "first_of", "body" (a graph of its own), "sleep" (a wait: nothing is called).
 
     `hints` are the resolved annotations of the parameters and "return". `is_async` says that
-    `fn` is a coroutine function. `where` is `file:line` of the definition.
+    `fn` is a coroutine function. `where` is `file:line` of the definition. `uses` are the
+    resources that parameters are given where the call gives nothing.
     """
 
     name: str
@@ -70,6 +72,7 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     is_async: bool
     hints: Mapping[str, Any]
     where: str
+    uses: Mapping[str, Resource[Any]] = {}
 
 
 class Loop(msgspec.Struct, frozen=True, kw_only=True):

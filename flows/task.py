@@ -15,6 +15,7 @@ from triphammer.flows.handle import Handle, chain
 from triphammer.flows.kinds import is_array
 from triphammer.flows.options import MAP_ONLY, OPTION_NAMES, TaskOptions, apply_options
 from triphammer.flows.places import Place, user_place
+from triphammer.flows.resource import check_plain, uses_of
 from triphammer.flows.signatures import check_call, hints_of, place_of
 from triphammer.flows.surround import draw
 
@@ -117,6 +118,7 @@ class Task(Generic[P, R]):
     def __init__(self, fn: Callable[P, R], given: Mapping[str, Any]) -> None:
         self._fn = fn
         self.is_async = inspect.iscoroutinefunction(fn)
+        check_plain(getattr(fn, "__name__", "a task"), self.is_async, uses_of(fn).values())
         options = apply_options(Options(), given, is_async=self.is_async)
         # A task's own name may be used by several calls: load, load_2.
         self.name = options.name or _function_name(fn)
@@ -150,6 +152,7 @@ class Task(Generic[P, R]):
             is_async=self.is_async,
             hints=hints_of(self._fn),
             where=str(place_of(self._fn)),
+            uses=uses_of(self._fn),
         )
 
     def options(self, **options: Unpack[TaskOptions]) -> TaskCall[P, R]:

@@ -19,6 +19,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.engine.engine import Engine, RunEnd
 from triphammer.flows.executors.contract import Executor
+from triphammer.flows.executors.keeping import Keeps
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts
 from triphammer.service.backfills.backfills import Backfills
@@ -172,6 +173,9 @@ class Core:
         await self.states.load(store, flows)
         self.admission.set_flows(flows)
         self.library.replace(flows)
+        for executor in set(self.edges.executors.values()):
+            if isinstance(executor, Keeps):
+                executor.keep(flows.values())
         self.dispatcher.catalog = catalog
         self.starter.touch_all()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from triphammer.flows.ready.sql import sql
     from triphammer.flows.ready.ssh import ssh
     from triphammer.flows.references import connection, event, secret, text
+    from triphammer.flows.resource import resource, use
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
     from triphammer.flows.waits import sleep
@@ -55,6 +56,7 @@ _HOMES = {
     "triphammer.flows.ready.sql": ("sql",),
     "triphammer.flows.ready.ssh": ("ssh",),
     "triphammer.flows.references": ("connection", "event", "secret", "text"),
+    "triphammer.flows.resource": ("resource", "use"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
     "triphammer.flows.waits": ("sleep",),
@@ -98,6 +100,7 @@ __all__ = [
     "loop",
     "pipeline",
     "publish",
+    "resource",
     "secret",
     "send_webhook",
     "sensor",
@@ -114,6 +117,7 @@ __all__ = [
     "task",
     "text",
     "topic",
+    "use",
     "webhook",
 ]
 

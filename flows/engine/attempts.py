@@ -7,16 +7,20 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
+from triphammer.config.secrets import Secrets
 from triphammer.flows.codec import convert, encode
-from triphammer.flows.context import TaskContext
+from triphammer.flows.context import TaskContext, context
 from triphammer.flows.engine.parcels import pack
 from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunStart
+from triphammer.flows.errors import FlowError
 from triphammer.flows.executors.contract import Attempt, AttemptId
 from triphammer.flows.expr import missing, resolve
 from triphammer.flows.journal import Encoded
+from triphammer.flows.opened import Opened
 from triphammer.flows.outcomes import Ended
+from triphammer.flows.resource import Resource
 from triphammer.flows.workdir import RunFolder
 
 _SHARED = (str, int, float, bool, bytes, type(None))
@@ -71,7 +75,22 @@ class Call:
             args = enumerate(planned.node.args)
             fitted = [self._value(_name(planned, i), template) for i, template in args]
         named = {name: self._value(name, template) for name, template in kwargs.items()}
-        return planned.node.spec.fn(*fitted, **named)
+        return self._with_resources(partial(planned.node.spec.fn, *fitted, **named), len(fitted))
+
+    def _with_resources(self, fn: Callable[..., Any], positional: int) -> Any:
+        """What `fn` gives, with the resources that the call has left to us."""
+        planned = self._launch.node
+        given = {*planned.positional[:positional], *planned.node.kwargs}
+        wanted = {n: r for n, r in planned.node.spec.uses.items() if n not in given}
+        if not wanted:
+            return fn()
+        running = context()
+        if running.opened is None:
+            raise FlowError(f"the executor {planned.executor!r} cannot open resources")
+        if planned.node.spec.is_async:
+            return _awaited(fn, running.opened, wanted, running.secrets)
+        with running.opened.lent_plain(wanted, running.secrets) as values:
+            return fn(**values)
 
     def _value(self, name: str | None, template: Any) -> Any:
         """An argument. A rule may let the task run past an upstream that has no result: then
@@ -88,6 +107,13 @@ class Call:
         return encode(value, planned.returned, self._scope.artifacts, name=name)
 
 
+async def _awaited(
+    fn: Callable[..., Any], opened: Opened, wanted: Mapping[str, Resource[Any]], secrets: Secrets
+) -> Any:
+    async with opened.lent(wanted, secrets) as values:
+        return await fn(**values)
+
+
 def make_attempt(
     start: RunStart,
     launch: Launch,
@@ -99,7 +125,7 @@ def make_attempt(
 ) -> Attempt:
     """The attempt that `launch` asks for. Nothing is decoded yet: its executor does that."""
     flow, node, call = start.flow.name, launch.node.node, Call(launch, scope)
-    context = TaskContext(
+    own = TaskContext(
         run=start.id,
         flow=flow,
         task=launch.name,
@@ -119,10 +145,11 @@ def make_attempt(
         flow=flow,
         body=call,
         encode=call.encode,
-        context=context,
+        context=own,
         pack=partial(pack, id, start, launch, scope, state=state, folder=folder, earlier=earlier),
         timeout=node.options.timeout,
         where=node.where,
+        uses=bool(node.spec.uses),
     )
 
 

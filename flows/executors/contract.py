@@ -66,7 +66,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     set, after it decoded its inputs; it returns the value or (executor `async`) a coroutine.
     `encode` turns the value into its stored form in that same thread. `timeout` seconds.
     `pack` makes a parcel of it, for executors whose bodies run in other processes; blocks, and
-    raises `TriphammerError` for values that cannot travel.
+    raises `TriphammerError` for values that cannot travel. `uses`: it takes resources.
     """
 
     id: AttemptId
@@ -77,6 +77,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     pack: Callable[[], Parcel]
     timeout: float | None = None
     where: str = ""
+    uses: bool = False
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):

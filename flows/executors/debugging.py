@@ -22,6 +22,7 @@ from triphammer.flows.errors import DebuggerLeft
 from triphammer.flows.executors.contract import Attempt, AttemptId, AttemptResult, Report
 from triphammer.flows.executors.outcome import cancellation, failure, success, user_frames
 from triphammer.flows.executors.processes.groups import Groups
+from triphammer.flows.opened import Opened
 
 Look = Callable[[BaseException, TracebackType], None]
 """Lets somebody look at what the user's code raised, at the frames that it came from."""
@@ -38,6 +39,7 @@ class DebugExecutor:
         self._scopes: dict[AttemptId, anyio.CancelScope] = {}
         self._wake = anyio.Event()
         self._groups = Groups(None)
+        self._opened = Opened()
 
     @property
     def running(self) -> int:
@@ -63,17 +65,23 @@ class DebugExecutor:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Run what is submitted until cancelled. Raises `DebuggerLeft`."""
-        task_status.started()
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake = anyio.Event()
-                while self._waiting:
-                    # In a task of its own: what it sets of context variables ends with it.
-                    async with anyio.create_task_group() as alone:
-                        alone.start_soon(self._one, self._waiting.popleft())
-        finally:
-            self._groups.close()
+        async with anyio.create_task_group() as owners:
+            await owners.start(self._opened.run, name="resources")
+            task_status.started()
+            try:
+                await self._run_all()
+            finally:
+                self._opened.stop()
+                self._groups.close()
+
+    async def _run_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            while self._waiting:
+                # In a task of its own: what it sets of context variables ends with it.
+                async with anyio.create_task_group() as alone:
+                    alone.start_soon(self._one, self._waiting.popleft())
 
     async def _one(self, attempt: Attempt) -> None:
         started = self._now()
@@ -90,6 +98,7 @@ class DebugExecutor:
     async def _outcome(self, attempt: Attempt, started: int) -> AttemptResult:
         attempt.context.begin(started, None)
         attempt.context.groups = self._groups
+        attempt.context.opened = self._opened
         enter_context(attempt.context)
         try:
             value = attempt.body()

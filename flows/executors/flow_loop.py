@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from functools import partial
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
@@ -29,10 +30,13 @@ from triphammer.flows.executors.contract import (
     Stall,
 )
 from triphammer.flows.executors.doorbell import Doorbell
+from triphammer.flows.executors.keeping import resources_of
 from triphammer.flows.executors.loop_body import LoopBody
 from triphammer.flows.executors.outcome import Ended, nothing_more
 from triphammer.flows.executors.processes.groups import Groups, mark_of
 from triphammer.flows.executors.watchdog import Watchdog
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.opened import CLOSE_SECONDS, Opened
 
 STOP_SECONDS = 2.0
 """So long may cancelled coroutines take to end when the executor stops."""
@@ -58,6 +62,8 @@ class FlowLoop:
         self._ended = ended
         self._stall = stall
         self._groups = Groups(mark)
+        self._opened = Opened()
+        self._owners: asyncio.Task[None] | None = None
         self._report: Report | None = None
         self._incoming: deque[Attempt | AttemptId] = deque()
         self._outgoing: deque[AttemptResult | Released] = deque()
@@ -83,6 +89,11 @@ class FlowLoop:
         """Say where results go."""
         self._report = report
 
+    def keep(self, flows: Iterable[FlowDef]) -> None:
+        """Close the resources of other flows; see `Keeps`."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._opened.keep, resources_of(flows))
+
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Run `attempts`."""
         self._incoming.extend(attempts)
@@ -103,6 +114,7 @@ class FlowLoop:
             target=_turn, args=(loop, stop_bell), name="triphammer-flow-loop", daemon=True
         )
         thread.start()
+        loop.call_soon_threadsafe(self._own_resources)
         try:
             async with anyio.create_task_group() as group:
                 self._watchdog = Watchdog(loop, thread, self._busy, self._attempts, self._stall)
@@ -111,7 +123,7 @@ class FlowLoop:
         finally:
             loop.call_soon_threadsafe(self._stop)
             # Blocked user code may never end: the thread is a daemon and does not stop exit.
-            with anyio.move_on_after(STOP_SECONDS + 1, shield=True):
+            with anyio.move_on_after(STOP_SECONDS + CLOSE_SECONDS + 1, shield=True):
                 await stopped.wait()
             self._loop = None
             self._groups.close()
@@ -157,6 +169,11 @@ class FlowLoop:
 
     # --- in the loop's own thread -----------------------------------------------------------
 
+    def _own_resources(self) -> None:
+        loop = asyncio.get_running_loop()
+        # Waited for when the loop stops; in a context of its own: it belongs to no attempt.
+        self._owners = loop.create_task(self._opened.run(), context=Context())
+
     def _take(self) -> None:
         # Before looking: what is added from now on wakes again.
         self._waking = False
@@ -164,10 +181,13 @@ class FlowLoop:
         while self._incoming:
             item = self._incoming.popleft()
             if isinstance(item, Attempt):
-                body = self._bodies[item.id] = LoopBody(item, self._now, self._tell, self._groups)
+                body = self._bodies[item.id] = self._body(item)
                 body.start(loop)
             elif (found := self._bodies.get(item)) is not None:
                 found.cancel()
+
+    def _body(self, attempt: Attempt) -> LoopBody:
+        return LoopBody(attempt, self._now, self._tell, self._groups, self._opened)
 
     def _tell(self, body: LoopBody, result: AttemptResult | Released, over: bool) -> None:
         if over:
@@ -189,6 +209,9 @@ class FlowLoop:
         tasks = [b.task for b in self._attempts() if b.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        if self._owners is not None:
+            self._opened.stop()
+            await asyncio.wait([self._owners], timeout=CLOSE_SECONDS + 1)
 
 
 def _turn(loop: AbstractEventLoop, stopped: Doorbell) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from inspect import isawaitable
 from typing import Self
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
 from triphammer.flows.context import enter_context
 from triphammer.flows.executors.contract import (
@@ -18,6 +18,7 @@ from triphammer.flows.executors.contract import (
     ExecutorContext,
     Report,
 )
+from triphammer.flows.executors.keeping import resources_of
 from triphammer.flows.executors.outcome import (
     Ended,
     cancellation,
@@ -26,6 +27,8 @@ from triphammer.flows.executors.outcome import (
     success,
     timed_out,
 )
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.opened import Opened
 
 
 class InlineExecutor:
@@ -38,6 +41,7 @@ class InlineExecutor:
         self._scopes: dict[AttemptId, anyio.CancelScope] = {}
         self._waiting: list[Attempt] = []
         self._wake = anyio.Event()
+        self._opened = Opened()
 
     @classmethod
     def build(cls, context: ExecutorContext) -> Self:
@@ -56,13 +60,24 @@ class InlineExecutor:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Run what is submitted until cancelled."""
         async with anyio.create_task_group() as group:
+            await group.start(self._opened.run, name="resources")
             task_status.started()
-            while True:
-                await self._wake.wait()
-                self._wake = anyio.Event()
-                waiting, self._waiting = self._waiting, []
-                for attempt in waiting:
-                    group.start_soon(self._one, attempt, name=f"task {attempt.id.task}")
+            try:
+                await self._run_all(group)
+            finally:
+                self._opened.stop()
+
+    async def _run_all(self, group: TaskGroup) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            waiting, self._waiting = self._waiting, []
+            for attempt in waiting:
+                group.start_soon(self._one, attempt, name=f"task {attempt.id.task}")
+
+    def keep(self, flows: Iterable[FlowDef]) -> None:
+        """Close the resources of other flows; see `Keeps`."""
+        self._opened.keep(resources_of(flows))
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Run attempts as soon as the loop turns."""
@@ -81,6 +96,7 @@ class InlineExecutor:
         started_at = self._now()
         attempt.context.begin(started_at, attempt.timeout)
         attempt.context.contained = True
+        attempt.context.opened = self._opened
         enter_context(attempt.context)
         result = cancellation(attempt, started_at, started_at)
         try:

@@ -10,6 +10,7 @@ from triphammer.flows.context import enter_context
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Released
 from triphammer.flows.executors.outcome import cancellation, failure, success, timed_out
 from triphammer.flows.executors.processes.groups import Groups
+from triphammer.flows.opened import Opened
 
 GRACE = 5.0
 """Seconds a cancelled coroutine has to end before it is given up."""
@@ -29,6 +30,7 @@ class LoopBody:
         "_given_up",
         "_groups",
         "_now",
+        "_opened",
         "_started",
         "_tell",
         "_timer",
@@ -42,12 +44,14 @@ class LoopBody:
         now: Callable[[], int],
         tell: Callable[[LoopBody, AttemptResult | Released, bool], None],
         groups: Groups,
+        opened: Opened,
     ) -> None:
         self.attempt = attempt
         self.task: Task[None] | None = None
         self._now = now
         self._tell = tell
         self._groups = groups
+        self._opened = opened
         self._timer: TimerHandle | None = None
         self._started = now()
         self._early: Callable[..., AttemptResult] | None = None
@@ -103,6 +107,7 @@ class LoopBody:
         attempt = self.attempt
         attempt.context.begin(self._started, attempt.timeout)
         attempt.context.groups = self._groups
+        attempt.context.opened = self._opened
         enter_context(attempt.context)
         try:
             value = attempt.body()

@@ -5,7 +5,7 @@ What nobody uses costs nothing: no import, no process, no connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 from anyio.abc import TaskStatus
@@ -19,7 +19,9 @@ from triphammer.flows.executors.contract import (
     Released,
     Report,
 )
+from triphammer.flows.executors.keeping import Keeps
 from triphammer.flows.executors.outcome import cancellation, refusal
+from triphammer.flows.graph import FlowDef
 
 
 class OnDemand:
@@ -34,6 +36,7 @@ class OnDemand:
         self._cancelled: set[AttemptId] = set()
         self._real: Executor | None = None
         self._asked = anyio.Event()
+        self._flows: Sequence[FlowDef] | None = None
 
     @property
     def running(self) -> int:
@@ -59,6 +62,13 @@ class OnDemand:
         elif any(one.id == attempt for one in self._early):
             self._cancelled.add(attempt)
 
+    def keep(self, flows: Iterable[FlowDef]) -> None:
+        """Say which flows are in service, now or once there is an executor; see `Keeps`."""
+        kept = self._flows = list(flows)
+        real: object = self._real
+        if isinstance(real, Keeps):
+            real.keep(kept)
+
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Make and run the executor once an attempt has come."""
         task_status.started()
@@ -72,6 +82,8 @@ class OnDemand:
         async with anyio.create_task_group() as group:
             await group.start(made.run)
             self._real = made
+            if self._flows is not None:
+                self.keep(self._flows)
             early, self._early = self._early, []
             made.submit([one for one in early if one.id not in self._cancelled])
             now = self._now()

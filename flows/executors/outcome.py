@@ -10,7 +10,7 @@ from types import TracebackType
 
 from triphammer.config.errors import TriphammerError
 from triphammer.flows.context import TaskContext
-from triphammer.flows.errors import AttemptTimeout, Fail, Skip, ValueMisfit
+from triphammer.flows.errors import AttemptTimeout, Fail, ResourceFailed, Skip, ValueMisfit
 from triphammer.flows.executors.contract import Attempt, AttemptResult
 from triphammer.flows.executors.kinds import kinds_of
 from triphammer.flows.journal import Encoded, ErrorInfo
@@ -54,9 +54,16 @@ def failure(attempt: Attempt, started: int, finished: int, error: BaseException)
         error=ErrorInfo(info.type, info.message) if skipped else info,
         retryable=not isinstance(error, (ValueMisfit, Skip, Fail)),
         skipped=skipped,
-        kinds=() if isinstance(error, TriphammerError) else kinds_of(type(error)),
+        kinds=_kinds(error),
         progress=attempt.context.reached,
     )
+
+
+def _kinds(error: BaseException) -> tuple[str, ...]:
+    """What `retry_on=` may name: of a resource that cannot be opened also why it cannot."""
+    if isinstance(error, ResourceFailed):
+        return (*kinds_of(type(error)), *kinds_of(type(error.cause)))
+    return () if isinstance(error, TriphammerError) else kinds_of(type(error))
 
 
 def refusal(

@@ -7,12 +7,12 @@ it returns, keeps its thread, and a retry of the same task waits for it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
-from typing import Self
+from threading import Thread, current_thread
+from typing import Any, Self
 
+import anyio
 from anyio.abc import TaskStatus
 
 from triphammer.flows.executors.body import run_body
@@ -25,6 +25,8 @@ from triphammer.flows.executors.contract import (
     Report,
 )
 from triphammer.flows.executors.doorbell import Doorbell
+from triphammer.flows.executors.keeping import resources_of
+from triphammer.flows.executors.line import Line
 from triphammer.flows.executors.outcome import (
     Ended,
     cancellation,
@@ -32,6 +34,9 @@ from triphammer.flows.executors.outcome import (
     timed_out,
 )
 from triphammer.flows.executors.turns import Turns
+from triphammer.flows.graph import FlowDef
+from triphammer.flows.opened import CLOSE_SECONDS, Opened
+from triphammer.flows.resource import Resource
 from triphammer.flows.timers import Ticks, Timers
 
 
@@ -49,7 +54,10 @@ class ThreadExecutor:
         self._turns: Turns[_Job] = Turns()
         self._handed_over = 0
         self._threads: list[Thread] = []
-        self._work: SimpleQueue[_Job | None] = SimpleQueue()
+        self._work: Line[_Job] = Line()
+        self._wanted: frozenset[Resource[Any]] | None = None
+        self._holding: set[Thread] = set()
+        self._closed = anyio.Event()
         self._done: deque[tuple[_Job, AttemptResult | None]] = deque()
         self._begun: deque[_Job] = deque()
         self._bell: Doorbell | None = None
@@ -71,13 +79,21 @@ class ThreadExecutor:
         self._report = report
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """Keep the workers until cancelled. Those that never return end with the process."""
+        """Keep the workers until cancelled. Those that never return end with the process; the
+        others close their resources."""
         self._bell = Doorbell(self._hear)
         try:
             await self._timers.run(task_status=task_status)
         finally:
-            for _ in self._threads:
-                self._work.put(None)
+            self._work.end()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                while self._holding:
+                    await self._closed.wait()
+
+    def keep(self, flows: Iterable[FlowDef]) -> None:
+        """Close the resources of other flows, each in its own thread; see `Keeps`."""
+        self._wanted = resources_of(flows)
+        self._work.tell_all()
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Queue attempts for a free worker."""
@@ -105,6 +121,8 @@ class ThreadExecutor:
     def _hear(self) -> None:
         while self._begun:
             self._watch(self._begun.popleft())
+        self._closed.set()
+        self._closed = anyio.Event()
         results: list[AttemptResult | Released] = []
         while self._done:
             job, result = self._done.popleft()
@@ -142,22 +160,38 @@ class ThreadExecutor:
     # --- in the worker threads --------------------------------------------------------------
 
     def _serve(self) -> None:
-        while self._serve_one():
-            pass  # between two jobs nothing of the last is kept: its event may be large
+        opened, heard = Opened(), 0
+        # Between two jobs nothing of the last is kept: its event may be large.
+        while self._serve_one(opened, heard) or not self._work.is_over:
+            heard = self._keep_some(opened, heard)
+        opened.close_plain()
+        self._holding.discard(current_thread())
+        self._ring()
 
-    def _serve_one(self) -> bool:
-        job = self._work.get()
+    def _keep_some(self, opened: Opened, heard: int) -> int:
+        edition = self._work.edition
+        if edition != heard and self._wanted is not None:
+            opened.keep(self._wanted)
+        if not opened:
+            self._holding.discard(current_thread())
+        return edition
+
+    def _serve_one(self, opened: Opened, heard: int) -> bool:
+        job = self._work.take(heard)
         if job is None:
             return False
         result = None
         if not job.reported:  # else cancelled while it waited
-            result = self._perform(job)
+            result = self._perform(job, opened)
+        if opened:
+            self._holding.add(current_thread())
         self._done.append((job, result))
         self._ring()
         return True
 
-    def _perform(self, job: _Job) -> AttemptResult:
+    def _perform(self, job: _Job, opened: Opened) -> AttemptResult:
         attempt = job.attempt
+        attempt.context.opened = opened
         started = job.started_at = self._now()
         if attempt.timeout is not None:
             self._begun.append(job)

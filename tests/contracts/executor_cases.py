@@ -75,6 +75,7 @@ def case(
     artifacts: MemoryArtifacts | None = None,
     folder: RunFolder | None = None,
     plan: Plan = PLAN,
+    secrets: Secrets = SECRETS,
 ) -> Attempt:
     """An attempt of one of the tasks in `executor_flow`; `data` is the event's."""
     scope = RunScope(
@@ -82,7 +83,7 @@ def case(
         event=an_event(data),
         params={},
         artifacts=artifacts or MemoryArtifacts(),
-        secrets=SECRETS,
+        secrets=secrets,
     )
     scope.results.update(results or {})
     start = RunStart(
@@ -215,6 +216,7 @@ async def at_work(
     limits: Limits | None = None,
     folder: Path | None = None,
     folder_id: str | None = None,
+    secrets: Secrets = SECRETS,
 ) -> AsyncGenerator[Bench]:
     """An executor that runs while the context is open."""
     bench = Bench()
@@ -229,7 +231,7 @@ async def at_work(
         context = ExecutorContext(
             now=now,
             settings=Settings(limits=limits),
-            secrets=SECRETS,
+            secrets=secrets,
             artifacts=bench.artifacts,
             ended=ended,
             lines=capture.add_lines,

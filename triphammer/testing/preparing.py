@@ -37,8 +37,9 @@ def simulate(
     Use it as `with simulate(flow) as sim:` or `async with`. Plain functions run inline,
     timers and `@sensor`s fire as virtual time passes. `project` is a folder with a
     `triphammer.toml`: all its flows with its settings, besides `flows`. `overrides` are functions
-    in the place of tasks, with the same arguments: `overrides={shell: fake}`. `pools` are slots
-    by name; without `pools` and `project` every pool has room for all. `seed` is what jitter is
+    in the place of tasks, with the same arguments: `overrides={shell: fake}`, and what stands in
+    the place of resources (itself, or a function that makes it): `{pg: fake_pool}`. `pools` are
+    slots by name; without `pools` and `project` every pool has room for all. `seed` is what jitter is
     drawn from. Raises `CannotServe` for a project or a set of flows that no daemon would serve.
     """
     loaded = None if project is None else load_settings(Path(project).resolve(), environ={})

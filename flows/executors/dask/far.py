@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -25,10 +25,12 @@ import msgspec
 from triphammer.config.secrets import Secrets
 from triphammer.flows.capture import Capture, capturing
 from triphammer.flows.errors import WorkerDied
-from triphammer.flows.executors.body import run_body
+from triphammer.flows.executors.body import Wait, run_body
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Parcel
 from triphammer.flows.executors.dask.order import Answer, News, Order, order_of, packed
+from triphammer.flows.executors.dask.seats import Seats
 from triphammer.flows.executors.remote import Outcome, Plans, perform
+from triphammer.flows.executors.seat import Seat
 from triphammer.flows.executors.sparing import Sparing
 from triphammer.flows.journal import ErrorInfo, LogLine
 from triphammer.flows.workdir import RunFolder
@@ -129,6 +131,7 @@ class FarSide:
 
     def __init__(self) -> None:
         self._plans = Plans()
+        self._seats = Seats()
         self._listening: dict[tuple[str, str, int], _Told] = {}
         capture = Capture(self._hear, Secrets(), _now, sys.maxsize, together=1)
         # Never left: other attempts may be under way at any time, and outside of them all passes.
@@ -148,9 +151,18 @@ class FarSide:
             del self._listening[id.run, id.task, id.attempt]
 
     def _body(self, attempt: Attempt) -> AttemptResult:
+        if attempt.uses:
+            return self._seats.carry_out(partial(self._seated, attempt))
+        return self._run(attempt, _wait)
+
+    def _seated(self, attempt: Attempt, seat: Seat) -> AttemptResult:
+        attempt.context.opened = seat.opened()
+        return self._run(attempt, lambda awaitable: seat.wait(_awaited(awaitable)))
+
+    def _run(self, attempt: Attempt, wait: Wait) -> AttemptResult:
         id = attempt.id
         attempt.context.notice = Sparing(self._listening[id.run, id.task, id.attempt].advanced)
-        return run_body(attempt, _now(), _now, self._ended, _wait)
+        return run_body(attempt, _now(), _now, self._ended, wait)
 
     def _hear(self, run: str, task: str, attempt: int, lines: Sequence[LogLine]) -> None:
         told = self._listening.get((run, task, attempt))

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Self
 
@@ -34,6 +34,7 @@ from triphammer.flows.executors.processes.groups import Groups, mark_of
 from triphammer.flows.executors.processes.member import Member
 from triphammer.flows.executors.processes.wire import Hello, Work
 from triphammer.flows.executors.remote import Outcome
+from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import LogLine
 
 IDLE_SECONDS = 300.0
@@ -64,6 +65,7 @@ class ProcessExecutor:
         self._groups = Groups(None if context.folder is None else mark_of(context.folder))
         self._env = worker_environment(os.environ, processes)
         self._path = json.dumps(sys.path)
+        self._versions: frozenset[tuple[str, str]] | None = None
 
     @classmethod
     def build(cls, context: ExecutorContext) -> Self:
@@ -78,6 +80,17 @@ class ProcessExecutor:
     def bind(self, report: Report) -> None:
         """Say where results go."""
         self._report = report
+
+    def keep(self, flows: Iterable[FlowDef]) -> None:
+        """Let go of workers that hold resources of other flows; see `Keeps`."""
+        self._versions = frozenset((flow.name, flow.version) for flow in flows)
+        for place in self._idle:
+            if self._is_worn(place):
+                place.called.set()
+
+    def _is_worn(self, place: _Place) -> bool:
+        held = () if place.member is None else place.member.holds
+        return self._versions is not None and not self._versions.issuperset(held)
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Hand attempts to workers that have nothing to do, or start further ones."""
@@ -130,6 +143,8 @@ class ProcessExecutor:
 
     async def _next_job(self, place: _Place) -> _Job | None:
         place.free()
+        if self._is_worn(place):
+            await place.let_go()
         if self._waiting:
             return self._waiting.popleft()
         self._idle.append(place)

@@ -27,9 +27,12 @@ from triphammer.flows.executors.processes.wire import (
 )
 from triphammer.flows.executors.remote import Outcome
 from triphammer.flows.journal import LogLine
+from triphammer.flows.opened import CLOSE_SECONDS
 
 GRACE = 2.0
 """Seconds that a body which is to end has for its `finally` blocks before it is killed."""
+CLOSE_GRACE = CLOSE_SECONDS + 1
+"""Seconds that one without a body has to close its resources."""
 LAST_WORDS = 1.0
 """Seconds to wait for what a process that has ended printed last."""
 _PROGRAM = """\
@@ -53,6 +56,8 @@ class Member:
         self._ended, self._drained = anyio.Event(), anyio.Event()
         self._reading = anyio.CancelScope()
         self._rest = b""
+        self.holds: tuple[tuple[str, str], ...] = ()
+        """Flows and versions whose resources it may have open."""
         try:
             number = theirs.fileno()
             self._group = groups.start(
@@ -102,6 +107,7 @@ class Member:
                 message = await self._end.receive()
                 if isinstance(message, Done):
                     self._read_now()  # what was printed before belongs to this attempt
+                    self.holds = message.holds
                     return message.outcome
                 if isinstance(message, Begun):
                     begun(message.at)
@@ -127,7 +133,11 @@ class Member:
         self._group.kill()
 
     async def close(self) -> None:
-        """Kill it if need be, and let go of it."""
+        """Let go of it: killed if need be, after it could close what it holds."""
+        if self.holds and not self._ended.is_set():
+            self._group.ask_to_end()
+            with anyio.move_on_after(CLOSE_GRACE):
+                await self._ended.wait()
         await self._killed()
         self._reading.cancel()
         await self._drained.wait()

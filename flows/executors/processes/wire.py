@@ -60,9 +60,11 @@ class Advanced(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The attempt has ended."""
+    """The attempt has ended. `holds` are the flows, with their versions, whose resources the
+    worker may have open."""
 
     outcome: Outcome
+    holds: tuple[tuple[str, str], ...] = ()
 
 
 ToWorker = Hello | Work

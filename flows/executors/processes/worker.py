@@ -7,7 +7,6 @@ It is started by exec, never by a fork of the daemon. What goes to its file desc
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import faulthandler
 import signal
 import socket
@@ -40,6 +39,7 @@ from triphammer.flows.executors.processes.wire import (
     WorkerEnd,
 )
 from triphammer.flows.executors.remote import Outcome, Plans, perform
+from triphammer.flows.executors.seat import Seat
 from triphammer.flows.executors.sparing import Sparing
 from triphammer.flows.journal import ErrorInfo, LogLine
 from triphammer.flows.workdir import RunFolder
@@ -98,12 +98,17 @@ def _serve(end: WorkerEnd, stop: _Stop) -> None:
     secrets = Secrets.of_parts(hello.secrets)
     capture = Capture(said, secrets, _now, sys.maxsize, together=1)
     with capturing(capture) as ended, asyncio.Runner() as runner:
-        worker = _Worker(end, secrets, said, ended, runner, stop)
-        end.send(Ready())
-        while not stop.asked:
-            message = end.receive()
-            assert isinstance(message, Work)
-            worker.carry_out(message)
+        seat = Seat(runner)
+        worker = _Worker(end, secrets, said, ended, seat, stop)
+        try:
+            end.send(Ready())
+            while not stop.asked:
+                message = end.receive()
+                assert isinstance(message, Work)
+                worker.carry_out(message)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has been asked; then it is killed
+            seat.close()
 
 
 class _Worker:
@@ -113,14 +118,15 @@ class _Worker:
         secrets: Secrets,
         said: _Log,
         ended: Callable[[TaskContext], None],
-        runner: asyncio.Runner,
+        seat: Seat,
         stop: _Stop,
     ) -> None:
         self._end = end
         self._secrets = secrets
         self._said = said
         self._ended = ended
-        self._runner = runner
+        self._seat = seat
+        self._holds: set[tuple[str, str]] = set()
         self._stop = stop
         self._plans = Plans()
 
@@ -129,16 +135,20 @@ class _Worker:
         outcome = self._outcome(work.parcel)
         outcome = msgspec.structs.replace(outcome, dropped=self._said.dropped)
         try:
-            self._end.send(Done(outcome))
+            self._end.send(Done(outcome, tuple(self._holds)))
         except (ValueError, OverflowError):  # MessagePack holds no more than 4 GB at a place
             self._end.send(Done(_too_large(work.parcel, outcome)))
 
     def _outcome(self, parcel: Parcel) -> Outcome:
         place = Path(parcel.workdir)
         folder = RunFolder(place.parent, place.name, used=False)
-        return perform(parcel, self._plans, self._secrets, folder, _now, self._body)
+        body = partial(self._body, parcel)
+        return perform(parcel, self._plans, self._secrets, folder, _now, body)
 
-    def _body(self, attempt: Attempt) -> AttemptResult:
+    def _body(self, parcel: Parcel, attempt: Attempt) -> AttemptResult:
+        if attempt.uses:
+            attempt.context.opened = self._seat.opened()
+            self._holds.add((parcel.flow, parcel.version))
         started = _now()
         self._end.send(Begun(started))
         attempt.context.notice = Sparing(self._advanced)
@@ -148,8 +158,7 @@ class _Worker:
         self._end.send(Advanced(done, total))
 
     def _wait(self, awaitable: Awaitable[Any]) -> Any:
-        ours = contextvars.copy_context()
-        return self._runner.run(self._stop.cancelling(awaitable), context=ours)
+        return self._seat.wait(self._stop.cancelling(awaitable))
 
 
 class _Log:

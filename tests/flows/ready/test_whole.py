@@ -58,5 +58,5 @@ def test_stand_ins_have_the_arguments() -> None:
 
 
 def test_what_is_no_task_cannot_be_replaced() -> None:
-    with pytest.raises(TypeError, match="is a task, such as shell"):
+    with pytest.raises(TypeError, match="is a task or a resource"):
         simulate(report, overrides={"shell": print})  # type: ignore[dict-item] # pyright: ignore[reportArgumentType] - the mistake itself
