@@ -39,8 +39,9 @@ def simulate(
     `triphammer.toml`: all its flows with its settings, besides `flows`. `overrides` are functions
     in the place of tasks, with the same arguments: `overrides={shell: fake}`, and what stands in
     the place of resources (itself, or a function that makes it): `{pg: fake_pool}`. `pools` are
-    slots by name; without `pools` and `project` every pool has room for all. `seed` is what jitter is
-    drawn from. Raises `CannotServe` for a project or a set of flows that no daemon would serve.
+    slots by name; without `pools` and `project` every pool has room for all. `seed` is what
+    jitter is drawn from. Raises `CannotServe` for a project or a set of flows that no daemon
+    would serve.
     """
     loaded = None if project is None else load_settings(Path(project).resolve(), environ={})
     wanted = {} if loaded is None else dict(_project_flows(loaded))
