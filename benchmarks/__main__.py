@@ -17,6 +17,7 @@ from benchmarks import (
     footprint,
     kafka,
     kafka_recovery,
+    loading,
     matching,
     overload,
     recovery,
@@ -44,6 +45,7 @@ ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "footprint": footprint.footprint,
     "overload": overload.overload,
     "recovery": recovery.recovery,
+    "loading": loading.loading,
     "simulation": lambda _: simulation.simulation(),
 }
 
