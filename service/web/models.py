@@ -3,50 +3,25 @@ is made of them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from msgspec import Meta
 
 from triphammer.service.store.backfills import TICK_STATES
+from triphammer.service.web.documents import (
+    MessageState,
+    Misfit,
+    Moment,
+    Page,
+    Problem,
+    RunState,
+    TaskState,
+)
 
-T = TypeVar("T")
+__all__ = ["Misfit", "Page", "Problem"]
 
-RUN_STATES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded")
-TASK_STATES = (*RUN_STATES, "pending", "retrying", "skipped")
-
-Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-RunState = Annotated[str, Meta(extra_json_schema={"enum": list(RUN_STATES)})]
-TaskState = Annotated[str, Meta(extra_json_schema={"enum": list(TASK_STATES)})]
-MessageState = Annotated[
-    str, Meta(extra_json_schema={"enum": ["pending", "delivered", "dead", "skipped"]})
-]
 ScopeName = Annotated[str, Meta(extra_json_schema={"enum": ["read", "emit", "operate", "admin"]})]
 TokenState = Annotated[str, Meta(extra_json_schema={"enum": ["in force", "expired", "revoked"]})]
-Next = Annotated[str | None, Meta(description="`cursor` of the next page, null on the last.")]
-
-
-class Page(TypedDict, Generic[T]):
-    """Rows, newest first, and where the next ones begin."""
-
-    items: list[T]
-    next: Next
-
-
-class Misfit(TypedDict):
-    """One thing that is wrong with a request."""
-
-    where: str
-    problem: str
-
-
-class Problem(TypedDict):
-    """A problem document (RFC 9457). `detail` says what is wrong and what to do."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: NotRequired[list[Misfit]]
 
 
 class Accepted(TypedDict):
