@@ -5,23 +5,31 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from importlib.resources import files
+from types import ModuleType
 from typing import Any
 
 import typer
 
 import triphammer
 from tests.house.tracked import ROOT
+from triphammer import testing
+from triphammer.pytest_plugin import triphammer_sim
 from triphammer.service.access.protection import Protection
 from triphammer.service.cli.app import build
 from triphammer.service.web.app import build_app
+from triphammer.testing.world import World
 
+PARTS = (testing.Inbox, testing.Topic, testing.Hook, testing.Receiver)
+INSIDE = {*vars(World), "arrive"}
+"""What the parts of a simulation ask of each other."""
 PAGE = ROOT / "docs" / "reference.md"
 
 
 def reference() -> str:
     """The page."""
     parts = ["# Reference", "", "Made from the code by `python -m tests.house.reference`.", ""]
-    parts += ["## What flow files import", "", *_names(), ""]
+    parts += ["## What flow files import", "", *_names(triphammer), ""]
+    parts += ["## What tests import", "", *_kit(), ""]
     parts += ["## Commands", "", *_commands(), ""]
     parts += ["## HTTP", "", *_routes(), ""]
     default = files("triphammer.config") / "default.toml"
@@ -29,13 +37,33 @@ def reference() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _names() -> Iterator[str]:
+def _names(module: ModuleType) -> Iterator[str]:
     yield "| name | |"
     yield "|---|---|"
-    for name in triphammer.__all__:
-        text = inspect.getdoc(getattr(triphammer, name)) or ""
-        first = " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
-        yield f"| `{name}` | {first} |"
+    for name in module.__all__:
+        yield f"| `{name}` | {_first(getattr(module, name))} |"
+
+
+def _kit() -> Iterator[str]:
+    yield from _names(testing)
+    for kind in (testing.Simulation, testing.SimulatedRun, *PARTS):
+        yield ""
+        yield f"### `{kind.__name__}`"
+        yield ""
+        for name, member in vars(kind).items():
+            if name.startswith("_") or name in INSIDE:
+                continue
+            if text := _first(member):
+                called = "()" if inspect.isfunction(member) else ""
+                yield f"- `{name}{called}` {text}"
+    yield ""
+    yield f"The fixture `triphammer_sim`: {_first(triphammer_sim)}"
+
+
+def _first(thing: Any) -> str:
+    """The first paragraph of what is told about something."""
+    text = inspect.getdoc(thing) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
 
 
 def _commands() -> Iterator[str]:

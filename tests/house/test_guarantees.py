@@ -9,8 +9,10 @@ import pytest
 from tests.chaos.planted import PLANTED
 from tests.house.tracked import ROOT
 
+COMING_FROM = ("airflow", "kubeflow", "prefect")
 PAGE = (ROOT / "docs" / "guarantees.md").read_text()
-LINKING = PAGE + (ROOT / "docs" / "from-airflow.md").read_text()
+COMING = {name: (ROOT / "docs" / f"from-{name}.md").read_text() for name in COMING_FROM}
+LINKING = PAGE + "".join(COMING.values())
 TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", LINKING)))
 MODULES = sorted(set(re.findall(r"`python -m ([\w.]+)", PAGE)))
 PROMISES = [f"I{number}" for number in range(1, 8)]
@@ -36,3 +38,10 @@ def test_each_command_is_there(module: str) -> None:
 
 def test_every_planted_fault_is_listed() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(PLANTED)
+
+
+@pytest.mark.parametrize("name", COMING_FROM)
+def test_each_row_of_a_comparison_has_its_test_or_is_said_to_be_missing(name: str) -> None:
+    rows = [line for line in COMING[name].splitlines() if line.startswith("| ")]
+    bare = [r for r in rows if "proved by" not in r and "`tests/" not in r and "missing" not in r]
+    assert bare == []
