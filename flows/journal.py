@@ -80,18 +80,33 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
-    """What a task begins to wait for: its `kind`. Its time is over at `due_at`, None: never."""
+    """What a task begins to wait for. Its time is over at `due_at`, None: never.
+
+    `kind`: "sleep", "wait_for", "approve"; "timeout" and "deadline" of the run as a whole, whose
+    `task` is "". An event must match `pattern`, and have come at `since` or later; None: after
+    the run's own event. `by` is the path at which the pattern asks for a value of the run, if it
+    does: it tells waits of one flow apart. `form` is the JSON schema of what an approval takes.
+    """
 
     task: str
     kind: str
     due_at: int | None = None
+    since: int | None = None
+    pattern: Mapping[str, Any] | None = None
+    by: tuple[str, ...] = ()
+    title: str = ""
+    form: Mapping[str, Any] | None = None
 
 
 class WaitAnswer(msgspec.Struct, frozen=True):
-    """What has ended a wait. `how`: "time" when its time was over."""
+    """What has ended a wait. `how`: "time" (its time was over), "event", "approved", "rejected".
+
+    `value` is the event, or what was approved with; `by` is who answered.
+    """
 
     how: str
     value: Encoded | None = None
+    by: str = ""
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +115,8 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     Refused as stale (`Posted.stale`) unless `epoch` is the run's current one. A non-None
     `state` of succeeded/failed/cancelled/superseded ends the run. `failed_attempts` are
     kept as history: (task name, attempt, started, finished, error). `failed_tasks` names all
-    failed tasks of a run that ends.
+    failed tasks of a run that ends. `waits` begin, those of the tasks `over` are over; with the
+    state "waiting" nothing is left of the run but waits.
     """
 
     run: str
@@ -117,6 +133,8 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     state_writes: Mapping[str, bytes | None] = {}
     starts: tuple[StartRequest, ...] = ()
     failed_tasks: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    over: tuple[str, ...] = ()
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True):

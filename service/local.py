@@ -211,6 +211,7 @@ async def _start(group: TaskGroup, core: Core, flows: Mapping[str, FlowDef]) -> 
     await group.start(core.engine.run)
     await core.recover()
     await group.start(core.starter.run)
+    await group.start(core.waker.run)
     await group.start(core.filler.run)
     core.dispatcher.open()
 

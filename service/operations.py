@@ -117,8 +117,9 @@ class Operations:
         row = await self._row(run)
         if row.state in ENDED:
             raise StateForbids(f"run {run} has already ended: it is {row.state}")
-        if not self._engine.cancel(run, "cancelled by request"):
-            self._starter.withdraw(row)
+        reason = "cancelled by request"
+        if not self._engine.cancel(run, reason):
+            self._starter.cancel(row, reason)
         return row
 
     async def retry(self, run: str, asked: Asked, *, since: str | None, failed_only: bool) -> None:

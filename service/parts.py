@@ -34,6 +34,7 @@ from triphammer.service.dispatcher.late import LateRuns
 from triphammer.service.dispatcher.retry import Retry
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.dispatcher.underway import Underway
+from triphammer.service.dispatcher.waker import Waker
 from triphammer.service.hub import Hub
 from triphammer.service.library import Library
 from triphammer.service.store.contract import Store
@@ -105,6 +106,7 @@ class Core:
             settings=settings,
             changed=self.filler.begin,
         )
+        self.waker = Waker(store=edges.store, starter=self.starter, clock=edges.clock)
         self.journal = RunJournal(
             store=edges.store,
             dispatcher=self.dispatcher,
@@ -113,6 +115,7 @@ class Core:
             clock=edges.clock,
             hub=self.hub,
             notify=edges.notify,
+            waits=self.waker.begun,
         )
         self.late = LateRuns(
             store=edges.store,
@@ -143,12 +146,16 @@ class Core:
             clock=edges.clock,
             hub=self.hub,
         )
+        self.waker.bind(self.engine)
 
     def _room_changed(self) -> None:
         self.filler.notify()
 
     def _ended(self, end: RunEnd) -> None:
-        self.starter.freed(end.run, end.flow, end.state)
+        if end.state == "waiting":
+            self.starter.parked(end.run, end.flow)
+        else:
+            self.starter.freed(end.run, end.flow, end.state)
 
     async def put_into_service(self, flows: Mapping[str, FlowDef]) -> None:
         """Store the versions and the catalog of `flows`, then make them the live set.

@@ -279,6 +279,7 @@ class Session:
         if taken_up:
             self._log.info("%d runs are taken up again", taken_up)
         await group.start(core.starter.run)
+        await group.start(core.waker.run)
         await group.start(outbox.run)
         await group.start(claims.run)
         await group.start(core.filler.run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -10,7 +10,7 @@ from triphammer.flows.context import TaskContext
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.values import Step
 from triphammer.flows.executors.contract import AttemptId, AttemptResult
-from triphammer.flows.journal import OutMessage, RunChange, StartRequest, TaskRow
+from triphammer.flows.journal import OutMessage, RunChange, StartRequest, TaskRow, Wait
 from triphammer.flows.workdir import RunFolder
 
 
@@ -35,15 +35,16 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class ActiveRun:
-    """A run that the engine has. `told`: the store knows that it has begun.
+    """A run that the engine has. `told`: the state that its row has, "" before it begins.
 
-    `paces` are turns of `rate=` that the next change must make durable.
+    `paces` are turns of `rate=` that the next change must make durable. `posts` are changes that
+    are not committed yet.
     """
 
-    __slots__ = ("folder", "gone", "machine", "paces", "running", "started_at", "told")
+    __slots__ = ("folder", "gone", "machine", "paces", "posts", "running", "started_at", "told")
 
     def __init__(
-        self, machine: RunMachine, folder: RunFolder, started_at: int, *, told: bool
+        self, machine: RunMachine, folder: RunFolder, started_at: int, *, told: str
     ) -> None:
         self.machine = machine
         self.folder = folder
@@ -51,7 +52,21 @@ class ActiveRun:
         self.told = told
         self.running: dict[str, Running] = {}
         self.paces: dict[str, bytes] = {}
+        self.posts = 0
         self.gone = False
+
+    @property
+    def rests(self) -> bool:
+        """Whether only waits are left of it, and all that is stored."""
+        return not self.posts and self.told == "waiting" and self.machine.is_waiting
+
+    def dues(self, now: int) -> Iterator[Wait]:
+        """When a run that only waits is to be looked at for its own sake."""
+        flow, since = self.machine.start.flow, self.machine.start.started_at or self.started_at
+        for kind, limit in (("timeout", flow.timeout), ("deadline", flow.deadline)):
+            due = None if limit is None else since + int(limit * 1e6)
+            if due is not None and due > now:
+                yield Wait(task="", kind=kind, due_at=due)
 
     def is_current(self, id: AttemptId) -> bool:
         """The fence: whether this is the attempt under way, of this epoch."""
@@ -84,20 +99,27 @@ class Answer:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not self.step.rows and not self.step.rides and self.step.ending is None
+        step = self.step
+        return not step.rows and not step.rides and step.ending is None and not self._begins_to_wait
 
-    def change(self) -> RunChange:
+    @property
+    def _begins_to_wait(self) -> bool:
+        return self.run.told != "waiting" and self.run.machine.is_waiting
+
+    def change(self, now: int) -> RunChange:
         """What is to be stored."""
         run, step, ending = self.run, self.step, self.step.ending
         start = run.machine.start
-        first = not run.told
-        run.told = True
+        first, waits = not run.told, tuple(step.waits)
+        if self._begins_to_wait:
+            waits += tuple(run.dues(now))
+        before, run.told = run.told, "waiting" if run.machine.is_waiting else "running"
         writes, run.paces = {**run.paces, **self._writes}, {}
         return RunChange(
             run=start.id,
             flow=start.flow.name,
             epoch=start.epoch,
-            state=ending.state if ending is not None else "running" if first else None,
+            state=ending.state if ending is not None else run.told if run.told != before else None,
             started_at=run.started_at if first else None,
             finished_at=None if ending is None else ending.at,
             result=None if ending is None else ending.result,
@@ -108,6 +130,8 @@ class Answer:
             state_writes=writes,
             starts=tuple(self._starts),
             failed_tasks=() if ending is None else ending.failed_tasks,
+            waits=waits,
+            over=tuple(step.over),
         )
 
 

@@ -39,7 +39,7 @@ from triphammer.flows.executors.contract import (
     Released,
 )
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts, Journal, Posted, TaskRow, WaitAnswer
+from triphammer.flows.journal import Artifacts, Journal, Posted, RunChange, TaskRow, WaitAnswer
 from triphammer.flows.timers import Timers
 from triphammer.flows.workdir import RunFolder
 
@@ -57,7 +57,10 @@ class Engine:
     """Runs graphs. `on_end` is called after a run's end is stored (or when the store says
     that it is no longer ours), `on_store_error` when a change could not be stored: its run is
     dropped from memory, and the daemon rebuilds everything from the store. `deliveries`:
-    messages are delivered and `delivered` is told, so that `wait="delivered"` can wait."""
+    messages are delivered and `delivered` is told, so that `wait="delivered"` can wait.
+
+    A run of which only waits are left is let go: `on_end` is told "waiting". Whoever learns of
+    an answer tells `answered`, or starts the run again with it."""
 
     def __init__(
         self,
@@ -109,6 +112,10 @@ class Engine:
         """How many runs are under way."""
         return len(self._runs)
 
+    def has(self, run: str) -> bool:
+        """Whether a run is under way."""
+        return run in self._runs
+
     def running(self) -> Sequence[tuple[str, str, int]]:
         """The attempts under way: run, task, since when (microseconds)."""
         return [
@@ -159,8 +166,13 @@ class Engine:
             active = self._runs[start.id] = self._new(start, now)
             answers.append(Answer(active))
             active.machine.begin(answers[-1].step, now)
-            self._watch(start, start.started_at or now)
         self._carry_out(answers, now)
+        for answer in answers:
+            start = answer.run.machine.start
+            self._watch(start, start.started_at or now, now)
+            if start.cancel and not answer.run.machine.ended:
+                self._cut(answer.run, start.cancel, CANCELLED)
+            self._rest(answer.run)
 
     def report(self, results: Sequence[AttemptResult | Released]) -> None:
         """Take results in (the executors' `Report`). Those fenced off are dropped."""
@@ -194,6 +206,18 @@ class Engine:
         active.machine.delivered(task, message, error, answer.step, now)
         self._carry_out([answer], now)
 
+    def answered(self, run: str, answers: Mapping[str, WaitAnswer]) -> bool:
+        """What ends waits of a run, by task, is stored; False when the engine has it not."""
+        active = self._runs.get(run)
+        if active is None:
+            return False
+        if not active.machine.ended:
+            answer, now = Answer(active), self._clock.now()
+            for task, given in answers.items():
+                active.machine.answered(task, given, answer.step, now)
+            self._carry_out([answer], now)
+        return True
+
     def cancel(self, run: str, reason: str) -> bool:
         """End a run under way; False when the engine does not have it, or it is ending.
 
@@ -213,15 +237,20 @@ class Engine:
         self._stop_attempts(active, stopped)
         self._carry_out([answer], now)
 
-    def _watch(self, start: RunStart, since: int) -> None:
-        """Look at the run again when its time is over. Only its id is kept until then."""
+    def _watch(self, start: RunStart, since: int, now: int) -> None:
+        """Look at the run again when its time is over. Only its id is kept until then; for one
+        that waits it is its row that is looked at."""
         timeout, deadline = start.flow.timeout, start.flow.deadline
         if timeout is not None:
-            due = since + int(timeout * 1e6)
-            self._timers.at(due, partial(self._overdue, start.id, start.epoch))
+            self._at(since + int(timeout * 1e6), now, partial(self._overdue, start.id, start.epoch))
         if deadline is not None and self._on_late is not None:
-            due = since + int(deadline * 1e6)
-            self._timers.at(due, partial(self._late, start.id, start.epoch))
+            self._at(since + int(deadline * 1e6), now, partial(self._late, start.id, start.epoch))
+
+    def _at(self, due: int, now: int, action: Callable[[], None]) -> None:
+        if due > now:
+            self._timers.at(due, action)
+        else:
+            action()
 
     def _still(self, run: str, epoch: int) -> ActiveRun | None:
         """A run that is under way and is not being ended already."""
@@ -277,7 +306,9 @@ class Engine:
         used = resumed and (self._workdir / start.id).exists()
         folder = RunFolder(self._workdir, start.id, used=used)
         machine = RunMachine(start, plan, scope, self._random, awaits=self._deliveries)
-        return ActiveRun(machine, folder, now, told=start.started_at is not None)
+        known = start.state if start.state in ("running", "waiting") else ""
+        told = known or ("running" if start.started_at is not None else "")
+        return ActiveRun(machine, folder, now, told=told)
 
     def _plan(self, flow: FlowDef) -> Plan:
         key = (flow.name, flow.version)
@@ -295,9 +326,6 @@ class Engine:
             run.machine.close(step, now)
             for due, launch in step.later:
                 self._timers.at(due, partial(self._due, run, launch))
-            for wait in step.waits:
-                if wait.due_at is not None:
-                    self._timers.at(wait.due_at, partial(self._slept, run, wait.task))
             if not step.rows:  # nothing that they depend on is yet to be stored
                 step.now, step.launches = step.now + step.launches, []
             if step.now:
@@ -305,16 +333,29 @@ class Engine:
             if not answer.empty:
                 waiting.append(answer)
         if waiting:
-            changes = [answer.change() for answer in waiting]
+            changes = [self._change(answer, now) for answer in waiting]
             self._open_posts += 1
             self._journal.post(changes, partial(self._committed, waiting))
         self._hand_over()
+
+    def _change(self, answer: Answer, now: int) -> RunChange:
+        answer.run.posts += 1
+        return answer.change(now)
+
+    def _rest(self, run: ActiveRun) -> None:
+        """Let go of a run if only waits are left of it."""
+        if not run.gone and run.rests:
+            start = run.machine.start
+            run.gone = True
+            del self._runs[start.id]
+            self._on_end(RunEnd(start.id, start.flow.name, "waiting"))
 
     def _committed(self, answers: Sequence[Answer], posted: Sequence[Posted]) -> None:
         self._open_posts -= 1
         now = self._clock.now()
         for answer, item in zip(answers, posted, strict=True):
             run, ending = answer.run, answer.step.ending
+            run.posts -= 1
             if run.gone:
                 continue
             if item.error is not None:
@@ -328,6 +369,8 @@ class Engine:
                 self._end(run, ending.state)
             elif answer.step.launches:
                 self._launch(run, answer.step.launches, now)
+            else:
+                self._rest(run)
         self._hand_over()
         self._quieter.set()
 
@@ -365,13 +408,6 @@ class Engine:
             return
         answer, now = Answer(run), self._clock.now()
         run.machine.due(launch, answer.step)
-        self._carry_out([answer], now)
-
-    def _slept(self, run: ActiveRun, task: str) -> None:
-        if self._idle(run):
-            return
-        answer, now = Answer(run), self._clock.now()
-        run.machine.answered(task, WaitAnswer("time"), answer.step, now)
         self._carry_out([answer], now)
 
     def _launch(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
@@ -429,7 +465,7 @@ class Engine:
             for one in once
         ]
         self._open_posts += 1
-        self._journal.post([answer.change()], partial(self._announced, answer, once))
+        self._journal.post([self._change(answer, now)], partial(self._announced, answer, once))
 
     def _announced(self, answer: Answer, once: Sequence[Launch], posted: Sequence[Posted]) -> None:
         self._committed([answer], posted)

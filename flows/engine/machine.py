@@ -60,8 +60,7 @@ from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 class RunMachine(Waiting):
     """The state of one run. After each call the step given holds what was decided.
 
-    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait. `sleeps`: see
-    `Waiting`.
+    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait.
     """
 
     def __init__(
@@ -72,10 +71,8 @@ class RunMachine(Waiting):
         random: Random,
         *,
         awaits: bool = True,
-        sleeps: bool = True,
     ) -> None:
-        super().__init__(start, plan, scope, sleeps=sleeps)
-        self.start = start
+        super().__init__(start, plan, scope)
         self.scope = scope
         self.ended = False
         self._random = random
@@ -178,7 +175,7 @@ class RunMachine(Waiting):
         stopped = [name for name in running if parts.find(name)[0] in set(cut)]
         for name in stopped:
             self._undelivered.pop(name, None)
-            self._waits.pop(name, None)
+            self._leave(name, step)
             step.rows.append(cancelled(running[name], why, now))
         for state in cut:
             self._cancel_node(state, why, step, now, running)
@@ -379,7 +376,8 @@ class RunMachine(Waiting):
             what = "its first turn"
             first = resolve(node.args, scope) if node.loop is not None and wanted else ()
             what = "what it waits for"
-            wait = self._wait_of(state, now) if node.spec.kind in WAITS and wanted else None
+            waits = node.spec.kind in WAITS
+            wait = self._wait_of(state, now) if waits and wanted else None
         # Seam to user code: comparisons and iteration of values may raise anything.
         except Exception as error:  # noqa: BLE001
             self._fail_before(state, self._described(state, error, what), step, now)
@@ -392,7 +390,7 @@ class RunMachine(Waiting):
             self._begin_map(state, items, step, now)
         elif node.loop is not None:
             self._begin_loop(state, first, step, now)
-        elif wait is not None:
+        elif waits:
             self._begin_wait(state, wait, step, now)
         else:
             self._attempt(state, state.launch(None, 1), step, now)

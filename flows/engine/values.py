@@ -10,7 +10,7 @@ import msgspec
 from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow, Wait
+from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow, Wait, WaitAnswer
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -25,7 +25,9 @@ class Sent(msgspec.Struct, frozen=True):
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     """A run to begin, or with `tasks` to go on with. `event` and `params` are typed values.
 
-    `sent` are the messages of a run that goes on, for tasks that wait for their delivery.
+    `sent` are the messages of a run that goes on, for tasks that wait for their delivery,
+    `answers` what has ended waits of it, by task. `state` is that of its row. `cancel` is why
+    one that waits is to be ended, "" if it is not.
     """
 
     id: str
@@ -37,6 +39,9 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int | None = None
     tasks: tuple[TaskRow, ...] = ()
     sent: tuple[Sent, ...] = ()
+    answers: Mapping[str, WaitAnswer] = {}
+    state: str = ""
+    cancel: str = ""
 
 
 class RunLate(msgspec.Struct, frozen=True):
@@ -48,7 +53,8 @@ class RunLate(msgspec.Struct, frozen=True):
 
 
 class RunEnd(msgspec.Struct, frozen=True):
-    """A run has ended and that is stored, or (state "stale") it is no longer ours."""
+    """A run has ended and that is stored, or (state "stale") it is no longer ours; or (state
+    "waiting") only waits are left of it, and the engine has it no more."""
 
     run: str
     flow: str
@@ -82,7 +88,8 @@ class Step(msgspec.Struct):
 
     `rows` and `failed_attempts` are to be stored; `rides` too, but nothing waits for them.
     `now` may begin at once: items of a map that took the place of others. `launches` begin
-    when the rows are stored. `later` are retries with the time they are due. `waits` begin.
+    when the rows are stored. `later` are retries with the time they are due. `waits` begin,
+    those of the tasks `over` are over.
     """
 
     rows: list[TaskRow] = []
@@ -92,4 +99,5 @@ class Step(msgspec.Struct):
     launches: list[Launch] = []
     later: list[tuple[int, Launch]] = []
     waits: list[Wait] = []
+    over: list[str] = []
     ending: Ending | None = None

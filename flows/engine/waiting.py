@@ -20,12 +20,12 @@ WAITS = frozenset({"sleep"})
 
 
 class Waiting(Settling):
-    """The open waits of a run, by task. `sleeps`: False ends every `sleep` at once."""
+    """The open waits of a run, by task."""
 
-    def __init__(self, start: RunStart, plan: Plan, scope: RunScope, *, sleeps: bool) -> None:
+    def __init__(self, start: RunStart, plan: Plan, scope: RunScope) -> None:
         super().__init__(start, plan, scope)
+        self.start = start
         self._waits: dict[str, TaskRow] = {}
-        self._sleeps = sleeps
 
     @property
     def is_waiting(self) -> bool:
@@ -41,27 +41,37 @@ class Waiting(Settling):
             self._settle_wait(self._parts.find(task)[0], answer, step, now)
             self._consider_all(step, now)
 
-    def _begin_wait(self, state: NodeState, wait: Wait, step: Step, now: int) -> None:
+    def _begin_wait(self, state: NodeState, wait: Wait | None, step: Step, now: int) -> None:
+        """Wait, or go on with what the journal says (None)."""
         row = self._rows.get(state.name)
-        if row is None:
+        if wait is not None:
             row = TaskRow(
                 name=state.name, state="waiting", attempt=1, started_at=now, due_at=wait.due_at
             )
             step.rows.append(row)
+            step.waits.append(wait)
+        assert row is not None
         self._waits[state.name] = row
-        step.waits.append(wait)
+        answer = self.start.answers.get(state.name)
+        if answer is not None:
+            self._settle_wait(state, answer, step, now)
 
-    def _wait_of(self, state: NodeState, now: int) -> Wait:
-        """What a task waits for. Raises what its values raise."""
+    def _wait_of(self, state: NodeState, now: int) -> Wait | None:
+        """What a task waits for, unless it does so already. Raises what its values raise."""
+        if state.name in self._rows:
+            return None
         node, scope = state.planned.node, state.part.scope
-        row = self._rows.get(state.name)
-        if row is not None:  # it had begun before a restart
-            return Wait(task=state.name, kind=node.spec.kind, due_at=row.due_at)
-        due = now + (_duration(node, scope) if self._sleeps else 0)
+        due = now + _duration(node, scope)
         return Wait(task=state.name, kind=node.spec.kind, due_at=due)
 
+    def _leave(self, task: str, step: Step) -> None:
+        """A wait is withdrawn, if there is one."""
+        if self._waits.pop(task, None) is not None:
+            step.over.append(task)
+
     def _settle_wait(self, state: NodeState, answer: WaitAnswer, step: Step, now: int) -> None:
-        begun = self._waits.pop(state.name)
+        begun = self._waits[state.name]
+        self._leave(state.name, step)
         how, value, error = "succeeded", answer.value or NOTHING, None
         step.rows.append(
             TaskRow(

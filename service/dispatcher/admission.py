@@ -14,7 +14,11 @@ from triphammer.flows.graph import FlowDef
 
 
 class Admission:
-    """Places for active runs: at most `active_runs` in all, `places(flow)` for each flow."""
+    """Places for active runs: at most `active_runs` in all, `places(flow)` for each flow.
+
+    A run that waits gives its place back; where the runs of a flow exclude each other it only
+    makes room for other flows, since it is still that flow's run.
+    """
 
     def __init__(self, active_runs: int) -> None:
         self._limit = active_runs
@@ -23,10 +27,14 @@ class Admission:
         self._flow_of: dict[str, str] = {}
         self._behind: set[str] = set()
         self._paused: set[str] = set()
+        self._exclusive: frozenset[str] = frozenset()
+        self._parked: dict[str, str] = {}
 
     def set_flows(self, flows: Mapping[str, FlowDef]) -> None:
         """Take over the limits of the flows now live; runs of other flows keep one place."""
         self._limits = {f.name: f.max_runs for f in flows.values()}
+        alone = (f.name for f in flows.values() if f.mode != "parallel" and f.per is None)
+        self._exclusive = frozenset(alone)
 
     @property
     def active(self) -> int:
@@ -60,7 +68,23 @@ class Admission:
         """Give `run` a place, whatever the limits say (recovered runs had theirs before)."""
         if run not in self._flow_of:
             self._flow_of[run] = flow
+            if self._parked.pop(run, None) is None:
+                self._active[flow] += 1
+
+    def park(self, run: str, flow: str) -> None:
+        """`run` only waits now, whether it had a place or (after a restart) has none yet."""
+        exclusive = flow in self._exclusive
+        if self._flow_of.pop(run, None) is not None:
+            self._active[flow] -= not exclusive
+        elif exclusive and run not in self._parked:
             self._active[flow] += 1
+        if exclusive:
+            self._parked[run] = flow
+
+    def may_go_on(self, run: str, flow: str) -> bool:
+        """Whether there is a place for a run that has waited. A pause keeps none that had begun."""
+        own = run in self._parked or self._active[flow] < self._limits.get(flow, 1)
+        return own and len(self._flow_of) < self._limit
 
     def has(self, run: str) -> bool:
         """Whether `run` has a place."""
@@ -68,7 +92,7 @@ class Admission:
 
     def release(self, run: str) -> None:
         """Give a place back; unknown runs are ignored."""
-        flow = self._flow_of.pop(run, None)
+        flow = self._flow_of.pop(run, None) or self._parked.pop(run, None)
         if flow is not None:
             self._active[flow] -= 1
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from triphammer.config.clock import Clock
 from triphammer.config.errors import TriphammerError
-from triphammer.flows.journal import Posted, RunChange, StartRequest, TaskRow
+from triphammer.flows.journal import Posted, RunChange, StartRequest, TaskRow, Wait
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.decide import MANUAL, RUNS, decide, requested_run
 from triphammer.service.dispatcher.dispatcher import Dispatcher
@@ -30,7 +30,8 @@ Done = Callable[[Sequence[Posted]], None]
 class RunJournal:
     """Posts changes to the store with whatever they cause, in one unit each.
 
-    `notify` is called after a commit with what may have new work: "outbox", "claims".
+    `notify` is called after a commit with what may have new work: "outbox", "claims"; `waits`
+    with the waits that begin.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class RunJournal:
         clock: Clock,
         hub: Hub,
         notify: Callable[[str], None],
+        waits: Callable[[Sequence[Wait]], None],
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -51,6 +53,7 @@ class RunJournal:
         self._clock = clock
         self._hub = hub
         self._notify = notify
+        self._waits = waits
 
     def state(self, flow: str) -> Mapping[str, bytes]:
         """The flow's durable mapping as last committed."""
@@ -88,6 +91,8 @@ class RunJournal:
         self._states.apply(change.flow, change.state_writes)
         if change.outbox:
             self._notify("outbox")
+        if change.waits:
+            self._waits(change.waits)
         if change.state in ENDED:
             self._active.forget(change.run)
             self._notify("claims")

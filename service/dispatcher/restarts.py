@@ -24,6 +24,7 @@ class Restarts:
         self._open: dict[tuple[str, str | None], list[OpenRun]] = {}
         self._of: dict[str, OpenRun] = {}
         self._over: set[str] = set()
+        self._parked: set[str] = set()
 
     def come(self, definition: FlowDef, run: OpenRun) -> Sequence[OpenRun]:
         """A run has come; those before it that it takes over from, each named once."""
@@ -36,9 +37,21 @@ class Restarts:
         self._over.update(one.run for one in older)
         return older
 
+    def park(self, run: str, *, waits: bool = True) -> None:
+        """A run only waits now, or does so no more; those of other flows are ignored."""
+        if waits and run in self._of:
+            self._parked.add(run)
+        else:
+            self._parked.discard(run)
+
+    def is_parked(self, run: str) -> bool:
+        """Whether a run only waits."""
+        return run in self._parked
+
     def gone(self, run: str) -> None:
         """A run has ended; those of other flows are ignored."""
         self._over.discard(run)
+        self._parked.discard(run)
         one = self._of.pop(run, None)
         if one is None:
             return

@@ -27,6 +27,7 @@ from triphammer.service.dispatcher.restarts import OpenRun, Restarts
 from triphammer.service.dispatcher.superseded import why_superseded
 from triphammer.service.dispatcher.suspects import QUARANTINE, SUSPECT, Suspects
 from triphammer.service.dispatcher.underway import Underway
+from triphammer.service.dispatcher.woken import Woken
 from triphammer.service.errors import VersionGone
 from triphammer.service.library import Library
 from triphammer.service.store.contract import (
@@ -92,6 +93,8 @@ class Starter:
         self._keys: dict[str, Held] = {}
         self._restarts = Restarts()
         self._suspects = Suspects(self._take_up, underway)
+        self._woken = Woken(admission)
+        self._again: list[str] = []
         self._engine: Engine | None = None
         self._journal: Journal | None = None
         self._queued: Counter[str] = Counter()
@@ -172,10 +175,36 @@ class Starter:
         self._underway.end(run)
         self._suspects.end(run)
         self._restarts.gone(run)
+        self._woken.gone(run)
         held = self._keys.pop(run, None)
         if held is not None and (state in GONE or (state == "failed" and not held.parks)):
             self._leave(flow, held.key)
         self._touch(flow)
+
+    def parked(self, run: str, flow: str) -> None:
+        """Only waits are left of a run: its rows are all there is of it from now on.
+
+        It holds its key still, and excludes what it excluded.
+        """
+        self._admission.park(run, flow)
+        self._underway.end(run)
+        self._suspects.end(run)
+        self._active.forget(run)
+        self._restarts.park(run)
+        self._keys.pop(run, None)
+        self._touch(flow)
+
+    def wake(self, run: str, flow: str, *, cancel: str = "") -> None:
+        """A run that waits goes on, as soon as it has a place; with `cancel` only to its end."""
+        self._woken.add(run, flow, cancel)
+        self._wake.set()
+
+    def cancel(self, run: RunRow, reason: str) -> None:
+        """End a run that the engine does not have: it waits, is queued, or is about to begin."""
+        if run.state == "waiting" or (run.state == "running" and not self._admission.has(run.id)):
+            self.wake(run.id, run.flow, cancel=reason)
+        else:
+            self.withdraw(run)
 
     def withdraw(self, run: RunRow) -> None:
         """End a run that the engine does not have: it is queued, or about to begin.
@@ -220,7 +249,11 @@ class Starter:
         engine, _ = self._bound()
         reason = f"{run.run} took over: mode='restart'"
         for old in self._restarts.come(flow, run):
-            if not engine.cancel(old.run, reason):
+            if engine.cancel(old.run, reason):
+                continue
+            if self._restarts.is_parked(old.run):
+                self.wake(old.run, old.flow, cancel=reason)
+            else:
                 self._withdraw(old, "superseded", ErrorInfo("Superseded", reason))
 
     def redriven(self, flow: str) -> None:
@@ -274,22 +307,33 @@ class Starter:
         for row in rows:
             self._admission.take(row.id, row.flow)
         await self._begin_rows(rows)
-        await self._recover_restarts(rows)
+        await self._recover_exclusions(rows)
         self.touch_all()
         return len(rows)
 
-    async def _recover_restarts(self, begun: Sequence[RunRow]) -> None:
-        """A newer run takes over from those before it, also if we crashed in between."""
-        for name in list(self._queued):
-            flow = self._library.live.get(name)
-            if flow is None or flow.mode != "restart":
+    async def _recover_exclusions(self, begun: Sequence[RunRow]) -> None:
+        """Runs that wait exclude others still. A newer run takes over from those before it, also
+        if we crashed in between."""
+        for name, flow in self._library.live.items():
+            if flow.mode == "parallel" or (flow.mode != "restart" and flow.per is not None):
                 continue
-            page = Page(flow=name, state="queued", limit=self._queued[name])
-            queued = list(reversed(await self._store.runs(page)))
-            for row in queued:
-                self._active.add_row(row)
-            for row in (*(row for row in begun if row.flow == name), *queued):
-                self._take_over(flow, OpenRun(row.id, name, row.order_key, row.epoch))
+            waiting = await self._store.runs(Page(flow=name, state="waiting", limit=MESSAGES))
+            for row in waiting:
+                self._admission.park(row.id, name)
+            if flow.mode == "restart":
+                await self._recover_restarts(flow, [*begun, *waiting])
+
+    async def _recover_restarts(self, flow: FlowDef, begun: Sequence[RunRow]) -> None:
+        page = Page(flow=flow.name, state="queued", limit=max(1, self._queued[flow.name]))
+        queued = list(reversed(await self._store.runs(page)))
+        for row in queued:
+            self._active.add_row(row)
+        own = [row for row in begun if row.flow == flow.name]
+        for row in (*sorted(own, key=lambda row: row.seq), *queued):
+            run = OpenRun(row.id, row.flow, row.order_key, row.epoch)
+            self._take_over(flow, run)
+            if row.state == "waiting":
+                self._restarts.park(row.id)
 
     async def _claim(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Those of `rows` that are ours now, each in its new epoch."""
@@ -311,9 +355,25 @@ class Starter:
             while True:
                 await self._wake.wait()
                 self._wake = anyio.Event()
+                await self._take_up_woken()
                 while (turn := self._admission.turn()) is not None:
                     await self._read(*turn)
                 self._settled()
+
+    async def _take_up_woken(self) -> None:
+        """Go on with runs that have waited: they come before those that are queued."""
+        again, self._again = self._again, []
+        for row in await self._store.runs_named(again) if again else ():
+            engine, _ = self._bound()
+            (background,) = await self._store.backgrounds([row])
+            if background.answers and not engine.answered(row.id, background.answers):
+                self.wake(row.id, row.flow)
+        while taken := dict(self._woken.take(TOGETHER)):
+            rows = await self._store.runs_named(list(taken))
+            waiting = [row for row in rows if row.state == "waiting"]
+            for run in taken.keys() - {row.id for row in waiting}:
+                self.freed(run, taken[run], "stale")  # it has ended meanwhile
+            await self._begin_rows(waiting)
 
     async def _read(self, flow: str, most: int) -> None:
         """Begin queued runs of `flow` in order until `most` have begun, or its places or its
@@ -397,6 +457,8 @@ class Starter:
             started_at=row.started_at,
             tasks=tuple(background.tasks),
             sent=sent,
+            answers=background.answers,
+            state=row.state,
         )
         self._begin(known)
 
@@ -423,7 +485,13 @@ class Starter:
         except TriphammerError as error:
             self._end(start.id, flow.name, start.epoch, "failed", str(error))
             return
-        engine.start([msgspec.structs.replace(start, event=typed, params=values)])
+        cancel = self._woken.reason(start.id)
+        engine.start([msgspec.structs.replace(start, event=typed, params=values, cancel=cancel)])
+        if engine.has(start.id):
+            self._restarts.park(start.id, waits=False)
+        if self._woken.came_again(start.id):
+            self._again.append(start.id)
+            self._wake.set()
 
     def _end(
         self,

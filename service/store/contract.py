@@ -11,7 +11,14 @@ from typing import Protocol
 
 import msgspec
 
-from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
+from triphammer.flows.journal import (
+    Encoded,
+    ErrorInfo,
+    OutMessage,
+    RunChange,
+    TaskRow,
+    WaitAnswer,
+)
 from triphammer.sensors.contract import Accepted, Claim, DeadRecord
 from triphammer.sensors.event import Event
 from triphammer.service.store.access import AccessUnit, AuditPage, AuditRow, TokenRow
@@ -34,6 +41,10 @@ from triphammer.service.store.versions import (
     SetServing,
     VersionRow,
 )
+from triphammer.service.store.waits import AnswerWait as AnswerWait
+from triphammer.service.store.waits import LookedBack as LookedBack
+from triphammer.service.store.waits import WaitReads
+from triphammer.service.store.waits import WakeDue as WakeDue
 
 ENDED = ("succeeded", "failed", "cancelled", "superseded")
 DEAD = ("dead-lettered", "error")
@@ -285,6 +296,9 @@ Unit = (
     | SkipRecord
     | AccessUnit
     | OperatorUnit
+    | AnswerWait
+    | WakeDue
+    | LookedBack
 )
 Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
@@ -369,10 +383,12 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Background(msgspec.Struct, frozen=True):
-    """What a run begins or goes on with: its event, None if it is gone, and its tasks so far."""
+    """What a run begins or goes on with: its event, None if it is gone, its tasks so far, and
+    the answers to waits that it has not taken yet."""
 
     event: EventRow | None
     tasks: tuple[TaskRow, ...]
+    answers: Mapping[str, WaitAnswer] = {}
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -440,7 +456,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None = None
 
 
-class Store(BackfillReads, Protocol):
+class Store(BackfillReads, WaitReads, Protocol):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or
@@ -482,7 +498,7 @@ class Store(BackfillReads, Protocol):
         ...
 
     async def unfinished(self) -> Sequence[RunRow]:
-        """Runs that an engine had taken (running, waiting) and that have not ended."""
+        """Runs that an engine had taken, that have not ended, and that do not wait either."""
         ...
 
     async def ready(self, flow: str, limit: int) -> Sequence[RunRow]:
@@ -492,6 +508,16 @@ class Store(BackfillReads, Protocol):
 
     async def backgrounds(self, runs: Sequence[RunRow]) -> Sequence[Background]:
         """What `runs` need to begin or go on, each in its place; one read for all of them."""
+        ...
+
+    async def runs_named(self, ids: Sequence[str]) -> Sequence[RunRow]:
+        """Those of `ids` that are stored, in the order they came."""
+        ...
+
+    async def events_between(
+        self, first: int, upto: int, type: str | None, limit: int
+    ) -> Sequence[EventRow]:
+        """Events by their numbers, both included, oldest first; of one type if it is given."""
         ...
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:

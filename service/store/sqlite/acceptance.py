@@ -14,6 +14,7 @@ from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.alone import OpenRuns
 from triphammer.service.store.sqlite.bulk import Bulk
 from triphammer.service.store.sqlite.statements import statements
+from triphammer.service.store.sqlite.waits import Waits
 
 Raw = sqlite3.Connection
 
@@ -33,7 +34,8 @@ class Acceptance:
     statement they would take several times as long.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Waits) -> None:
+        self._waits = waits
         self._sql = sql = statements("writes.sql")
         self._identities = Bulk(sql["add_identity"])
         self._events = Bulk(sql["add_event"])
@@ -110,6 +112,7 @@ class Acceptance:
                 for run in d.runs
             ],
         )
+        self._waits.arrive(raw, [d.event for d in decided])
         self._claims.run(
             raw, [(d.event.key, rows.packed(d.claim)) for d in decided if d.claim and _taken(d)]
         )

@@ -15,6 +15,7 @@ from triphammer.service.store.contract import (
     ENDED,
     Accept,
     AddBackfill,
+    AnswerWait,
     BringForward,
     CancelBackfill,
     ClaimMoved,
@@ -23,6 +24,7 @@ from triphammer.service.store.contract import (
     DisableEndpoint,
     EnableEndpoint,
     FillTick,
+    LookedBack,
     OutboxResult,
     Outcome,
     Progress,
@@ -40,6 +42,7 @@ from triphammer.service.store.contract import (
     SkipRun,
     Stale,
     Unit,
+    WakeDue,
     WriteState,
 )
 from triphammer.service.store.operator_units import RetryRun
@@ -52,7 +55,9 @@ from triphammer.service.store.sqlite.filling import Filling
 from triphammer.service.store.sqlite.operators import Operators
 from triphammer.service.store.sqlite.pruning import Pruning
 from triphammer.service.store.sqlite.statements import statements
+from triphammer.service.store.sqlite.waits import Waits
 from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
+from triphammer.service.store.waits import Woken
 
 Raw = sqlite3.Connection
 _json = msgspec.json.Encoder().encode
@@ -68,7 +73,8 @@ class Applier:
         self._attempts = Bulk(self._sql["add_attempt"])
         self._runs = Bulk(self._sql["change_run"])
         self._messages = Bulk(self._sql["add_message"])
-        self._acceptance = Acceptance()
+        self._waits = waits = Waits()
+        self._acceptance = Acceptance(waits)
         pruning = Pruning()
         dead = DeadLetters()
         filling = Filling(self._acceptance)
@@ -104,11 +110,18 @@ class Applier:
             PruneBackfills: _each(filling.prune),
             **{kind: _each(apply) for kind, apply in Access().by_type().items()},
             RetryRun: _each(operators.retry),
+            AnswerWait: _each(waits.answer),
+            WakeDue: _each(waits.due),
+            LookedBack: _each(waits.looked),
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:
         """The outcome of each unit of a stretch; raises what SQLite raises."""
         return self._by_type[type(units[0])](raw, units)
+
+    def take_woken(self) -> Sequence[Woken]:
+        """The waits that were answered since this was asked last."""
+        return self._waits.take_woken()
 
     def _accept(self, raw: Raw, units: Sequence[Accept]) -> Sequence[Outcome]:
         brought = [[Arrival(d, u.catalog, u.received_at) for d in u.decided] for u in units]
@@ -141,6 +154,9 @@ class Applier:
         found = self._fence(raw, [unit.change for unit in units])
         current = [(unit, *found[n]) for n, unit in enumerate(units) if n in found]
         self._put_changes(raw, [(seq, unit) for unit, seq, _ in current])
+        for unit, seq, event in current:
+            self._waits.end(raw, seq, unit.change.over)
+            self._waits.begin(raw, seq, event, unit.change.waits, unit.at)
         valid = [unit for unit, _, _ in current]
         for unit in valid:
             self._state_writes(raw, unit.change.flow, unit.change.state_writes)

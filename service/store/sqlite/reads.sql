@@ -60,7 +60,7 @@ SELECT at, by, what, detail, key FROM operations
 WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
 
 -- name: unfinished
-SELECT * FROM runs WHERE state IN ('running', 'waiting') ORDER BY seq;
+SELECT * FROM runs WHERE state = 'running' ORDER BY seq;
 
 -- name: ready
 -- Queued runs of a flow that wait for nobody but a place. Those that wait for a run of their key,

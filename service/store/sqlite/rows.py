@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 
-from triphammer.flows.journal import Encoded, ErrorInfo, OutMessage, RunChange, TaskRow
+from triphammer.flows.journal import (
+    Encoded,
+    ErrorInfo,
+    OutMessage,
+    RunChange,
+    TaskRow,
+    Wait,
+    WaitAnswer,
+)
 from triphammer.sensors.codec import decode_data, encode_data
 from triphammer.sensors.contract import Claim, DeadRecord
 from triphammer.sensors.event import Event
@@ -25,6 +33,7 @@ from triphammer.service.store.contract import (
     RunRow,
 )
 from triphammer.service.store.versions import ServedRow, VersionRow
+from triphammer.service.store.waits import ToLook, WaitRow
 
 Row = Sequence[Any]
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,6 +44,8 @@ _error = msgspec.msgpack.Decoder(ErrorInfo).decode
 _message = msgspec.msgpack.Decoder(OutMessage).decode
 _claim = msgspec.msgpack.Decoder(Claim).decode
 _progress = msgspec.msgpack.Decoder(tuple[float, float]).decode
+_wait = msgspec.msgpack.Decoder(Wait).decode
+_answer = msgspec.msgpack.Decoder(WaitAnswer).decode
 _strings = msgspec.json.Decoder(dict[str, str]).decode
 _mapping = msgspec.json.Decoder(dict[str, Any]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -295,3 +306,18 @@ def served_row(row: sqlite3.Row) -> ServedRow:
         removed_at=row["removed_at"],
         has_history=bool(row["has_history"]),
     )
+
+
+def wait_answer(data: bytes) -> WaitAnswer:
+    """A stored answer."""
+    return _answer(data)
+
+
+def wait_row(row: Row) -> WaitRow:
+    """A row of `waits`: task, kind, began_at, due_at, wanted, answered."""
+    return WaitRow(wait=_wait(row[4]), began_at=row[2], answered=bool(row[5]))
+
+
+def to_look(row: Row) -> ToLook:
+    """A row of `waits`: number, the run's event, wanted, first, upto."""
+    return ToLook(number=row[0], own=row[1], wait=_wait(row[2]), first=row[3], upto=row[4])

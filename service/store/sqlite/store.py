@@ -35,17 +35,20 @@ from triphammer.service.store.sqlite.backfills import SqliteBackfills
 from triphammer.service.store.sqlite.backgrounds import backgrounds
 from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
 from triphammer.service.store.sqlite.readers import Readers
+from triphammer.service.store.sqlite.waiting import SqliteWaits
 from triphammer.service.store.sqlite.writer import Writer
 from triphammer.service.store.versions import ServedRow, VersionRow
+from triphammer.service.store.waits import Woken
 
 LAST_TEXT = "\U0010ffff"
 
 
-class SqliteStore(SqliteBackfills):
+class SqliteStore(SqliteBackfills, SqliteWaits):
     """See `service.store.contract.Store`. `run` must run for anything to be committed."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
-        super().__init__(readers)
+        SqliteBackfills.__init__(self, readers)
+        SqliteWaits.__init__(self, readers)
         self._writer = writer
 
     async def run_writer(self, *, task_status: TaskStatus[None]) -> None:
@@ -61,6 +64,9 @@ class SqliteStore(SqliteBackfills):
 
     def post(self, units: Sequence[Unit], done: Callable[[Sequence[Outcome]], None]) -> None:
         self._writer.post(units, done)
+
+    def listen(self, woken: Callable[[Sequence[Woken]], None]) -> None:
+        self._writer.listen(woken)
 
     async def answer(self) -> None:
         await self._writer.answer()
@@ -125,7 +131,18 @@ class SqliteStore(SqliteBackfills):
         return [rows.run_row(row) for row in found]
 
     async def backgrounds(self, runs: Sequence[RunRow]) -> Sequence[Background]:
-        return await self._readers.run(partial(backgrounds, self._sql, runs))
+        return await self._readers.run(partial(backgrounds, self._sql, self._waits, runs))
+
+    async def runs_named(self, ids: Sequence[str]) -> Sequence[RunRow]:
+        found = await self._readers.rows(self._waits["runs_named"], _json_text(ids))
+        return [rows.run_row(row) for row in found]
+
+    async def events_between(
+        self, first: int, upto: int, type: str | None, limit: int
+    ) -> Sequence[EventRow]:
+        name = "events_between" if type is None else "typed_events_between"
+        found = await self._readers.rows(self._waits[name], first, upto, type, limit)
+        return [rows.event_row(row) for row in found]
 
     async def held_keys(self) -> Sequence[tuple[str, str, int]]:
         found = await self._readers.rows(self._sql["held_keys"])

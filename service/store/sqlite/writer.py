@@ -19,6 +19,7 @@ from triphammer.service.errors import StoreError, UnknownEvent
 from triphammer.service.store.contract import Outcome, Unit
 from triphammer.service.store.sqlite.apply import Applier, stretches
 from triphammer.service.store.sqlite.connection import Connection
+from triphammer.service.store.waits import Woken
 
 GROUP = 1000
 """Units a transaction at most: more would only make the first of them wait."""
@@ -38,6 +39,7 @@ UNIT_ERRORS = (
 """What a unit's own values can be to blame for. Every other error ends the whole group."""
 
 Done = Callable[[Sequence[Outcome]], None]
+Listener = Callable[[Sequence[Woken]], None]
 
 
 class _Batch(msgspec.Struct):
@@ -66,6 +68,11 @@ class Writer:
         self._abandoned: Exception | None = None
         self._call_soon: CallSoon | None = None
         self._closing = False
+        self._listener: Listener | None = None
+
+    def listen(self, woken: Listener) -> None:
+        """Call `woken` after each commit in which waits were answered."""
+        self._listener = woken
 
     async def commit(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         """Wait for room, then for the commit. Raises `StoreUnavailable`.
@@ -162,12 +169,14 @@ class Writer:
         # in between must not leave acknowledgements undecided.
         with anyio.CancelScope(shield=True):
             try:
-                outcomes = await self._connection.run(partial(_group, self._applier, units))
+                outcomes, woken = await self._connection.run(partial(_group, self._applier, units))
             except sqlite3.Error as error:
                 self._give_up(error)
             else:
                 for given in outcomes:
                     self._group.popleft().done(given)
+                if woken and self._listener is not None:
+                    self._listener(woken)
 
     def _give_up(self, error: Exception) -> None:
         self._error = error
@@ -192,38 +201,45 @@ def _unavailable(error: Exception) -> StoreUnavailable:
 
 def _group(
     applier: Applier, batches: Sequence[Sequence[Unit]], raw: sqlite3.Connection
-) -> list[list[Outcome]]:
-    """One transaction. Raises `sqlite3.Error` when it is not known to have committed."""
+) -> tuple[list[list[Outcome]], Sequence[Woken]]:
+    """One transaction, with the waits that it has answered. Raises `sqlite3.Error` when it is
+    not known to have committed."""
     units = [unit for batch in batches for unit in batch]
     if not units:  # somebody only asks whether this thread answers
-        return [[] for _ in batches]
+        return [[] for _ in batches], ()
     raw.execute("BEGIN IMMEDIATE")
+    woken: list[Woken] = []
     try:
-        outcomes = [o for stretch in stretches(units) for o in _stretch(applier, raw, stretch)]
+        outcomes = [
+            o for stretch in stretches(units) for o in _stretch(applier, raw, stretch, woken)
+        ]
         raw.execute("COMMIT")
     except BaseException:
         if raw.in_transaction:
             raw.execute("ROLLBACK")
         raise
     given = iter(outcomes)
-    return [list(islice(given, len(batch))) for batch in batches]
+    return [list(islice(given, len(batch))) for batch in batches], woken
 
 
-def _stretch(applier: Applier, raw: sqlite3.Connection, units: Sequence[Unit]) -> Sequence[Outcome]:
+def _stretch(
+    applier: Applier, raw: sqlite3.Connection, units: Sequence[Unit], woken: list[Woken]
+) -> Sequence[Outcome]:
     """Units of one type together; one by one if any of them is to blame for an error."""
-    outcomes = _saved(applier, raw, units)
+    outcomes = _saved(applier, raw, units, woken)
     if not isinstance(outcomes, Exception):
         return outcomes
     if len(units) == 1:
         return [outcomes]
-    return [outcome for unit in units for outcome in _stretch(applier, raw, [unit])]
+    return [outcome for unit in units for outcome in _stretch(applier, raw, [unit], woken)]
 
 
 def _saved(
-    applier: Applier, raw: sqlite3.Connection, units: Sequence[Unit]
+    applier: Applier, raw: sqlite3.Connection, units: Sequence[Unit], woken: list[Woken]
 ) -> Sequence[Outcome] | Exception:
     """`units` in a savepoint: what is wrong with them harms no other of the group."""
     raw.execute("SAVEPOINT units")
+    applier.take_woken()  # those of a stretch that was rolled back
     try:
         outcomes = applier.apply(raw, units)
     except UNIT_ERRORS as e:
@@ -231,4 +247,5 @@ def _saved(
         raw.execute("RELEASE units")
         return e
     raw.execute("RELEASE units")
+    woken += applier.take_woken()
     return outcomes

@@ -24,7 +24,7 @@ from triphammer.flows.executors.contract import Executor
 from triphammer.flows.executors.inline import InlineExecutor
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Encoded, Posted, RunChange, TaskRow
+from triphammer.flows.journal import Encoded, Posted, RunChange, TaskRow, Wait, WaitAnswer
 
 
 class LoopClock:
@@ -47,6 +47,7 @@ class MemoryJournal:
         self.changes: list[RunChange] = []
         self.states: dict[str, dict[str, bytes]] = {}
         self.refuse: Callable[[RunChange], Posted | None] = lambda _change: None
+        self.committed: Callable[[], None] = lambda: None
         self._posts: deque[tuple[Sequence[RunChange], Callable[[Sequence[Posted]], None]]] = deque()
         self._work = anyio.Event()
         self._gate = anyio.Event()
@@ -74,6 +75,7 @@ class MemoryJournal:
                 await self._gate.wait()
                 changes, done = self._posts.popleft()
                 done([self._commit(change) for change in changes])
+                self.committed()
                 await anyio.lowlevel.checkpoint()
 
     def _commit(self, change: RunChange) -> Posted:
@@ -88,6 +90,18 @@ class MemoryJournal:
             else:
                 mapping[key] = value
         return Posted(change)
+
+    def open_waits(self, run: str) -> dict[str, Wait]:
+        """What a run waits for, the run as a whole included."""
+        waits: dict[str, Wait] = {}
+        for change in self.changes:
+            if change.run == run:
+                waits |= {wait.task or wait.kind: wait for wait in change.waits}
+                for task in change.over:
+                    waits.pop(task, None)
+                if change.state not in (None, "running", "waiting"):
+                    waits.clear()
+        return waits
 
     def rows(self, run: str) -> dict[str, TaskRow]:
         """The task rows of a run as they stand."""
@@ -135,7 +149,11 @@ class Shop:
         self.ends = ends
         self.errors: list[Exception] = []
         self.executors: Mapping[str, Executor] = {}
+        self.clock: Clock = LoopClock()
+        self.parked: set[str] = set()
+        self._starts: dict[str, RunStart] = {}
         self._ended = anyio.Event()
+        self._slept: set[tuple[str, str, int]] = set()
 
     def begin(
         self,
@@ -173,9 +191,61 @@ class Shop:
             started_at=0 if tasks else None,
             tasks=tuple(tasks),
         )
+        self._starts[run] = start
         self.engine.start([start])
 
+    async def keep_time(self) -> None:
+        """Answer each wait once its time is over, until cancelled."""
+        while True:
+            dues = [
+                (wait.due_at, run, task)
+                for run in self._starts
+                for task, wait in self.journal.open_waits(run).items()
+                if wait.due_at is not None and (run, task, wait.due_at) not in self._slept
+            ]
+            with anyio.CancelScope() as self._asleep:
+                if not dues:
+                    await anyio.sleep_forever()
+                due, run, task = min(dues)
+                await self.clock.wait_until(due)
+                self._slept.add((run, task, due))
+                self.answer(run, task, WaitAnswer("time"))
+
+    def committed(self) -> None:
+        """There may be new waits."""
+        self._asleep.cancel()
+
+    def answer(self, run: str, task: str, answer: WaitAnswer) -> None:
+        """A wait is over: the run that waits goes on, in the engine or out of its rows."""
+        if run not in self.ends and not self.engine.answered(run, {task: answer}):
+            self.wake(run, {task: answer})
+
+    def wake(
+        self, run: str, answers: Mapping[str, WaitAnswer] | None = None, *, cancel: str = ""
+    ) -> None:
+        """Go on with a run of which only rows are there."""
+        assert run in self.parked
+        self.parked.discard(run)
+        begun = next(c.started_at for c in self.journal.changes if c.run == run)
+        again = msgspec.structs.replace(
+            self._starts[run],
+            started_at=begun,
+            tasks=tuple(self.journal.rows(run).values()),
+            answers=answers or {},
+            state="waiting",
+            cancel=cancel,
+        )
+        self.engine.start([again])
+
+    def cancel(self, run: str, reason: str) -> None:
+        """End a run, wherever it is."""
+        if not self.engine.cancel(run, reason) and run in self.parked:
+            self.wake(run, cancel=reason)
+
     def ended(self, end: RunEnd) -> None:
+        if end.state == "waiting":
+            self.parked.add(end.run)
+            return
         self.ends[end.run] = end
         self._ended.set()
         self._ended = anyio.Event()
@@ -221,12 +291,15 @@ async def shop(
     )
     open_shop.append(Shop(engine, journal, {}))
     inline = InlineExecutor(clock.now)
+    open_shop[0].clock = clock
+    journal.committed = open_shop[0].committed
     used = executors or {"async": inline, "thread": inline}
     engine.use(used)
     open_shop[0].executors = used
     async with anyio.create_task_group() as group:
         await group.start(journal.run)
         await group.start(engine.run)
+        group.start_soon(open_shop[0].keep_time)
         for executor in {id(e): e for e in used.values()}.values():
             await group.start(executor.run)
         yield open_shop[0]

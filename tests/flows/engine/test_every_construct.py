@@ -83,7 +83,7 @@ class Life:
                     group.start_soon(self._until_dead, journal, group)
                     if cancel_after >= 0:
                         await anyio.sleep(cancel_after / 1000)
-                        s.engine.cancel("run_1", "enough")
+                        s.cancel("run_1", "enough")
                     await s.wait_ended("run_1")
                     group.cancel_scope.cancel()
         new = (row for change in self.told[known:] for row in change.tasks)
