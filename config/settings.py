@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from triphammer.config.addresses import is_address
 from triphammer.config.durations import Duration
 from triphammer.config.showing import shown
 from triphammer.config.sizes import Size
@@ -129,6 +130,33 @@ class OutboxSettings(Section):
     allow_private: bool = True
 
 
+class NotifySettings(Section):
+    """Whom to tell of flows that name nobody themselves."""
+
+    slack: str | None = None
+    webhook: str | None = None
+    email: tuple[str, ...] = ()
+    connection: str = "smtp"
+    on: tuple[Literal["failed", "late", "recovered"], ...] = ("failed", "late", "recovered")
+    url: str | None = None
+
+    @field_validator("slack", "webhook", "url")
+    @classmethod
+    def _is_url(cls, text: str | None, info: ValidationInfo) -> str | None:
+        begins = ("http://", "https://") + (() if info.field_name == "url" else ("secret:",))
+        if text is not None and not text.startswith(begins):
+            raise ValueError(f"{shown(text)} does not begin with {' or '.join(begins)}")
+        return text
+
+    @field_validator("email")
+    @classmethod
+    def _are_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            if not is_address(address):
+                raise ValueError(f"{shown(address)} is no address; write it like ops@example.com")
+        return addresses
+
+
 class SecretSettings(Section):
     """Where secrets come from besides the environment."""
 
@@ -161,6 +189,7 @@ class Settings(Section):
     kafka: KafkaSettings = KafkaSettings()
     limits: Limits = Limits()
     outbox: OutboxSettings = OutboxSettings()
+    notify: NotifySettings = NotifySettings()
     secrets: SecretSettings = SecretSettings()
     pools: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict[str, int])
     connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])

@@ -62,6 +62,7 @@ def define(
         per=flow.per,
         timeout=flow.timeout,
         deadline=flow.deadline,
+        notify=flow.notify,
         file=file,
         line=flow.place.line,
         sources=sources,

@@ -30,6 +30,7 @@ from triphammer.flows.graph import Graph, Options, Param
 from triphammer.flows.handle import Handle
 from triphammer.flows.kinds import is_array
 from triphammer.flows.mapped import FlowMap, FlowOptions
+from triphammer.flows.notify import Channel, channels_of
 from triphammer.flows.options import option
 from triphammer.flows.parameters import EventType, event_type, parameters
 from triphammer.flows.places import Place, raising_place, user_place
@@ -65,6 +66,7 @@ class Flow(Generic[P, R]):
         per: str | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
+        notify: tuple[Channel, ...] | None = None,
         around: Options | None = None,
     ) -> None:
         self._fn = fn
@@ -79,6 +81,7 @@ class Flow(Generic[P, R]):
         self.per = per
         self.timeout = timeout
         self.deadline = deadline
+        self.notify = notify
         self.place = place_of(fn)
         self.module = fn.__module__
         self.__doc__ = fn.__doc__
@@ -245,6 +248,7 @@ def flow(
     teardown: Any = None,
     on_success: Any = None,
     on_failure: Any = None,
+    notify: Channel | Sequence[Channel] | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 
@@ -266,6 +270,7 @@ def flow(
     teardown: Any = None,
     on_success: Any = None,
     on_failure: Any = None,
+    notify: Channel | Sequence[Channel] | None = None,
 ) -> Any:
     """Make a flow of a function whose body calls tasks.
 
@@ -289,7 +294,9 @@ def flow(
     wait for nobody. `setup` is a task that must succeed before all others, `teardown` one that
     runs after all others, however they ended, if the setup had succeeded. `on_success` and
     `on_failure` are tasks that run, as part of the run, once its state is certain; they take
-    nothing, or the result or error. Raises `GraphError` at the user's line.
+    nothing, or the result or error. `notify` says who is told of a failure, of a run that is late,
+    and of the first success after a failure: `to_slack`, `to_email`, `to_webhook`; without it
+    whom `[notify]` names. Raises `GraphError` at the user's line.
     """
     place = user_place()
     sources = _sources(on, place)
@@ -298,6 +305,7 @@ def flow(
     _check_path("per", per, place)
     _check_together(mode, max_runs, order_by, per, place)
     limits = option("timeout", timeout, place), option("deadline", deadline, place)
+    channels = channels_of(notify, place)
     names = {"setup": setup, "teardown": teardown, "on_success": on_success}
     names["on_failure"] = on_failure
     around = Options(**{name: option(name, given, place) for name, given in names.items()})
@@ -316,6 +324,7 @@ def flow(
             per=per,
             timeout=limits[0],
             deadline=limits[1],
+            notify=channels,
             around=around,
         )
 

@@ -167,6 +167,7 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
 
     `fill` maps parameters to templates over the event (`params=` of `@flow`). `event_type`
     is the `Order` of `event: Event[Order]`, None: none. `takes_event`: the body names event.
+    `notify` are the channels that hear of its failures; None: those of the settings.
     `root` is the folder that `sources` are below, `module` the name of the flow file's module.
     """
 
@@ -187,6 +188,7 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     per: str | None = None
     timeout: float | None = None
     deadline: float | None = None
+    notify: tuple[Any, ...] | None = None
     doc: str = ""
     root: str = ""
     module: str = ""

@@ -43,6 +43,8 @@ def secret_names(flow: FlowDef) -> Iterator[str]:
     for found in expressions([*flow.graph.templates(), dict(flow.fill)]):
         if isinstance(found, SecretRef):
             yield found.name
+    for channel in flow.notify or ():
+        yield from channel.secret_names()
     for source in flow.on:
         yield from _verifier_secrets(source.options.get("verify"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -18,10 +18,11 @@ from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.engine.engine import Engine, RunEnd
+from triphammer.flows.engine.values import RunLate
 from triphammer.flows.executors.contract import Executor
 from triphammer.flows.executors.keeping import Keeps
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts
+from triphammer.flows.journal import Artifacts, Posted
 from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.backfills.filler import Filler
 from triphammer.service.dispatcher.active import ActiveRuns
@@ -37,6 +38,7 @@ from triphammer.service.dispatcher.underway import Underway
 from triphammer.service.dispatcher.waker import Waker
 from triphammer.service.hub import Hub
 from triphammer.service.library import Library
+from triphammer.service.notices import Notices
 from triphammer.service.store.contract import Store
 from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
 
@@ -107,6 +109,7 @@ class Core:
             changed=self.filler.begin,
         )
         self.waker = Waker(store=edges.store, starter=self.starter, clock=edges.clock)
+        self.notices = Notices(settings.notify, self.states)
         self.journal = RunJournal(
             store=edges.store,
             dispatcher=self.dispatcher,
@@ -116,6 +119,7 @@ class Core:
             hub=self.hub,
             notify=edges.notify,
             waits=self.waker.begun,
+            notices=self.notices,
         )
         self.late = LateRuns(
             store=edges.store,
@@ -135,7 +139,7 @@ class Core:
             on_store_error=edges.on_store_error,
             deliveries=edges.deliveries,
             pools=settings.pools,
-            on_late=self.late.tell,
+            on_late=self._late,
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)
@@ -150,6 +154,13 @@ class Core:
 
     def _room_changed(self) -> None:
         self.filler.notify()
+
+    def _late(self, late: RunLate) -> None:
+        self.late.tell(late)
+        now, live = self.edges.clock.now(), self.library.live.get(late.flow)
+        change = self.notices.of_late(late, live, now)
+        if change.outbox:
+            self.journal.post([change], _told)
 
     def _ended(self, end: RunEnd) -> None:
         if end.state == "waiting":
@@ -191,3 +202,7 @@ class Core:
         for flow in await self.edges.store.paused():
             self.admission.pause(flow, True)
         return await self.starter.recover()
+
+
+def _told(posted: Sequence[Posted]) -> None:
+    """A run that is late may end meanwhile: then its end is told of."""

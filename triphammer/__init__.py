@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from triphammer.flows.groups import group
     from triphammer.flows.journal import ErrorInfo
     from triphammer.flows.loops import loop
+    from triphammer.flows.notify import to_email, to_slack, to_webhook
     from triphammer.flows.outcomes import Ended, Failed, Ok
     from triphammer.flows.outgoing import publish, send_webhook, start
     from triphammer.flows.pipeline import pipeline
@@ -47,6 +48,7 @@ _HOMES = {
     "triphammer.flows.groups": ("group",),
     "triphammer.flows.journal": ("ErrorInfo",),
     "triphammer.flows.loops": ("loop",),
+    "triphammer.flows.notify": ("to_email", "to_slack", "to_webhook"),
     "triphammer.flows.outcomes": ("Ended", "Failed", "Ok"),
     "triphammer.flows.outgoing": ("publish", "send_webhook", "start"),
     "triphammer.flows.pipeline": ("pipeline",),
@@ -116,6 +118,9 @@ __all__ = [
     "stripe",
     "task",
     "text",
+    "to_email",
+    "to_slack",
+    "to_webhook",
     "topic",
     "use",
     "webhook",

@@ -270,7 +270,7 @@ class Engine:
         active = self._still(run, epoch)
         if active is not None and self._on_late is not None:
             flow = active.machine.start.flow
-            self._on_late(RunLate(run, flow.name, flow.deadline or 0.0))
+            self._on_late(RunLate(run, flow.name, flow.deadline or 0.0, epoch))
 
     async def drain(self, grace: float) -> Sequence[tuple[str, str, int]]:
         """Begin no attempt any more; wait up to `grace` seconds for those under way.

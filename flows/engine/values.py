@@ -50,6 +50,7 @@ class RunLate(msgspec.Struct, frozen=True):
     run: str
     flow: str
     deadline: float
+    epoch: int = 0
 
 
 class RunEnd(msgspec.Struct, frozen=True):

@@ -245,6 +245,7 @@ def _show_flow(flow: Any) -> None:
             "order by": flow["order_by"],
             "timeout": _seconds(flow["timeout"]),
             "deadline": _seconds(flow["deadline"]),
+            "notify": None if flow["notify"] is None else ", ".join(flow["notify"]) or "nobody",
             "runs": ", ".join(f"{n} {state}" for state, n in flow["runs"].items()) or "none yet",
             "next fire": moment(flow["next_fire"]) or None,
         }

@@ -14,6 +14,7 @@ from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.finished import FINISHED, finished_event, requested_event
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.hub import Hub, News
+from triphammer.service.notices import Notices
 from triphammer.service.store.contract import (
     ENDED,
     Decided,
@@ -45,6 +46,7 @@ class RunJournal:
         hub: Hub,
         notify: Callable[[str], None],
         waits: Callable[[Sequence[Wait]], None],
+        notices: Notices,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -54,6 +56,7 @@ class RunJournal:
         self._hub = hub
         self._notify = notify
         self._waits = waits
+        self._notices = notices
 
     def state(self, flow: str) -> Mapping[str, bytes]:
         """The flow's durable mapping as last committed."""
@@ -61,10 +64,11 @@ class RunJournal:
 
     def post(self, changes: Sequence[RunChange], done: Done) -> None:
         """Commit `changes` with the next group and then call `done`; see `flows.journal`."""
-        now, catalog = self._clock.now(), self._dispatcher.catalog.id
+        now, catalog = self._clock.now(), self._dispatcher.catalog
+        told = [self._notices.with_end(c, catalog.flows.get(c.flow), now) for c in changes]
         units = [
-            Progress(change=c, caused=tuple(self._caused(c, now)), catalog=catalog, at=now)
-            for c in changes
+            Progress(change=c, caused=tuple(self._caused(c, now)), catalog=catalog.id, at=now)
+            for c in told
         ]
         caused = [item for unit in units for item in unit.caused]
         self._dispatcher.expect(caused)
@@ -87,6 +91,7 @@ class RunJournal:
         if isinstance(outcome, Exception):
             return Posted(change, error=outcome)
         if isinstance(outcome, Stale):
+            self._notices.forget(change.flow)
             return Posted(change, stale=True)
         self._states.apply(change.flow, change.state_writes)
         if change.outbox:

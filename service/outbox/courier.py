@@ -21,6 +21,7 @@ from triphammer.service.outbox.outcome import Dead, Outcome
 
 if TYPE_CHECKING:
     from triphammer.service.outbox.kafka import KafkaSender
+    from triphammer.service.outbox.mail import MailSender
     from triphammer.service.outbox.webhooks import WebhookSender
 
 POOL = 500
@@ -59,6 +60,7 @@ class Courier:
         self._loading = anyio.Lock()
         self._webhooks: WebhookSender | None = None
         self._kafka: KafkaSender | None = None
+        self._mail: MailSender | None = None
 
     async def deliver(self, message: OutMessage) -> Outcome:
         """Attempt to deliver `message` once. Never raises for what a target does."""
@@ -66,6 +68,8 @@ class Courier:
             return await (await self._webhook_sender()).deliver(message)
         if message.kind == "kafka":
             return await (await self._kafka_sender()).deliver(message)
+        if message.kind == "email":
+            return await (await self._mail_sender()).deliver(message)
         return Dead(f"a message of kind {message.kind!r} cannot be delivered")
 
     async def _webhook_sender(self) -> WebhookSender:
@@ -82,6 +86,12 @@ class Courier:
                 self._kafka = await self._open_until.enter_async_context(sender)
             return self._kafka
 
+    async def _mail_sender(self) -> MailSender:
+        async with self._loading:
+            if self._mail is None:
+                self._mail = await anyio.to_thread.run_sync(self._load_mail)
+            return self._mail
+
     def _load_webhooks(self) -> WebhookSender:
         from triphammer.service.outbox.webhooks import WebhookSender
 
@@ -92,6 +102,12 @@ class Courier:
             connections=POOL,
             find=None if self._settings.outbox.allow_private else public_address,
         )
+
+    def _load_mail(self) -> MailSender:
+        from triphammer.service.outbox.mail import MailSender
+
+        timeout = self._settings.outbox.timeout.total_seconds()
+        return MailSender(secrets=self._secrets, clock=self._clock, timeout=timeout)
 
     def _load_kafka(self) -> KafkaSender:
         from triphammer.service.outbox.kafka import KafkaSender
@@ -121,11 +137,17 @@ async def deliver_now(
 
 
 def lane_name(message: OutMessage) -> str:
-    """What a message's target shares its fate with: a host, a secret's URL, a broker.
+    """What a message's target shares its fate with: a host, a secret's URL, a broker, a mail
+    server.
 
     Safe to show: of a URL only scheme, host and port.
     """
-    return f"kafka {message.connection}" if message.kind == "kafka" else host_of(message.target)
+    return connection_of(message) or host_of(message.target)
+
+
+def connection_of(message: OutMessage) -> str | None:
+    """The connection that a message goes by; None for a webhook."""
+    return None if message.kind == "webhook" else f"{message.kind} {message.connection}"
 
 
 def host_of(target: str) -> str:

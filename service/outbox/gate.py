@@ -22,6 +22,7 @@ from triphammer.service.outbox.breaker import (
     failed,
     probing,
 )
+from triphammer.service.outbox.courier import connection_of
 from triphammer.service.outbox.outcome import Dead, Delivered, Outcome
 from triphammer.service.outbox.schedule import LONGEST_WISH, UNREACHABLE_CAP
 from triphammer.service.store.contract import OutboxRow
@@ -190,14 +191,14 @@ class Gate:
 
 def breaker_name(message: OutMessage) -> str:
     """What fails together with the target of `message`."""
-    return f"kafka {message.connection}" if message.kind == "kafka" else message.target
+    return connection_of(message) or message.target
 
 
 def _tells_of_target(message: OutMessage, outcome: Outcome) -> bool:
-    """Whether a failure is the target's: of Kafka only an absent broker is."""
+    """Whether a failure is the target's: of Kafka and mail only an absent server is."""
     if isinstance(outcome, (Delivered, Dead)):
         return False
-    return outcome.unreachable if message.kind == "kafka" else not outcome.refused
+    return not outcome.refused if message.kind == "webhook" else outcome.unreachable
 
 
 def _fewest_attempts(row: OutboxRow) -> tuple[int, int]:

@@ -233,7 +233,7 @@ class Flow(TypedDict):
     """One flow as it serves now. `runs` counts its runs by state. `timeout` and `deadline` are
     in seconds, `per` and `order_by` paths into the event. `error` tells what is wrong with its
     file, in whose place its last good version serves. One that is `removed` takes no events; its
-    runs go on."""
+    runs go on. `notify` null: those of `[notify]`."""
 
     name: str
     version: str
@@ -249,6 +249,7 @@ class Flow(TypedDict):
     order_by: str | None
     timeout: float | None
     deadline: float | None
+    notify: list[str] | None
     on: list[str]
     params: dict[str, dict[str, Any]]
     runs: dict[str, int]

@@ -208,6 +208,7 @@ def flow(
         "per": definition.per,
         "order_by": definition.order_by,
         "timeout": definition.timeout,
+        "notify": None if definition.notify is None else list(map(str, definition.notify)),
         "deadline": definition.deadline,
         "on": [source.text or source.kind for source in definition.on],
         "params": {name: dict(p.schema) for name, p in definition.params.items()},

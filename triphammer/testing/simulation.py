@@ -293,6 +293,10 @@ class Simulation:
         """What was sent to a URL, or to `secret:NAME` for one that a secret holds."""
         return messages_to(self, "webhook", url)
 
+    def mailed(self, address: str) -> Sequence[SimulatedMessage]:
+        """What was mailed to an address, in order: `headers["Subject"]` and `body`."""
+        return messages_to(self, "email", address)
+
     def why(self, event: Event) -> Mapping[str, str]:
         """What came of an event for each flow, by name: `ran`, `filtered: ...`, `paused`, ..."""
         event, store = self._at_home(event), self.local.store
