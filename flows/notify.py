@@ -60,7 +60,7 @@ def to_slack(url: Any, *, on: On = INCIDENTS, repeat: bool = False) -> Channel:
 
 
 def to_webhook(
-    url: Any, *, secret: SecretRef | None = None, on: On = INCIDENTS, repeat: bool = False
+    url: Any, *, secret: Any = None, on: On = INCIDENTS, repeat: bool = False
 ) -> Channel:
     """POST what happened as JSON to `url`, a text or `secret("NAME")`.
 

@@ -17,7 +17,7 @@ from triphammer.sensors.codec import new_event
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.notice_texts import Notice, as_mail, as_slack
 from triphammer.service.notices import KEY, Notices
-from triphammer.testing import Simulation, simulate
+from triphammer.testing import SimulatedRun, Simulation, simulate
 
 SLACK = "secret:SLACK_URL"
 HOOK = "https://example.org/hook"
@@ -61,7 +61,7 @@ def incidents(sim: Simulation) -> list[str]:
 
 def test_one_message_an_incident_to_each() -> None:
     with simulate(told, secrets={"SLACK_URL": HOOK}) as sim:
-        runs = []
+        runs = list[SimulatedRun]()
         for fails in (False, True, True, False, False, True):
             runs.append(sim.start(told, fails=fails))
             sim.advance("1m")

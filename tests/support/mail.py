@@ -7,7 +7,7 @@ import socketserver
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -125,7 +125,7 @@ def _address(line: str) -> str:
 
 
 @contextmanager
-def mail_server(*, tls: bool = False, password: str | None = None) -> Iterator[MailServer]:
+def mail_server(*, tls: bool = False, password: str | None = None) -> Generator[MailServer]:
     """A server on a free loopback port. With `tls` it takes STARTTLS; PEM is its certificate."""
     server = MailServer(tls=tls, password=password)
     handler = type("Handler", (_Handler,), {"mail_server": server})
