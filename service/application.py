@@ -29,8 +29,10 @@ from triphammer.service.web.connections import Connections
 from triphammer.service.web.console import Console
 from triphammer.service.web.doors import Doors
 from triphammer.service.web.guard import Guard
+from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.signin import SignIn
 from triphammer.service.web.stream import Streams
 
 
@@ -83,6 +85,7 @@ def application(
         late=core.late.told,
         connections=connections,
     )
+    pages = Pages(health, guarded=not access.protection.open)
     app = build_app(
         operations=operations,
         reading=reading,
@@ -97,7 +100,9 @@ def application(
         backfills=core.backfills,
         versions=Versions(opened.store, core.library),
         reloads=reloads,
-        console=Console(reading, operations, health),
+        console=Console(reading, operations, health, pages),
+        signin=SignIn(access, tokens, pages),
+        pages=pages,
         probes=Probes(health, gauges.read),
         streams=Streams(core.hub, connections.limits.streams),
         tokens=tokens,

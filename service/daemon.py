@@ -27,6 +27,7 @@ from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.systemd import Systemd
 from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
+from triphammer.service.web.headers import Sealed
 from triphammer.service.web.server import WebServer, listen
 
 LONGEST_PAUSE_SECONDS = 2.0
@@ -55,7 +56,7 @@ async def serve_until(
         refuse_unguarded(access.protection, loaded.root / loaded.settings.store.data)
         front = Front(health, open=access.protection.open)
         connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
-        web = WebServer(front, listener.dup(), tls=_tls(loaded), connections=connections)
+        web = WebServer(Sealed(front), listener.dup(), tls=_tls(loaded), connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)

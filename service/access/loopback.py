@@ -18,6 +18,16 @@ def is_loopback(address: str) -> bool:
     return found.is_loopback or (mapped is not None and mapped.is_loopback)
 
 
+def is_local_path(text: str) -> bool:
+    """Whether a browser takes `text` for a place on this host: `//host` and `/\\host` are none."""
+    return (
+        text.startswith("/")
+        and not text.startswith(("//", "/\\"))
+        and text.isascii()
+        and text.isprintable()
+    )
+
+
 def host_name(host: str) -> str:
     """The name or address of a `Host` header, without its port."""
     if host.startswith("["):

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from triphammer.config.settings import Server
 from triphammer.service.access.protection import Protection
 from triphammer.service.access.proxies import Proxies
+from triphammer.service.access.sessions import Sessions
 from triphammer.service.access.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the daemon is guarded, which proxies and names it trusts, and who has failed lately."""
+    """How the daemon is guarded, which proxies and names it trusts, who is signed in, and who has
+    failed lately."""
 
     protection: Protection
     proxies: Proxies
     hosts: frozenset[str]
+    sessions: Sessions
     throttle: Throttle = field(default_factory=Throttle)
 
     @classmethod
@@ -27,6 +30,7 @@ class Access:
             Protection.of(server, address),
             Proxies(server.trusted_proxies),
             frozenset(name.lower() for name in server.hosts),
+            Sessions(server.session.total_seconds()),
         )
 
     def now(self) -> float:

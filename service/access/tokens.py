@@ -10,6 +10,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.showing import shown
 from triphammer.sensors.errors import Rejected
 from triphammer.service.access.scopes import SCOPES, Caller, granted
+from triphammer.service.access.throttle import neighbourhood
 from triphammer.service.access.token import (
     NAME,
     RESERVED,
@@ -56,6 +57,12 @@ class Tokens:
         """The token in force whose text this is."""
         row = self.row(id_of(text) or "")
         return row if row is not None and is_same(row.digest, text) else None
+
+    def failure_key(self, text: str, address: str) -> str:
+        """What failures count by: the address, and the token where there is one of that id. So
+        one client's old token keeps no other one of the same address out."""
+        row = self.row(id_of(text) or "")
+        return f"{neighbourhood(address)} {'' if row is None else row.id}"
 
     def caller(self, row: TokenRow) -> Caller:
         """Who shows the token; notes that it was used."""

@@ -24,12 +24,15 @@ from triphammer.service.web.api import api
 from triphammer.service.web.backfills import backfills_api
 from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
+from triphammer.service.web.docs import Docs
 from triphammer.service.web.flow_state import flow_state_api
 from triphammer.service.web.openapi import Application
 from triphammer.service.web.operating import operating_api
+from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.signin import SignIn
 from triphammer.service.web.stream import Streams
 from triphammer.service.web.tokens import tokens_api
 from triphammer.service.web.versions import versions_api
@@ -47,6 +50,8 @@ def build_app(
     versions: Versions,
     reloads: Reloads | None,
     console: Console,
+    signin: SignIn,
+    pages: Pages,
     probes: Probes,
     streams: Streams,
     tokens: Tokens,
@@ -58,7 +63,7 @@ def build_app(
         protection=protection,
         title="triphammer",
         version=version,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_own_name,
     )
@@ -71,7 +76,8 @@ def build_app(
     app.include_router(flow_state_api(flow_state))
     app.include_router(tokens_api(tokens))
     app.include_router(versions_api(versions, reloads))
-    app.router.routes.extend(console.routes())
+    app.router.routes.extend([*console.routes(), *signin.routes()])
+    app.router.routes.append(Route("/docs", Docs(app.openapi, pages).page))
     app.add_exception_handler(TriphammerError, on_triphammer_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

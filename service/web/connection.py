@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from triphammer.config.sizes import format_size
 from triphammer.service.web.connections import Connections, Member
+from triphammer.service.web.headers import DEFAULTS
 from triphammer.service.web.problems import problem
 
 HEADERS = 100
@@ -258,7 +259,7 @@ class Connection(HttpToolsProtocol):
             return
         headers = {"connection": "close", **({"retry-after": "1"} if status == 503 else {})}
         answer = problem(status, detail, headers=headers)
-        lines = [*self.server_state.default_headers, *answer.raw_headers]
+        lines = [*self.server_state.default_headers, *answer.raw_headers, *DEFAULTS.items()]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in lines)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
 

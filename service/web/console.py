@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,40 +19,25 @@ from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import Field, fields, read_form
+from triphammer.service.web.pages import Pages, seconds_of
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
 
 HERE = Path(__file__).parent
 PAGE = 50
 NO_FAULTS: Mapping[str, str] = {}
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 class Console:
     """The pages at `/`: flows, runs, one run, events, one event, health."""
 
-    def __init__(self, reading: Reading, operations: Operations, health: Health) -> None:
+    def __init__(
+        self, reading: Reading, operations: Operations, health: Health, pages: Pages
+    ) -> None:
         self._reading = reading
         self._operations = operations
         self._health = health
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["duration"] = duration
-        self._templates.filters["pretty"] = pretty
+        self._pages = pages
 
     def routes(self) -> list[Route | Mount]:
         """The routes to mount."""
@@ -73,7 +55,7 @@ class Console:
     async def flows(self, request: Request) -> Response:
         """What can run, what ran last, what works."""
         recent = await self._reading.store.runs(Page(limit=15, bytes=MOST_BYTES))
-        return self._page(
+        return self._pages.page(
             "flows.html",
             flows=await self._reading.flows(),
             removed=await self._reading.removed_flows(),
@@ -105,7 +87,7 @@ class Console:
             faults = error.faults
             return await self._flow_page(flow, fields(schema, given, faults), faults, status=422)
         run = await self._reading.run_of(accepted)
-        return RedirectResponse(f"/runs/{run['id']}", status_code=303, headers=HEADERS)
+        return RedirectResponse(f"/runs/{run['id']}", status_code=303)
 
     async def _flow_page(
         self,
@@ -119,7 +101,7 @@ class Console:
         runs = [views.run(row) for row in await self._reading.store.runs(page)]
         drawing = draw(flow["graph"]["nodes"], {})
         others = [fault for name, fault in faults.items() if name not in flow["params"]]
-        return self._page(
+        return self._pages.page(
             "flow.html",
             status=status,
             flow=flow,
@@ -140,7 +122,9 @@ class Console:
             state=query.get("state") or None,
         )
         shown = page_of(await self._reading.store.runs(page), PAGE, views.run)
-        return self._page("runs.html", page=shown, flow=page.flow or "", state=page.state or "")
+        return self._pages.page(
+            "runs.html", page=shown, flow=page.flow or "", state=page.state or ""
+        )
 
     async def run(self, request: Request) -> Response:
         """One run: its graph, its tasks with their timing, its messages, its log."""
@@ -151,7 +135,7 @@ class Console:
         logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
         tasks = {task["name"]: task for task in run["tasks"]}
         drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
-        return self._page(
+        return self._pages.page(
             "run.html", run=run, drawing=drawing, bars=bars(run["tasks"]), logs=logs["items"]
         )
 
@@ -165,7 +149,7 @@ class Console:
             type=query.get("type") or None,
         )
         shown = page_of(await self._reading.store.events(page), PAGE, views.event)
-        return self._page("events.html", page=shown, type=page.type or "")
+        return self._pages.page("events.html", page=shown, type=page.type or "")
 
     async def event(self, request: Request) -> Response:
         """One event: its payload and what became of it."""
@@ -174,14 +158,10 @@ class Console:
             event = await self._reading.event(key)
         except NotFound as error:
             return self._missing(error)
-        return self._page("event.html", event=event)
+        return self._pages.page("event.html", event=event)
 
     def _missing(self, error: NotFound) -> Response:
-        return self._page("missing.html", status=404, reason=str(error))
-
-    def _page(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        text = self._templates.get_template(template).render(ready=self._health.ready, **values)
-        return HTMLResponse(text, status_code=status, headers=HEADERS)
+        return self._pages.page("missing.html", status=404, reason=str(error))
 
 
 NARROWEST = 0.5
@@ -193,8 +173,8 @@ def bars(tasks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     begun = [task for task in tasks if task["started_at"]]
     if not begun:
         return []
-    starts = [_seconds(task["started_at"]) for task in begun]
-    ends = [_seconds(task["finished_at"] or task["started_at"]) for task in begun]
+    starts = [seconds_of(task["started_at"]) for task in begun]
+    ends = [seconds_of(task["finished_at"] or task["started_at"]) for task in begun]
     first, span = min(starts), max(max(ends) - min(starts), 0.001)
     return [
         {
@@ -211,22 +191,3 @@ def _bar(start: float, length: float) -> dict[str, float]:
     """A bar that can be seen however short it is, and ends within the picture."""
     width = max(100 * length, NARROWEST)
     return {"left": round(min(100 * start, 100 - width), 2), "width": round(width, 2)}
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
-
-
-def duration(item: models.Run | models.Task) -> str:
-    """How long a run or task took, in the unit that fits."""
-    if not item["started_at"] or not item["finished_at"]:
-        return ""
-    seconds = _seconds(item["finished_at"]) - _seconds(item["started_at"])
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
-
-
-def pretty(value: Any) -> str:
-    """A value as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -6,16 +6,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from triphammer.sensors.headers import Headers
 from triphammer.service.access.loopback import host_name, is_rebindable
-from triphammer.service.access.origin import is_foreign
+from triphammer.service.access.origin import is_foreign, is_ours
 from triphammer.service.access.proxies import Peer
 from triphammer.service.access.routes import HOOKS, RULES, SAFE
 from triphammer.service.access.scopes import LOCAL, MEANING, NOBODY, Caller, Need, admitted
 from triphammer.service.access.standing import Access
-from triphammer.service.access.throttle import neighbourhood
-from triphammer.service.access.token import id_of
 from triphammer.service.access.tokens import Tokens
 from triphammer.service.errors import Denied
 from triphammer.service.web.problems import problem_of
+from triphammer.service.web.signin import ask_to_sign_in, cookie_of
 
 REALM = 'Bearer realm="triphammer"'
 HOW = "send the header `Authorization: Bearer TOKEN`; `triphammer token create` makes one"
@@ -37,7 +36,9 @@ class Guard:
         try:
             caller = self._caller(scope, headers, peer)
         except Denied as denied:
-            await problem_of(denied)(scope, receive, send)
+            unknown = denied.status == 401 and _wants_page(scope, headers)
+            answer = ask_to_sign_in(scope) if unknown else problem_of(denied)
+            await answer(scope, receive, send)
             return
         await self._inner(admitted(scope, caller), receive, send)
 
@@ -47,11 +48,12 @@ class Guard:
         if self._access.protection.open:
             self._check_open(scope, headers, peer, need)
             return self._named(text) or LOCAL
+        if scope["path"].startswith(HOOKS):
+            return NOBODY  # what webhooks say in their headers is for their flow to judge
         if need == "public":
-            # What webhooks say in this header is for their flow to judge.
-            hook = scope["path"].startswith(HOOKS)
-            return NOBODY if hook else self._named(text) or NOBODY
-        caller = self._proven(text, need, peer)
+            return self._named(text) or NOBODY
+        caller = self._signed_in(scope, headers, peer) if text is None else None
+        caller = caller or self._proven(text, need, peer)
         if not caller.may(need):
             raise Denied(
                 403,
@@ -88,11 +90,24 @@ class Guard:
         row = None if text is None else self._tokens.find(text)
         return None if row is None else self._tokens.caller(row)
 
+    def _signed_in(self, scope: Scope, headers: Headers, peer: Peer) -> Caller | None:
+        """Whoever has a session. Browsers send its cookie with whatever a page makes them send,
+        so that what changes something must come from a page of ours, and say so: all browsers
+        of today do."""
+        id = cookie_of(scope, peer).read(headers)
+        session = None if id is None else self._access.sessions.find(id, self._access.now())
+        row = None if session is None else self._tokens.row(session.token)
+        if row is None:
+            return None
+        if scope["method"] not in SAFE and not is_ours(headers, peer.host):
+            raise Denied(403, "this request was not sent by a page of this console", {})
+        return self._tokens.caller(row)
+
     def _proven(self, text: str | None, need: Need, peer: Peer) -> Caller:
         if text is None:
             challenge = {"WWW-Authenticate": f'{REALM}, scope="{need}"'}
             raise Denied(401, f"a token with the scope `{need}` is needed: {HOW}", challenge)
-        key = self._key(text, peer)
+        key = self._tokens.failure_key(text, peer.address)
         wait = self._access.throttle.wait(key, self._access.now())
         if wait:
             retry = {"Retry-After": str(max(1, round(wait)))}
@@ -104,11 +119,14 @@ class Guard:
             raise Denied(401, f"this token is unknown, expired or revoked: {HOW}", challenge)
         return caller
 
-    def _key(self, text: str, peer: Peer) -> str:
-        """Failures count by address, and by token where there is one of that id: one client's
-        old token keeps no other one of the same address out."""
-        row = self._tokens.row(id_of(text) or "")
-        return f"{neighbourhood(peer.address)} {'' if row is None else row.id}"
+
+def _wants_page(scope: Scope, headers: Headers) -> bool:
+    """Whether a reader's browser asks for a page of the console."""
+    return (
+        scope["method"] in SAFE
+        and not scope["path"].startswith("/api/")
+        and "text/html" in headers.get("accept", "")
+    )
 
 
 def _bearer(headers: Headers) -> str | None:

@@ -113,6 +113,8 @@ def _routes() -> Iterator[str]:
         versions=stand_in,
         reloads=stand_in,
         console=stand_in,
+        signin=stand_in,
+        pages=stand_in,
         probes=stand_in,
         streams=stand_in,
         tokens=stand_in,

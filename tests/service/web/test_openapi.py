@@ -12,6 +12,7 @@ from triphammer.service.access.routes import RULES, SAFE
 from triphammer.service.web import doors
 from triphammer.service.web.app import build_app
 from triphammer.service.web.console import Console
+from triphammer.service.web.signin import SignIn
 
 
 class _Nothing:
@@ -31,6 +32,8 @@ def document() -> dict[str, Any]:
         versions=nothing,
         reloads=nothing,
         console=nothing,
+        signin=nothing,
+        pages=nothing,
         probes=nothing,
         streams=nothing,
         tokens=nothing,
@@ -93,7 +96,10 @@ def test_what_changes_something_has_its_scope_in_the_table(document: dict[str, A
     nothing: Any = _Nothing()
     named = [name.split(" ", 1) for name, _ in operations(document)]
     asked = [(method.upper(), path) for method, path in named if method != "get"]
-    for route in Console(nothing, nothing, nothing).routes():
+    for route in [
+        *Console(nothing, nothing, nothing, nothing).routes(),
+        *SignIn(nothing, nothing, nothing).routes(),
+    ]:
         methods: set[str] = getattr(route, "methods", None) or set()
         asked += [(method, route.path) for method in methods - SAFE]
     assert len(asked) > 10

@@ -1,0 +1,73 @@
+"""Makes pages of templates: what all of them have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.responses import HTMLResponse, Response
+
+from triphammer.service.health import Health
+from triphammer.service.web import models
+
+TEMPLATES = Path(__file__).parent / "templates"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY}
+NO_MORE: Mapping[str, str] = {}
+
+
+class Pages:
+    """`guarded`: who sees a page has signed in, and can sign out."""
+
+    def __init__(self, health: Health, *, guarded: bool) -> None:
+        self._health = health
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["duration"] = duration
+        self._templates.filters["pretty"] = pretty
+        self._guarded = guarded
+
+    def page(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] = NO_MORE,
+        **values: Any,
+    ) -> Response:
+        """The page that a template makes of `values`."""
+        common = {"ready": self._health.ready, "guarded": self._guarded}
+        text = self._templates.get_template(template).render(**common, **values)
+        return HTMLResponse(text, status_code=status, headers={**HEADERS, **headers})
+
+
+def duration(item: models.Run | models.Task) -> str:
+    """How long a run or task took, in the unit that fits."""
+    if not item["started_at"] or not item["finished_at"]:
+        return ""
+    seconds = seconds_of(item["finished_at"]) - seconds_of(item["started_at"])
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def seconds_of(text: str) -> float:
+    """A time of the API in seconds since 1970."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def pretty(value: Any) -> str:
+    """A value as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
