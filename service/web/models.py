@@ -20,9 +20,6 @@ from triphammer.service.web.documents import (
 
 __all__ = ["Misfit", "Page", "Problem"]
 
-ScopeName = Annotated[str, Meta(extra_json_schema={"enum": ["read", "emit", "operate", "admin"]})]
-TokenState = Annotated[str, Meta(extra_json_schema={"enum": ["in force", "expired", "revoked"]})]
-
 
 class Accepted(TypedDict):
     """What became of an event: `event` is its key, that of the first one for a duplicate."""
@@ -553,27 +550,3 @@ class Health(TypedDict):
 
     status: str
     parts: dict[str, Part]
-
-
-class Token(TypedDict):
-    """A token. `used_at` is exact to the minute; `expires_at` is null where it never does."""
-
-    id: str
-    name: str
-    scopes: list[ScopeName]
-    created_at: Moment
-    created_by: str
-    expires_at: Moment | None
-    used_at: Moment | None
-    revoked_at: Moment | None
-    state: TokenState
-
-
-class NewToken(Token):
-    """A new token with its text, which is told this once."""
-
-    token: str
-
-
-class Tokens(Page[Token]):
-    """All tokens, the oldest first."""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from triphammer.service.access.scopes import SCOPES, Scope, caller_of
 from triphammer.service.access.token import LONGEST_SECONDS, NAME
 from triphammer.service.access.tokens import Tokens
-from triphammer.service.web import models, views
+from triphammer.service.web import access_models, views
 from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
 
@@ -31,14 +31,14 @@ def tokens_api(tokens: Tokens) -> APIRouter:
     router = APIRouter(prefix="/api/v1/tokens", tags=["access"], route_class=Route)
 
     @router.get("")
-    async def list_tokens() -> Answer[models.Tokens]:
+    async def list_tokens() -> Answer[access_models.Tokens]:
         """All tokens, revoked ones too, without their texts: nobody has those any more."""
         now = tokens.now()
         items = [views.token(row, now) for row in tokens.rows()]
         return Answer({"items": items, "next": None})
 
     @router.post("", status_code=201, responses=problems(409))
-    async def create_token(body: TokenBody, request: Request) -> Answer[models.NewToken]:
+    async def create_token(body: TokenBody, request: Request) -> Answer[access_models.NewToken]:
         """A new token; its text is in this answer and nowhere else. 409 when one in force has
         the name."""
         row, text = await tokens.create(
@@ -47,11 +47,11 @@ def tokens_api(tokens: Tokens) -> APIRouter:
             expires_in=body.expires_in,
             by=caller_of(request.scope).name,
         )
-        made: models.NewToken = {**views.token(row, tokens.now()), "token": text}
+        made: access_models.NewToken = {**views.token(row, tokens.now()), "token": text}
         return Answer(made, status_code=201)
 
     @router.post("/{id}/revoke", responses=problems(404))
-    async def revoke_token(id: str) -> Answer[models.Token]:
+    async def revoke_token(id: str) -> Answer[access_models.Token]:
         """Let a token, by id or name, open nothing any more; who has signed in with it is
         signed out."""
         return Answer(views.token(await tokens.revoke(id), tokens.now()))

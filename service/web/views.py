@@ -25,7 +25,7 @@ from triphammer.service.store.contract import (
 )
 from triphammer.service.store.operator_units import OperationRow
 from triphammer.service.store.versions import ServedRow
-from triphammer.service.web import models
+from triphammer.service.web import access_models, models
 
 
 @overload
@@ -247,7 +247,7 @@ def graph(definition: FlowDef) -> models.Graph:
     return {"nodes": nodes}
 
 
-def token(row: TokenRow, now: int) -> models.Token:
+def token(row: TokenRow, now: int) -> access_models.Token:
     """A token without anything that would let one make its text."""
     state = "revoked" if row.revoked_at is not None else "in force"
     return {
