@@ -65,10 +65,19 @@ class StoreSettings(Section):
 class FlowSettings(Section):
     """Where flow files are and how they are loaded."""
 
-    dir: Path = Path("flows")
+    dir: Path | None = Path("flows")
+    modules: tuple[str, ...] = ()
     path: tuple[Path, ...] = ()
     reload: Literal["watch", "signal", "off"] = "watch"
     timezone: str = "UTC"
+
+    @field_validator("modules")
+    @classmethod
+    def _dotted(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not all(part.isidentifier() for part in name.split(".")):
+                raise ValueError(f"{shown(name)} is no module; write it like acme.flows")
+        return names
 
     @field_validator("timezone")
     @classmethod

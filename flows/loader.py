@@ -30,7 +30,7 @@ class FlowSet(msgspec.Struct, frozen=True):
 
     `broken` gives the first error of each flow file (as `FlowDef.file` names it) that has any,
     also where the error's own place is in a module it imports. `snapshot` is what all was
-    loaded from.
+    loaded from. Of `missing_folder` and `missing_modules` there was nothing to load.
     """
 
     flows: Mapping[str, FlowDef]
@@ -38,26 +38,34 @@ class FlowSet(msgspec.Struct, frozen=True):
     warnings: Sequence[str]
     broken: Mapping[str, str] = {}
     snapshot: Snapshot = Snapshot()
-    folder_is_missing: bool = False
+    missing_folder: str = ""
+    missing_modules: tuple[str, ...] = ()
 
 
 def load_flows(
-    root: Path, folder: Path, path: Sequence[Path] = (), *, runs_per_flow: int = RUNS_PER_FLOW
+    root: Path,
+    folder: Path | None,
+    path: Sequence[Path] = (),
+    *,
+    modules: Sequence[str] = (),
+    runs_per_flow: int = RUNS_PER_FLOW,
 ) -> FlowSet:
-    """Load each `*.py` of `folder` that does not begin with `_`.
+    """Load each `*.py` of `folder` that does not begin with `_`, then each of `modules`.
 
     `root` is the project's, `path` further import roots. A source that was loaded before is
     not executed again. `runs_per_flow` is for flows that name no `max_runs`.
     """
 
     def listed(project: Project) -> Sequence[Path]:
-        return project.snapshot.python_files(folder)
+        return () if folder is None else project.snapshot.python_files(folder)
 
-    found = _load(root, path, listed, runs_per_flow)
-    if found.snapshot.is_dir(folder):
+    found = _load(root, path, listed, runs_per_flow, modules)
+    if folder is None or found.snapshot.is_dir(folder):
         return found
-    warning = f"{Project(root).shown(str(folder))}: there is no such folder, so there are no flows"
-    return msgspec.structs.replace(found, warnings=[warning], folder_is_missing=True)
+    shown = Project(root).shown(str(folder))
+    warning = f"{shown}: there is no such folder, so there are no flows"
+    warnings = found.warnings if modules else [warning]
+    return msgspec.structs.replace(found, warnings=warnings, missing_folder=shown)
 
 
 def load_files(
@@ -77,25 +85,31 @@ def _load(
     path: Sequence[Path],
     listed: Callable[[Project], Sequence[Path]],
     runs_per_flow: int,
+    modules: Sequence[str] = (),
 ) -> FlowSet:
-    """Read the `listed` files and what they import until nothing has changed meanwhile, then
+    """Read the `listed` files, `modules` and what they import until nothing changes meanwhile, then
     execute what was read."""
-    gathered = _read(Project(root, path), listed, runs_per_flow)
+    gathered = _read(Project(root, path), listed, runs_per_flow, modules)
     for _ in range(READS - 1):
         if gathered.is_of_one_time():
             return gathered.result()
-        gathered = _read(Project(root, path), listed, runs_per_flow)
+        gathered = _read(Project(root, path), listed, runs_per_flow, modules)
     if not gathered.is_of_one_time():
         gathered.give_up()
     return gathered.result()
 
 
 def _read(
-    project: Project, listed: Callable[[Project], Sequence[Path]], runs_per_flow: int
+    project: Project,
+    listed: Callable[[Project], Sequence[Path]],
+    runs_per_flow: int,
+    modules: Sequence[str],
 ) -> _Gathered:
     gathered = _Gathered(project, runs_per_flow)
     for file in listed(project):
         gathered.read(file)
+    for module in modules:
+        gathered.read_module(module)
     return gathered
 
 
@@ -127,6 +141,7 @@ class _Gathered:
         self._errors: list[GraphError] = []
         self._warnings: list[str] = []
         self._broken: dict[str, str] = {}
+        self._missing: list[str] = []
 
     def read(self, file: Path) -> None:
         """Read a flow file and all that it imports; nothing is executed."""
@@ -135,6 +150,18 @@ class _Gathered:
             self._read[shown] = self.project.closure(file)
         except GraphError as error:
             self._fail(shown, error)
+
+    def read_module(self, name: str) -> None:
+        """Read the files of a module and all that they import."""
+        try:
+            files = self.project.files_of(name)
+        except GraphError as error:
+            self._errors.append(error)
+            self._missing.append(name)
+            return
+        for file in files:
+            if self.project.shown(str(file)) not in self._read:
+                self.read(file)
 
     def is_of_one_time(self) -> bool:
         """Whether no file has changed since it was read."""
@@ -152,7 +179,12 @@ class _Gathered:
         for file, modules in self._read.items():
             self._load(file, modules)
         return FlowSet(
-            self._flows, self._errors, self._warnings, self._broken, self.project.snapshot
+            self._flows,
+            self._errors,
+            self._warnings,
+            self._broken,
+            self.project.snapshot,
+            missing_modules=tuple(self._missing),
         )
 
     def _load(self, file: str, modules: Mapping[str, ModuleSource]) -> None:

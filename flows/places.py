@@ -8,6 +8,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
+from triphammer.flows.modules import PREFIX
+
 _HOUSE = str(Path(__file__).parent.parent)
 _NOT_THE_USERS = tuple(
     {_HOUSE, *(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))}
@@ -32,7 +34,7 @@ def user_place() -> Place:
     # inspect.stack() would read the files of all frames.
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        if is_users(frame.f_code.co_filename):
+        if is_users(frame.f_code.co_filename) or _is_loaded(frame):
             return Place(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return NOWHERE
@@ -42,10 +44,16 @@ def raising_place(traceback: TracebackType | None) -> Place:
     """The innermost frame of the user's code that an exception went through."""
     place = NOWHERE
     while traceback is not None:
-        if is_users(traceback.tb_frame.f_code.co_filename):
-            place = Place(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+        frame = traceback.tb_frame
+        if is_users(frame.f_code.co_filename) or _is_loaded(frame):
+            place = Place(frame.f_code.co_filename, traceback.tb_lineno)
         traceback = traceback.tb_next
     return place
+
+
+def _is_loaded(frame: FrameType) -> bool:
+    """Whether it is code of a module of flows: those of installed packages are among libraries."""
+    return str(frame.f_globals.get("__name__", "")).startswith(PREFIX)
 
 
 def is_users(file: str) -> bool:

@@ -42,6 +42,7 @@ class Project:
         self._roots = tuple(dict.fromkeys([self.root, *(Path(p).absolute() for p in path)]))
         self._imports: dict[str, tuple[str, ...]] = {}
         self._modules: dict[str, tuple[ModuleSource, ...]] = {}
+        self._packages: dict[str, Path] = {}
 
     def closure(self, file: Path) -> dict[str, ModuleSource]:
         """The flow file and every module of the project that it imports, however indirectly.
@@ -59,6 +60,38 @@ class Project:
                     waiting.append(module)
         return found
 
+    def files_of(self, module: str) -> tuple[Path, ...]:
+        """The files that may hold the flows of a module, the project's or an installed one: its
+        own, and those beside the `__init__.py` of a package that do not begin with `_`.
+
+        Raises `GraphError` when there is no such module.
+        """
+        top = module.partition(".")[0]
+        if self._root_of(top) is None:
+            self._take_in(top)
+        found = list(self._resolve(module))
+        if not found or found[-1].name != module:
+            raise GraphError(f"there is no module {module!r}: it is named by [flows] modules")
+        file = Path(found[-1].file)
+        beside = self.snapshot.python_files(file.parent) if found[-1].package else ()
+        return (file, *beside)
+
+    def _take_in(self, top: str) -> None:
+        """Let what an installed package imports of itself belong to versions as well."""
+        try:
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):
+            spec = None
+        if top in _NEVER_THE_USERS:
+            return
+        if spec is None:
+            for place in sys.path:  # it may be installed there later
+                self.snapshot.is_dir(Path(place).absolute() / top)
+            return
+        for place in spec.submodule_search_locations or (spec.origin or "",):
+            if place:
+                self._packages.setdefault(top, Path(place).absolute().parent)
+
     def shown(self, file: str) -> str:
         """The path as users are shown it: below the root where it is there."""
         path = Path(file)
@@ -66,8 +99,9 @@ class Project:
 
     def _entry(self, file: Path) -> ModuleSource:
         file = file.absolute()
+        package = next((r for t, r in self._packages.items() if _is_below(file, r, t)), None)
         root = next((r for r in self._roots if file.is_relative_to(r)), file.parent)
-        return self._module(root, file)
+        return self._module(package or root, file)
 
     def _module(self, root: Path, file: Path) -> ModuleSource:
         below = file.relative_to(root).as_posix()
@@ -108,6 +142,8 @@ class Project:
     def _root_of(self, top: str) -> Path | None:
         if top in _NEVER_THE_USERS:
             return None
+        if top in self._packages:
+            return self._packages[top]
         seen = self.snapshot
         for root in self._roots:
             if seen.is_file(root / f"{top}.py") or seen.is_file(root / top / "__init__.py"):
@@ -120,6 +156,11 @@ class Project:
         elsewhere = [p for p in sys.path if Path(p).absolute() not in self._roots]
         spec = PathFinder.find_spec(top, elsewhere)
         return spec is not None and spec.origin is not None and not _is_room(top, spec.origin)
+
+
+def _is_below(file: Path, root: Path, top: str) -> bool:
+    """Whether `file` belongs to the package or module `top` that stands in `root`."""
+    return file.is_relative_to(root / top) or file == root / f"{top}.py"
 
 
 def _is_room(top: str, file: str) -> bool:

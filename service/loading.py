@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import anyio
@@ -20,6 +21,7 @@ from triphammer.sensors.errors import SourceError
 from triphammer.service.errors import NotFound
 from triphammer.service.supervisor import wanted_specs
 
+ENTRY_POINTS = "triphammer.flows"
 Recall = Callable[[Collection[str]], Awaitable[Mapping[str, FlowDef]]]
 """The last good flows of these files."""
 
@@ -64,12 +66,20 @@ def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:
     roots = tuple(root / p for p in settings.flows.path)
     most = settings.limits.runs_per_flow
     if path is None:
-        return load_flows(root, root / settings.flows.dir, roots, runs_per_flow=most)
+        folder = None if settings.flows.dir is None else root / settings.flows.dir
+        modules = dict.fromkeys([*settings.flows.modules, *_installed()])
+        return load_flows(root, folder, roots, modules=tuple(modules), runs_per_flow=most)
     if not path.exists():
         raise NotFound(f"there is no file or folder {path}")
     if path.is_dir():
         return load_flows(root, path.resolve(), roots, runs_per_flow=most)
     return load_files(root, [path.resolve()], roots, runs_per_flow=most)
+
+
+def _installed() -> Iterator[str]:
+    """The modules of flows that installed packages name."""
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        yield entry.module
 
 
 def _with_pools(found: FlowSet, pools: Mapping[str, int]) -> FlowSet:
@@ -138,16 +148,30 @@ def _without(
 
 
 def _with_folder(found: FlowSet, last: Mapping[str, FlowDef]) -> FlowSet:
-    """`found`, unless the whole folder is gone from under flows that serve: then it is broken."""
-    if not found.folder_is_missing or not last:
+    """`found`, with what is gone from under flows that serve as broken: the whole folder, or a
+    module (a package is being installed anew)."""
+    text = "it is gone with its folder or package: its flows go on at their last good version"
+    broken = {
+        flow.file: GraphError(text, flow.file, flow.line)
+        for flow in last.values()
+        if _is_gone(flow, found)
+    }
+    if not broken:
         return found
-    text = "its folder is gone: its flows go on at their last good version"
-    broken = {flow.file: GraphError(text, flow.file, flow.line) for flow in last.values()}
     return msgspec.structs.replace(
         found,
         errors=[*found.errors, *broken.values()],
         broken={**found.broken, **{file: str(error) for file, error in broken.items()}},
     )
+
+
+def _is_gone(flow: FlowDef, found: FlowSet) -> bool:
+    if flow.name in found.flows or flow.file in found.broken:
+        return False
+    name = flow.module.partition(".")[2]
+    if any(name == gone or name.startswith(f"{gone}.") for gone in found.missing_modules):
+        return True
+    return bool(found.missing_folder) and flow.file.startswith(f"{found.missing_folder}/")
 
 
 def _culprit(flows: Mapping[str, FlowDef], error: SourceError) -> FlowDef:
