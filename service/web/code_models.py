@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from triphammer.service.web.models import Moment, Page
+from triphammer.service.web.documents import Moment, Page
 
 
 class LoadError(TypedDict):
