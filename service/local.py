@@ -26,7 +26,7 @@ from triphammer.flows.capture import Capture, capturing
 from triphammer.flows.codec import decode
 from triphammer.flows.definition import definition_of
 from triphammer.flows.errors import FlowError
-from triphammer.flows.executors.contract import Executor, ExecutorContext
+from triphammer.flows.executors.contract import Executor, ExecutorContext, Stalled
 from triphammer.flows.executors.outcome import nothing_more
 from triphammer.flows.executors.registry import executors_on_demand
 from triphammer.flows.flow import Flow
@@ -84,7 +84,8 @@ class Surroundings:
     """What differs between one session in memory and another.
 
     `lines` takes what tasks print instead of the store. `notify` is told of due messages and
-    file moves; with `deliveries` messages are delivered, and tasks can wait for that.
+    file moves; with `deliveries` messages are delivered, and tasks can wait for that. Unless
+    `captured`, tasks print where the process prints. `stall` is told of user code that blocks.
     """
 
     clock: Clock
@@ -97,23 +98,15 @@ class Surroundings:
     notify: Callable[[str], None] = lambda _: None
     deliveries: bool = False
     captured: bool = True
+    stall: Callable[[Stalled | None], None] = lambda _: None
 
 
 async def with_local(
     flows: Mapping[str, FlowDef],
     action: Callable[[Local], Awaitable[T]],
-    *,
-    clock: Clock,
-    make_executors: MakeExecutors,
-    secrets: Secrets,
-    settings: Settings,
-    root: Path,
-    lines: LogSink | None = None,
-    captured: bool = True,
+    around: Surroundings,
 ) -> T:
-    """What `action` returns, given a session with `flows` in service. Unless `captured`, tasks
-    print where the process prints."""
-    around = Surroundings(clock, make_executors, secrets, settings, root, lines, captured=captured)
+    """What `action` returns, given a session with `flows` in service."""
 
     async def serving(opened: Opened, work: Path) -> T:
         return await serve_here(opened, work, flows, action, around)
@@ -180,7 +173,7 @@ def _core(opened: Opened, work: Path, around: Surroundings, stack: ExitStack) ->
         artifacts=opened.artifacts,
         ended=ended,
         lines=capture.add_lines,
-        stall=_ignore,
+        stall=around.stall,
         ready=_ignore,
         folder=None,
         folder_id=None,
@@ -245,14 +238,7 @@ def run_flow(flow: Flow[..., Any], params: Mapping[str, Any]) -> Any:
         return None if row.result is None else decode(row.result, Any, local.opened.artifacts)
 
     async def main() -> Any:
-        return await with_local(
-            {definition.name: definition},
-            action,
-            clock=SystemClock(),
-            make_executors=real_executors,
-            secrets=Secrets(),
-            settings=settings,
-            root=Path.cwd(),
-        )
+        around = Surroundings(SystemClock(), real_executors, Secrets(), settings, Path.cwd())
+        return await with_local({definition.name: definition}, action, around)
 
     return anyio.run(main)

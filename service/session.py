@@ -384,12 +384,8 @@ class Session:
             self._health.report("flow loop", None)
             self._log.info("the flow loop goes on")
             return
-        text = (
-            f"task {stalled.task} of flow {stalled.flow} blocks the flow loop at "
-            f"{stalled.file}:{stalled.line}: make it a plain function, or await instead"
-        )
-        self._health.report("flow loop", text)
-        self._log.warning("%s (run %s)", text, stalled.run)
+        self._health.report("flow loop", stalled.text)
+        self._log.warning("%s (run %s)", stalled.text, stalled.run)
 
     # --- edges ---------------------------------------------------------------------------------
 

@@ -122,6 +122,14 @@ class Stalled(msgspec.Struct, frozen=True):
     line: int
     seconds: float
 
+    @property
+    def text(self) -> str:
+        """Who it is, and what to do."""
+        return (
+            f"task {self.task} of flow {self.flow} blocks the flow loop at "
+            f"{self.file}:{self.line}: make it a plain function, or await instead"
+        )
+
 
 Report = Callable[[Sequence[AttemptResult | Released]], None]
 """Called by an executor on the service loop with the results that have come in."""

@@ -36,7 +36,7 @@ def show(ran: Ran) -> None:
         what = "not sent (--deliver sends it)" if outcome is None else repr(outcome)
         typer.echo(f"{message.kind} to {message.target}: {_text(message)} - {what}")
     if ran.error is not None:
-        typer.echo(ran.error.traceback or ran.error.message, err=True)
+        typer.echo(_why(ran.error), err=True)
     typer.echo(f"{ran.name} {ran.state}")
     result = _result(ran)
     if result is not None:
@@ -56,3 +56,10 @@ def _told(ran: Ran) -> list[Any]:
 
 def _text(message: OutMessage) -> str | None:
     return None if message.body is None else message.body.decode("utf-8", "replace")
+
+
+def _why(error: ErrorInfo) -> str:
+    """The traceback, and what it does not say: which task it was, and where that is written."""
+    if not error.traceback or error.message in error.traceback:
+        return error.traceback or error.message
+    return f"{error.traceback.rstrip()}\n{error.message}"

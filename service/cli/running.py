@@ -16,6 +16,7 @@ from triphammer.config.clock import SystemClock
 from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.secrets import Secrets
 from triphammer.flows.excerpt import Excerpt, excerpt_of
+from triphammer.flows.executors.contract import Stalled
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import LogLine
 from triphammer.sensors.cloudevents import from_http
@@ -31,7 +32,7 @@ from triphammer.service.errors import CannotServe, UnknownFlow
 from triphammer.service.hub import News
 from triphammer.service.hurry import HurriedClock
 from triphammer.service.loading import Loaded, load
-from triphammer.service.local import Local, real_executors, with_local
+from triphammer.service.local import Local, Surroundings, real_executors, with_local
 from triphammer.service.outbox.courier import deliver_now, open_courier
 from triphammer.service.repeating import Journal, Past, begin_again
 
@@ -128,9 +129,7 @@ async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job)
         ran = await _outcome(local, row.id, job)
         return await _delivered(ran, loaded, secrets) if asked.deliver else ran
 
-    return await with_local(
-        {flow.name: flow},
-        action,
+    around = Surroundings(
         clock=hurried if asked.fast else SystemClock(),
         make_executors=debug_executors if asked.debug else real_executors,
         secrets=secrets,
@@ -138,7 +137,9 @@ async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job)
         root=loaded.root,
         lines=None if asked.json else _lines,
         captured=not asked.debug,
+        stall=_stalled,
     )
+    return await with_local({flow.name: flow}, action, around)
 
 
 async def _begin(local: Local, flow: FlowDef, job: Job) -> str:
@@ -194,6 +195,11 @@ def _not_found(found: Loaded, wanted: str) -> Exception:
 def _progress(news: News) -> None:
     if news.kind == "task" and news.state:
         typer.echo(f"  {news.state}", err=True)
+
+
+def _stalled(stalled: Stalled | None) -> None:
+    if stalled is not None:
+        typer.echo(f"  {stalled.text}", err=True)
 
 
 def _lines(run: str, task: str, attempt: int, lines: Sequence[LogLine]) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from triphammer.config.durations import DurationLike, seconds
 from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
@@ -31,6 +32,7 @@ def simulate(
     start: datetime = START,
     overrides: Overrides | None = None,
     seed: int = 0,
+    patience: DurationLike = "1m",
 ) -> Simulation:
     """Flows in memory with virtual time that begins at `start`; nothing leaves the process.
 
@@ -40,7 +42,8 @@ def simulate(
     in the place of tasks, with the same arguments: `overrides={shell: fake}`, and what stands in
     the place of resources (itself, or a function that makes it): `{pg: fake_pool}`. `pools` are
     slots by name; without `pools` and `project` every pool has room for all. `seed` is what
-    jitter is drawn from. Raises `CannotServe` for a project or a set of flows that no daemon
+    jitter is drawn from. What lets no virtual time pass for `patience` of real time is ended,
+    as `NeverYields`. Raises `CannotServe` for a project or a set of flows that no daemon
     would serve.
     """
     loaded = None if project is None else load_settings(Path(project).resolve(), environ={})
@@ -60,6 +63,7 @@ def simulate(
         start=start,
         root=Path.cwd() if loaded is None else loaded.root,
         seed=seed,
+        patience=seconds(patience),
     )
 
 

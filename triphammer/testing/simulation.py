@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from triphammer.testing.daemon import SimulatedDaemon
 from triphammer.testing.hook import Hook
 from triphammer.testing.inbox import Inbox
 from triphammer.testing.outside import Outside
+from triphammer.testing.patience import Patience
 from triphammer.testing.receiver import Receiver
 from triphammer.testing.results import (
     MANY,
@@ -65,9 +67,12 @@ class Simulation:
         start: datetime,
         root: Path,
         seed: int,
+        patience: float,
     ) -> None:
         self.secrets = secrets
         self._turning: VirtualLoop | None = None
+        self._patience = patience
+        self._open_until = ExitStack()
         self.clock = VirtualClock(self._seconds, start)
         self.outside = Outside(self.clock, secrets)
         self._script = Script()
@@ -87,6 +92,8 @@ class Simulation:
 
     def __enter__(self) -> Simulation:
         self._turning = VirtualLoop()
+        watch = Patience(self._turning, self._patience).watching()
+        self._open_until.enter_context(watch)
         self._main = self._loop.spawn(self._daemon.run())
         self._loop.run_for(0)
         if self._daemon.local is None:
@@ -104,6 +111,7 @@ class Simulation:
                 main.result()
         finally:
             self._loop.close_all()
+            self._open_until.close()
 
     async def __aenter__(self) -> Simulation:
         return self.__enter__()

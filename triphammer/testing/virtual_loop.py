@@ -25,6 +25,8 @@ class _JumpingSelector(selectors.SelectSelector):
         self.loop: VirtualLoop | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.loop is not None:
+            self.loop.turn()
         if timeout == 0:  # somebody is to be called: nobody else is asked for news
             return []
         ready = super().select(0)
@@ -48,6 +50,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._seconds = 0.0
         self._limit = 0.0
         self._in_threads = 0
+        self._drives = 0
+        self._turns = 0
+        self._driven = False
+        self._given_up: Exception | None = None
         self._limiter: anyio.CapacityLimiter | None = None
         super().__init__(selector)
         selector.loop = self
@@ -55,6 +61,25 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._seconds
+
+    def turn(self) -> None:
+        """Another turn of the loop begins."""
+        self._turns += 1
+
+    def progress(self) -> tuple[int, float, int] | None:
+        """The number of this drive, the virtual time and the turns until now; None between two
+        drives. Callable from any thread, as are `current` and `give_up`."""
+        return (self._drives, self._seconds, self._turns) if self._driven else None
+
+    def current(self) -> str | None:
+        """The name of what runs on the loop just now."""
+        task = asyncio.current_task(self)
+        return None if task is None else task.get_name()
+
+    def give_up(self, error: Exception) -> None:
+        """End this drive: it raises `error`."""
+        self._given_up = error
+        self.call_soon_threadsafe(self.stop)
 
     def idle(self, timeout: float | None) -> None:
         """Everybody waits: jump to the next timer, or stop at the limit of this drive."""
@@ -90,7 +115,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_for(self, seconds: float) -> None:
         """Let everything happen that happens within the next virtual `seconds`."""
         self._limit = self._seconds + seconds
-        self._drive()
+        self.drive()
 
     def spawn(self, awaitable: Awaitable[T]) -> asyncio.Task[T]:
         """Begin something; it goes on in the next drives."""
@@ -105,10 +130,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """The value of something that needs no time to pass."""
         task = self.spawn(awaitable)
         self._limit = self._seconds
-        self._drive()
+        self.drive()
         if not task.done():
             task.cancel()
-            self._drive()
+            self.drive()
             raise RuntimeError("this needs time to pass: call sim.advance(...)")
         return task.result()
 
@@ -125,7 +150,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.complete(self.shutdown_asyncgens())
         self.close()
 
-    def _drive(self) -> None:
+    def drive(self) -> None:
+        """Turn until there is nothing left to do before the limit."""
+        self._drives += 1
+        self._driven = True
         # A test may itself be a coroutine on another loop of this thread; that one stands
         # still while ours is driven.
         outer = events._get_running_loop()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
@@ -133,4 +161,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         try:
             self.run_forever()
         finally:
+            self._driven = False
             events._set_running_loop(outer)  # noqa: SLF001 - see above
+        error, self._given_up = self._given_up, None
+        if error is not None:
+            raise error

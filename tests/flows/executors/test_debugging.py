@@ -21,7 +21,7 @@ from triphammer.flows.executors.debugging import DebugExecutor
 from triphammer.flows.executors.registry import executor_names
 from triphammer.flows.flow import flow
 from triphammer.flows.task import task
-from triphammer.service.local import Local, with_local
+from triphammer.service.local import Local, Surroundings, with_local
 from triphammer.service.store.contract import RunRow
 
 Seen = list[tuple[str, str]]
@@ -88,16 +88,10 @@ async def ran(flow: Any) -> tuple[RunRow, Seen]:
     async def action(local: Local) -> RunRow:
         return await local.wait(await local.start(flow.name, {}))
 
-    row = await with_local(
-        {flow.name: definition_of(flow)},
-        action,
-        clock=SystemClock(),
-        make_executors=executors,
-        secrets=Secrets(),
-        settings=Settings(),
-        root=Path.cwd(),
-        captured=False,
+    around = Surroundings(
+        SystemClock(), executors, Secrets(), Settings(), Path.cwd(), captured=False
     )
+    row = await with_local({flow.name: definition_of(flow)}, action, around)
     return row, seen
 
 
