@@ -66,6 +66,7 @@ def application(
         hub=core.hub,
         sweeper=sweeper,
         retry=core.retry,
+        marking=core.marking,
     )
     reading = Reading(
         store=opened.store,

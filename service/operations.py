@@ -17,6 +17,7 @@ from triphammer.sensors.webhook.sensor import WebhookSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 from triphammer.service.dispatcher.dispatcher import Dispatcher
+from triphammer.service.dispatcher.marking import Marking, RunMark, TaskMark
 from triphammer.service.dispatcher.retry import Asked, Retry
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.errors import StateForbids, UnknownRun
@@ -24,9 +25,11 @@ from triphammer.service.hub import Hub, News
 from triphammer.service.library import Library
 from triphammer.service.retention import Sweeper, Swept
 from triphammer.service.store.contract import ENDED, RunRow, SetPaused, Store
+from triphammer.service.store.operator_units import TAGS, Annotate, Operation
 from triphammer.service.supervisor import Supervisor
 
 API = "triphammer/api"
+SOMEBODY = Asked(by="request")
 
 
 class Operations:
@@ -46,6 +49,7 @@ class Operations:
         hub: Hub,
         sweeper: Sweeper,
         retry: Retry,
+        marking: Marking,
     ) -> None:
         self._store = store
         self._library = library
@@ -58,6 +62,7 @@ class Operations:
         self._hub = hub
         self._sweeper = sweeper
         self._retry = retry
+        self._marking = marking
 
     async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
         """Take posted events in, as one transaction.
@@ -112,7 +117,7 @@ class Operations:
             return await self._dispatcher.request(live, params, by=by, source=API, id=id)
         return await self._dispatcher.request_on(event, live, params, by=by, source=API, id=id)
 
-    async def cancel(self, run: str) -> RunRow:
+    async def cancel(self, run: str, asked: Asked = SOMEBODY) -> RunRow:
         """End a run that is queued or under way. Raises `UnknownRun`, `StateForbids`."""
         row = await self._row(run)
         if row.state in ENDED:
@@ -120,12 +125,69 @@ class Operations:
         reason = "cancelled by request"
         if not self._engine.cancel(run, reason):
             self._starter.cancel(row, reason)
+        if not self._engine.cancel(run, f"cancelled by {asked.by}"):
+            self._starter.withdraw(row)
+        await self._store.commit([Annotate(operation=self._noted(run, asked, "cancel"))])
         return row
 
     async def retry(self, run: str, asked: Asked, *, since: str | None, failed_only: bool) -> None:
         """Let a run that has ended begin again; see `Retry.run`."""
         self._dispatcher.check_open()
         await self._retry.run(run, asked, since=since, failed_only=failed_only)
+
+    async def mark_task(
+        self,
+        run: str,
+        task: str,
+        state: TaskMark,
+        asked: Asked,
+        *,
+        result: Any = None,
+        reason: str = "",
+    ) -> None:
+        """Let a task count as somebody says; see `Marking.task`."""
+        self._dispatcher.check_open()
+        await self._marking.task(run, task, state, asked, result=result, reason=reason)
+
+    async def mark_run(self, run: str, state: RunMark, asked: Asked, *, reason: str = "") -> None:
+        """Let a run that has ended count as somebody says; see `Marking.run`."""
+        self._dispatcher.check_open()
+        await self._marking.run(run, state, asked, reason=reason)
+
+    async def annotate(
+        self,
+        run: str,
+        asked: Asked,
+        *,
+        note: str | None = None,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+    ) -> None:
+        """Give a run a note (None leaves it) and tags, and take tags away.
+
+        Raises `UnknownRun`, and `StateForbids` for more than `TAGS` tags.
+        """
+        row = await self._row(run)
+        parts = [] if note is None else ["note"]
+        parts += [f"+{tag}" for tag in add] + [f"-{tag}" for tag in remove]
+        unit = Annotate(
+            operation=self._noted(run, asked, "annotate", " ".join(parts)),
+            note=note,
+            add=tuple(add),
+            remove=tuple(remove),
+        )
+        (outcome,) = await self._store.commit([unit])
+        if isinstance(outcome, Exception):
+            raise outcome
+        done = () if outcome is True else await self._store.operations(run)
+        if outcome is not True and asked.key not in {one.key for one in done if one.key}:
+            raise StateForbids(f"run {run} would have more than {TAGS} tags: remove some")
+        self._hub.publish([News("run", run, row.flow, row.state)])
+
+    def _noted(self, run: str, asked: Asked, what: str, detail: str = "") -> Operation:
+        return Operation(
+            run=run, at=self._clock.now(), by=asked.by, what=what, detail=detail, key=asked.key
+        )
 
     async def pause(self, flow: str) -> None:
         """Begin no more runs of `flow`; events are taken, their runs wait in the store."""

@@ -32,6 +32,7 @@ from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.dispatcher.journal import RunJournal
 from triphammer.service.dispatcher.late import LateRuns
+from triphammer.service.dispatcher.marking import Marking
 from triphammer.service.dispatcher.retry import Retry
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.dispatcher.underway import Underway
@@ -143,6 +144,15 @@ class Core:
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)
+        self.marking = Marking(
+            store=edges.store,
+            library=self.library,
+            starter=self.starter,
+            engine=self.engine,
+            artifacts=edges.artifacts,
+            clock=edges.clock,
+            hub=self.hub,
+        )
         self.retry = Retry(
             store=edges.store,
             library=self.library,

@@ -37,21 +37,22 @@ class Anew:
     def since(self, task: str) -> Collection[str]:
         """`task` - a task or group, an item `enrich[17]`, or a task inside one, `shop[3]/load` -
         and all behind it. Raises `UnknownTask`."""
-        return self._found(_Wanted(self._unended, self._way(task)))
+        return self._found(_Wanted(self._unended, self.way(task)))
 
     def failed(self, task: str | None = None) -> Collection[str]:
         """What failed, was blocked by that or cut off, and all behind it: of maps these items
         only. With `task` what failed of it and behind it. Raises `UnknownTask`."""
         if task is None:
             return self._found(_Wanted(self._unsuccessful))
-        near = set(self._found(_Wanted(_nothing, self._way(task))))
+        near = set(self._found(_Wanted(_nothing, self.way(task))))
 
         def bad(name: str) -> bool:
             return self._unended(name) or (name in near and self._unsuccessful(name))
 
         return self._found(_Wanted(bad))
 
-    def _way(self, task: str) -> Sequence[Step]:
+    def way(self, task: str) -> Sequence[Step]:
+        """The way to a task of the run. Raises `UnknownTask`."""
         return the_way(self._graph, task, self._numbers)
 
     def _unended(self, name: str) -> bool:
@@ -93,8 +94,7 @@ class Anew:
             return "partly"
         if not wanted.bad(full):
             return ""
-        cut_off = how_settled(self._rows.get(full)) == "cancelled"
-        return "partly" if cut_off and there else "whole"
+        return "partly" if there and self._unended(full) else "whole"
 
     def _item(self, level: Level, name: str, number: int, wanted: _Wanted, anew: _Found) -> bool:
         """Whether an item or turn runs again, or anything inside it."""
@@ -105,7 +105,7 @@ class Anew:
             return True
         if body is not None and item in self._numbers:
             inner = Level(body, f"{item}/", name + MARK)
-            if self._look(inner, _Wanted(wanted.bad, way[1:]), anew):
+            if self._look(inner, _Wanted(wanted.bad, way[1:]), anew) or self._unended(item):
                 anew.alone.add(item)
                 return True
         if wanted.bad(item):

@@ -30,7 +30,7 @@ from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.pools import PoolCount, Pools
 from triphammer.flows.engine.rows import CANCELLED, RUN_TIMEOUT
 from triphammer.flows.engine.run_scope import RunScope
-from triphammer.flows.engine.values import Launch, RunEnd, RunLate, RunStart, Sent
+from triphammer.flows.engine.values import Launch, Mark, RunEnd, RunLate, RunStart, Sent
 from triphammer.flows.executors.contract import (
     Attempt,
     AttemptId,
@@ -228,6 +228,23 @@ class Engine:
             return False
         self._cut(active, reason, CANCELLED)
         return True
+
+    def mark(self, run: str, task: str, mark: Mark) -> str | None:
+        """Settle a task of a run under way as somebody says; why it cannot be, None where it is.
+
+        Its attempt under way is stopped. Raises KeyError for a run that the engine does not have.
+        """
+        active = self._runs[run]
+        if active.machine.ended:
+            raise KeyError(run)
+        answer, now = Answer(active), self._clock.now()
+        one = active.running.get(task)
+        row = None if one is None else one.row
+        why_not = active.machine.mark(task, mark, row, answer.step, now)
+        if why_not is None:
+            self._stop_attempts(active, [task])
+            self._carry_out([answer], now)
+        return why_not
 
     def _cut(self, active: ActiveRun, reason: str, kind: str) -> None:
         now = self._clock.now()

@@ -21,6 +21,7 @@ import msgspec
 
 from triphammer.flows.engine.ending import ending
 from triphammer.flows.engine.maps import Item, MapProgress, items_of
+from triphammer.flows.engine.marking import Marking
 from triphammer.flows.engine.part import NodeState, Part, goes_on, without_handlers
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.policy import tries_again
@@ -49,7 +50,7 @@ from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.turns import Turns
 from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Launch, RunStart, Step
-from triphammer.flows.engine.waiting import WAITS, Waiting
+from triphammer.flows.engine.waiting import WAITS
 from triphammer.flows.errors import LoopExhausted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
@@ -57,7 +58,7 @@ from triphammer.flows.expr import resolve
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 
 
-class RunMachine(Waiting):
+class RunMachine(Marking):
     """The state of one run. After each call the step given holds what was decided.
 
     `awaits`: somebody delivers messages, so that `wait="delivered"` can wait.
@@ -73,10 +74,10 @@ class RunMachine(Waiting):
         awaits: bool = True,
     ) -> None:
         super().__init__(start, plan, scope)
+        super().__init__(start, plan, scope, sleeps=sleeps)
         self.scope = scope
         self.ended = False
         self._random = random
-        self._undelivered: dict[str, Undelivered] = {}
         self._awaits = awaits
         self._asked = False
 
@@ -122,6 +123,7 @@ class RunMachine(Waiting):
 
     def due(self, launch: Launch, step: Step) -> None:
         """The time of a retry has come."""
+        self._retrying.discard(launch.name)
         if not self.wants(launch):
             return
         progress = self._parts.find(launch.name)[0].progress
@@ -134,6 +136,7 @@ class RunMachine(Waiting):
     def close(self, step: Step, now: int) -> None:
         """End the run if nothing is left to do; after all results of a batch."""
         root = self._parts.root
+        self._retrying.update(launch.name for _, launch in step.later)
         if self._pending:
             self._pending.difference_update(row.name for row in (*step.rows, *step.rides))
         if root.left or self.ended:
@@ -197,7 +200,10 @@ class RunMachine(Waiting):
                 yield launch
 
     def wants(self, launch: Launch) -> bool:
-        """Whether an attempt may still begin: the run may have been cancelled meanwhile."""
+        """Whether an attempt may still begin: the run may have been cancelled meanwhile, or the
+        task marked."""
+        if launch.name in self._marked:
+            return False
         if self._cancelled is None:
             return True
         try:

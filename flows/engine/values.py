@@ -44,6 +44,15 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     cancel: str = ""
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody says that a task has ended: succeeded with `value`, or failed or skipped,
+    `why`."""
+
+    state: str
+    value: Encoded | None = None
+    why: ErrorInfo | None = None
+
+
 class RunLate(msgspec.Struct, frozen=True):
     """A run is under way for longer than its flow's `deadline` (seconds)."""
 

@@ -58,6 +58,10 @@ class DaemonClient:
         given: dict[str, Any] = {"timeout": None} if patient else {}
         return self._send("POST", path, json=json, headers=dict(headers or {}), **given)
 
+    def patch(self, path: str, *, json: Any, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON answer to a PATCH."""
+        return self._send("PATCH", path, json=json, headers=dict(headers or {}))
+
     def put(self, path: str, *, json: Any, **params: Any) -> Any:
         """The JSON answer to a PUT."""
         return self._send("PUT", path, json=json, params=params)

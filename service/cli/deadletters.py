@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -59,6 +60,8 @@ def deadletters(
         answer = daemon.get(
             PATH, kind=kind, flow=flow, target=target, since=since, until=until, limit=limit
         )
+        if flow is not None and not answer["items"]:
+            daemon.get(f"/api/v1/flows/{quote(flow)}")  # which says so where there is none
     if json:
         print_json(answer)
         return

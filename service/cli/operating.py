@@ -1,30 +1,38 @@
-"""Commands about one run: cancel, retry."""
+"""Commands about one run: cancel, retry, mark, note, tag."""
 
 from __future__ import annotations
 
 from getpass import getuser
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from triphammer.config.ids import new_id
 from triphammer.service.cli.connecting import connect
-from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import print_json
+from triphammer.service.cli.options import URL, AsJson, Url, json_argument, reports_errors
+from triphammer.service.cli.output import fail, print_json
 
 RunId = Annotated[str, typer.Argument(help="A run; the id may be shortened.")]
+
+STATES = {
+    "success": "succeeded",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "skipped": "skipped",
+}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (cancel, retry):
+    for command in (cancel, retry, mark, note, tag):
         app.command()(reports_errors(command))
 
 
 def cancel(run: RunId, url: Url = URL, json: AsJson = False) -> None:
     """End a run that is queued or under way."""
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/runs/{run}/cancel")
+        answer = daemon.post(f"/api/v1/runs/{run}/cancel", headers=_who())
     _print(answer, json, f"{answer['id']}: cancelling")
 
 
@@ -47,6 +55,62 @@ def retry(
     with connect(url) as daemon:
         answer = daemon.post(f"/api/v1/runs/{run}/retry", json=body, headers=_who())
     _print(answer, json, f"{answer['id']}: {answer['state']}")
+
+
+def mark(
+    run: RunId,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TASK] STATE", help="A task, and success, failed or skipped; without: the run."
+        ),
+    ],
+    result: Annotated[
+        str | None, typer.Option(help="What a task that succeeded gives: JSON, or @FILE.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Kept with who did it and when.")] = "",
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Let a task count as succeeded, failed or skipped, or a run that has ended. What stands behind
+    a task of an ended run runs when that is retried with --failed."""
+    *task, state = what
+    body: dict[str, Any] = {"state": STATES.get(state, state), "reason": reason}
+    if result is not None:
+        body["result"] = json_argument(result, "--result")
+    if len(task) > 1 or body["state"] not in STATES.values():
+        told = "mark RUN TASK success|failed|skipped, or mark RUN success|failed"
+        raise fail(f"{' '.join(what)!r} cannot be marked: {told}", 2)
+    path = f"tasks/{quote(task[0])}/mark" if task else "mark"
+    with connect(url) as daemon:
+        answer = daemon.post(f"/api/v1/runs/{run}/{path}", json=body, headers=_who())
+    _print(answer, json, f"{answer['id']}: {' '.join([*task, 'marked', body['state']])}")
+
+
+def note(
+    run: RunId,
+    text: Annotated[str, typer.Argument(help="What to remember of it; an empty text is none.")],
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Note something of a run."""
+    with connect(url) as daemon:
+        answer = daemon.patch(f"/api/v1/runs/{run}", json={"note": text}, headers=_who())
+    _print(answer, json, f"{answer['id']}: {answer['note'] or 'no note'}")
+
+
+def tag(
+    run: RunId,
+    tags: Annotated[list[str], typer.Argument(help="Tags.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take them away.")] = False,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Tag a run; `runs --tag` finds it."""
+    body = {"remove_tags" if remove else "add_tags": tags}
+    with connect(url) as daemon:
+        answer = daemon.patch(f"/api/v1/runs/{run}", json=body, headers=_who())
+    _print(answer, json, f"{answer['id']}: {', '.join(answer['tags']) or 'no tags'}")
 
 
 def _who() -> dict[str, str]:

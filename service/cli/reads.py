@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -65,13 +66,16 @@ def _listens_to(flow: Any) -> str:
 def runs(
     flow: Annotated[str | None, typer.Option(help="Only runs of this flow.")] = None,
     state: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only runs with this tag.")] = None,
     limit: Limit = 20,
     url: Url = URL,
     json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
     with connect(url) as daemon:
-        answer = daemon.get("/api/v1/runs", flow=flow, state=state, limit=limit)
+        answer = daemon.get("/api/v1/runs", flow=flow, state=state, tag=tag, limit=limit)
+        if flow is not None and not answer["items"]:
+            daemon.get(f"/api/v1/flows/{quote(flow)}")  # which says so where there is none
     if json:
         print_json(answer)
         return
@@ -80,7 +84,7 @@ def runs(
         for r in answer["items"]
     ]
     columns = ("RUN", "FLOW", "STATE", "CREATED", "ERROR")
-    print_table(columns, rows, "No run matches." if flow or state else "No runs yet.")
+    print_table(columns, rows, "No run matches." if flow or state or tag else "No runs yet.")
 
 
 def events(
@@ -178,6 +182,7 @@ def _show_run(run: Any) -> None:
     names = ("id", "flow", "version", "state", "event", "params", "result")
     print_fields({name: run[name] for name in names} | {"error": _error(run) or None})
     print_fields({"created": run["created_at"], "finished": run["finished_at"]})
+    print_fields({"note": run["note"] or None, "tags": ", ".join(run["tags"]) or None})
     typer.echo()
     rows = [
         (t["name"], t["state"], t["attempt"], t.get("items"), _how_far(t), _error(t))

@@ -454,6 +454,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     event: str | None = None
+    tag: str | None = None
 
 
 class Store(BackfillReads, WaitReads, Protocol):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from triphammer.flows.journal import ErrorInfo, TaskRow
+
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator does to a run, for those who ask later: who, when, what and how.
@@ -33,6 +35,48 @@ class RetryRun(msgspec.Struct, frozen=True, kw_only=True):
     anew: tuple[str, ...] = ()
 
 
+class MarkTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Say how a task of a run that has ended is to count: `row` takes the place of its own. What
+    it stands inside of, `anew`, is to be concluded again when the run goes on.
+
+    Outcome as `RetryRun`; the run is in its next epoch.
+    """
+
+    operation: Operation
+    epoch: int
+    row: TaskRow
+    anew: tuple[str, ...] = ()
+
+
+class MarkRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Say how a run that has ended is to count: succeeded or failed. It holds its key no more.
+
+    Outcome as `RetryRun`; the run is in its next epoch.
+    """
+
+    operation: Operation
+    epoch: int
+    state: str
+    error: ErrorInfo | None = None
+
+
+class Annotate(msgspec.Struct, frozen=True, kw_only=True):
+    """Note what was done to a run; give it a note (None: leave it) and tags, or take these away.
+
+    Outcome: False, and nothing is stored, if there is no such run, the operation's key is known,
+    or it would have more tags than `TAGS`.
+    """
+
+    operation: Operation
+    note: str | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+TAGS = 50
+"""As many tags may a run have."""
+
+
 class OperationRow(msgspec.Struct, frozen=True):
     """What an operator has done to a run, and the idempotency key that it was asked for with."""
 
@@ -43,4 +87,4 @@ class OperationRow(msgspec.Struct, frozen=True):
     key: str | None
 
 
-OperatorUnit = RetryRun
+OperatorUnit = RetryRun | MarkTask | MarkRun | Annotate

@@ -91,6 +91,7 @@ def _run_routes(router: APIRouter, reading: Reading) -> None:
         flow: str | None = None,
         state: RunState | None = None,
         event: str | None = None,
+        tag: str | None = None,
         since: Moment = None,
         until: Moment = None,
         limit: Limit = 50,
@@ -104,6 +105,7 @@ def _run_routes(router: APIRouter, reading: Reading) -> None:
             flow=flow,
             state=state,
             event=event,
+            tag=tag,
             since=micros(since, "since"),
             until=micros(until, "until"),
         )

@@ -59,6 +59,8 @@ class Run(TypedDict):
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
+    note: str
+    tags: list[str]
 
 
 class Runs(Page[Run]):

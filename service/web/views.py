@@ -64,6 +64,8 @@ def run(row: RunRow) -> models.Run:
         "created_at": moment(row.created_at),
         "started_at": moment(row.started_at),
         "finished_at": moment(row.finished_at),
+        "note": row.note,
+        "tags": list(row.tags),
     }
 
 

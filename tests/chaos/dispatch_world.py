@@ -271,6 +271,7 @@ class World:
             hub=core.hub,
             sweeper=sweeper,
             retry=core.retry,
+            marking=core.marking,
         )
 
     # --- what is done to it -----------------------------------------------------------------

@@ -30,7 +30,14 @@ from triphammer.service.store.contract import (
     SkipRun,
     Stale,
 )
-from triphammer.service.store.operator_units import Operation, RetryRun
+from triphammer.service.store.operator_units import (
+    TAGS,
+    Annotate,
+    MarkRun,
+    MarkTask,
+    Operation,
+    RetryRun,
+)
 from triphammer.service.store.sqlite.store import SqliteStore
 
 __all__ = ["anyio_backend", "kind", "store"]
@@ -177,3 +184,67 @@ async def test_a_file_that_is_not_moved_yet_waits_again(store: SqliteStore) -> N
     assert await one(store, retry(run, epoch=2)) is True
     await end(store, run, "failed", 3)
     assert await store.claims_due(9) == [], "it has its fate"
+
+
+def done(run: NewRun, what: str = "mark", key: str | None = None) -> Operation:
+    return Operation(run=run.id, at=NOW, by="me", what=what, key=key)
+
+
+async def test_a_task_of_an_ended_run_is_marked(store: SqliteStore) -> None:
+    run = a_run()
+    await begun(store, run)
+    rows = (a_task("m", "failed"), a_task("m[0]", "failed"), a_task("other"))
+    await one(store, changed(run, tasks=rows))
+    mark = MarkTask(operation=done(run), epoch=1, row=a_task("m[0]"), anew=("m",))
+    assert await one(store, mark) is False, "it is under way"
+    await end(store, run, "failed")
+    assert await one(store, mark) is True
+    assert await one(store, mark) is False, "another epoch"
+    outer, item, other = await store.tasks(run.id)
+    assert (item.state, item.attempt, outer.state, outer.earlier) == ("succeeded", 1, "pending", 1)
+    assert other == rows[2]
+    row = await store.run(run.id)
+    assert row is not None
+    assert (row.state, row.epoch) == ("failed", 2)
+    assert await one(store, retry(run)) is False, "asked for before the mark"
+
+
+@pytest.mark.parametrize("parks", [True, False])
+async def test_a_run_that_is_marked_succeeded_is_no_dead_letter(
+    store: SqliteStore, parks: bool
+) -> None:
+    run, behind = a_run(order_key="k", parks=parks), a_run(order_key="k", parks=parks)
+    await ended(store, run)
+    await one(store, accept(ran(an_event(), behind)))
+    mark = MarkRun(operation=done(run, key="k"), epoch=1, state="succeeded")
+    assert await one(store, mark) is True
+    assert await ready(store) == [behind.id]
+    assert await store.dead_runs(Page()) == []
+    assert await one(store, mark) is False
+    failed = MarkRun(operation=done(run), epoch=2, state="failed", error=ERROR)
+    assert await one(store, failed) is True
+    assert [(row.id, row.error) for row in await store.dead_runs(Page())] == [(run.id, ERROR)]
+    assert await ready(store) == [behind.id], "it keeps nobody waiting"
+
+
+async def test_notes_and_tags(store: SqliteStore) -> None:
+    runs = [a_run() for _ in range(3)]
+    for run in runs:
+        await one(store, accept(ran(an_event(), run)))
+    first, second, _ = runs
+    assert await one(store, Annotate(operation=done(first, "note"), note="see ticket 7")) is True
+    tagged = Annotate(operation=done(first, "tag"), add=("b", "a", "b"))
+    assert await one(store, tagged) is True
+    assert await one(store, Annotate(operation=done(second, "tag"), add=("a",))) is True
+    row = await store.run(first.id)
+    assert row is not None
+    assert (row.note, row.tags) == ("see ticket 7", ("b", "a"))
+    assert [r.id for r in await store.runs(Page(tag="a"))] == [second.id, first.id]
+    both = Annotate(operation=done(first, "tag"), add=("c",), remove=("a", "x"))
+    assert await one(store, both) is True
+    assert [r.id for r in await store.runs(Page(tag="a", flow="orders"))] == [second.id]
+    assert [r.tags for r in await store.runs(Page(tag="c"))] == [("b", "c")]
+    many = tuple(str(n) for n in range(TAGS - 1))
+    assert await one(store, Annotate(operation=done(first), add=many)) is False
+    assert await one(store, Annotate(operation=done(a_run()), note="of nobody")) is False
+    assert [o.what for o in await store.operations(first.id)] == ["note", "tag", "tag"]

@@ -196,6 +196,7 @@ class SimulatedDaemon:
             hub=core.hub,
             sweeper=sweeper,
             retry=core.retry,
+            marking=core.marking,
         )
 
 

@@ -25,6 +25,7 @@ from triphammer.sensors.files.options import resolved
 from triphammer.sensors.kafka.options import ValueKind
 from triphammer.sensors.webhook.verify import Named, Verify
 from triphammer.service.dispatcher.explain import filtered
+from triphammer.service.dispatcher.marking import TaskMark
 from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.local import Local
 from triphammer.service.operations import Operations
@@ -217,6 +218,12 @@ class Simulation:
     def cancel(self, run: SimulatedRun) -> None:
         """End a run that is queued or under way. Raises StateForbids when it has ended."""
         self.call(self.operations.cancel(run.id))
+        self.settle()
+
+    def mark(self, run: SimulatedRun, task: str, state: TaskMark, result: Any = None) -> None:
+        """Let a task count as succeeded, failed or skipped, as `triphammer mark` does."""
+        asked = Asked(by="test")
+        self.call(self.operations.mark_task(run.id, task, state, asked, result=result))
         self.settle()
 
     def retry(

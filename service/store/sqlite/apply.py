@@ -45,7 +45,6 @@ from triphammer.service.store.contract import (
     WakeDue,
     WriteState,
 )
-from triphammer.service.store.operator_units import RetryRun
 from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.acceptance import Acceptance, Arrival
 from triphammer.service.store.sqlite.access import Access
@@ -78,7 +77,6 @@ class Applier:
         pruning = Pruning()
         dead = DeadLetters()
         filling = Filling(self._acceptance)
-        operators = Operators()
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,
@@ -113,6 +111,7 @@ class Applier:
             AnswerWait: _each(waits.answer),
             WakeDue: _each(waits.due),
             LookedBack: _each(waits.looked),
+            **{kind: _each(apply) for kind, apply in Operators().by_type().items()},
         }
 
     def apply(self, raw: Raw, units: Sequence[Unit]) -> Sequence[Outcome]:

@@ -18,6 +18,7 @@ def run_page(page: Page) -> tuple[str, Mapping[str, Any]]:
         "run_flow": page.flow,
         "run_state": page.state,
         "run_event": page.event,
+        "run_tag": page.tag,
         "run_since": page.since,
         "run_until": page.until,
     }

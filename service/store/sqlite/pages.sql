@@ -18,6 +18,9 @@ state = :state;
 -- name: run_event
 event = :event;
 
+-- name: run_tag
+seq IN (SELECT run FROM run_tags WHERE tag = :tag);
+
 -- name: run_since
 seq >= (SELECT min(+seq) FROM runs WHERE created_at >= :since) AND +created_at >= :since;
 

@@ -240,6 +240,31 @@ UPDATE tasks SET
   result = NULL, error = NULL, items = NULL, progress = NULL
 WHERE run = ?1 AND name IN (SELECT value FROM json_each(?2));
 
+-- name: touch_ended
+-- The run ?1, which has ended and is in epoch ?2, is in its next one.
+UPDATE runs SET epoch = epoch + 1
+WHERE id = ?1 AND epoch = ?2 AND state IN ('succeeded', 'failed', 'cancelled', 'superseded')
+RETURNING seq;
+
+-- name: mark_run
+-- The run ?1, which has ended and is in epoch ?2, is to count as ?3.
+UPDATE runs SET epoch = epoch + 1, state = ?3, error = ?4, settled = NULL, holds = 0
+WHERE id = ?1 AND epoch = ?2 AND settled IS NOT 'redriven'
+  AND state IN ('succeeded', 'failed', 'cancelled', 'superseded');
+
+-- name: tags_of_run
+SELECT seq, tags FROM runs WHERE id = ?;
+
+-- name: annotate_run
+UPDATE runs SET note = coalesce(?2, note), tags = ?3 WHERE seq = ?1;
+
+-- name: drop_tags
+DELETE FROM run_tags WHERE run = ?;
+
+-- name: add_tags
+-- Of the run ?1 those of a JSON array.
+INSERT INTO run_tags (run, tag) SELECT ?1, value FROM json_each(?2);
+
 -- name: claim_open
 -- A file that is not moved yet waits for the end of the run again.
 UPDATE claims SET state = 'open' WHERE event = ? AND state = 'due';
