@@ -122,11 +122,9 @@ class Operations:
         row = await self._row(run)
         if row.state in ENDED:
             raise StateForbids(f"run {run} has already ended: it is {row.state}")
-        reason = "cancelled by request"
+        reason = f"cancelled by {asked.by}"
         if not self._engine.cancel(run, reason):
             self._starter.cancel(row, reason)
-        if not self._engine.cancel(run, f"cancelled by {asked.by}"):
-            self._starter.withdraw(row)
         await self._store.commit([Annotate(operation=self._noted(run, asked, "cancel"))])
         return row
 

@@ -74,7 +74,6 @@ class RunMachine(Marking):
         awaits: bool = True,
     ) -> None:
         super().__init__(start, plan, scope)
-        super().__init__(start, plan, scope, sleeps=sleeps)
         self.scope = scope
         self.ended = False
         self._random = random

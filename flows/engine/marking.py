@@ -17,9 +17,8 @@ from triphammer.flows.journal import ErrorInfo, TaskRow
 class Marking(Waiting):
     """What was marked is not begun any more, whatever was about to begin it."""
 
-    def __init__(self, start: RunStart, plan: Plan, scope: RunScope, *, sleeps: bool) -> None:
-        super().__init__(start, plan, scope, sleeps=sleeps)
-        self.start = start
+    def __init__(self, start: RunStart, plan: Plan, scope: RunScope) -> None:
+        super().__init__(start, plan, scope)
         self._undelivered: dict[str, Undelivered] = {}
         self._retrying: set[str] = set()
         self._marked: set[str] = set()
@@ -53,7 +52,7 @@ class Marking(Waiting):
         if why_not is not None:
             return why_not
         attempt, began = (0, now) if running is None else (running.attempt, running.started_at)
-        self._let_go(task, state)
+        self._let_go(task, state, step)
         state.begun = True
         result = AttemptResult(
             id=AttemptId(self.start.id, task, attempt, self.start.epoch),
@@ -83,10 +82,10 @@ class Marking(Waiting):
             return "is not under way"
         return None
 
-    def _let_go(self, task: str, state: NodeState) -> None:
+    def _let_go(self, task: str, state: NodeState, step: Step) -> None:
         """Whatever was about to happen to a task is not waited for any more."""
         self._marked.add(task)
-        self._waits.pop(task, None)
+        self._leave(task, step)
         self._undelivered.pop(task, None)
         if task in self._retrying and state.progress is not None:
             state.progress.hold()  # it has given its place away until its retry

@@ -160,7 +160,12 @@ class Marking:
         try:
             why_not = self._engine.mark(row.id, task, mark)
         except KeyError:
-            raise StateForbids(f"run {row.id} is {row.state}, and has not begun") from None
+            why_not = (
+                "only waits, and of it nothing is under way"
+                if row.state == "waiting"
+                else (f"is {row.state}, and has not begun")
+            )
+            raise StateForbids(f"run {row.id} {why_not}") from None
         if why_not is not None:
             raise StateForbids(f"{task} {why_not}")
 

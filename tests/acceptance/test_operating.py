@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 
@@ -84,13 +85,14 @@ def test_notes_and_tags(make_daemon: Serve) -> None:
     assert "+urgent +eu" in shown
     assert "see &lt;ticket&gt; 7" in daemon.text(f"/runs/{first}")
     assert "No run matches." in daemon.cli("runs", "--tag", "eu").stdout
-    for body in (
+    bad: list[Any] = [
         {"note": "x" * 10_001},
         {"add_tags": ["two words"]},
         {"add_tags": [""]},
         {"add_tags": [f"t{n}" for n in range(51)]},
         {"tags": []},
-    ):
+    ]
+    for body in bad:
         answer = httpx.patch(f"{daemon.url}/api/v1/runs/{second}", json=body, trust_env=False)
         assert answer.status_code == 422, answer.text
     many = {"add_tags": [f"t{n}" for n in range(50)]}

@@ -107,7 +107,6 @@ class Applier:
             CancelBackfill: _each(filling.cancel),
             PruneBackfills: _each(filling.prune),
             **{kind: _each(apply) for kind, apply in Access().by_type().items()},
-            RetryRun: _each(operators.retry),
             AnswerWait: _each(waits.answer),
             WakeDue: _each(waits.due),
             LookedBack: _each(waits.looked),

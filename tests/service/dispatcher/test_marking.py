@@ -244,13 +244,16 @@ def test_items_under_way_and_their_places() -> None:
 def test_a_wait_that_is_marked_is_over() -> None:
     @flow(on=events(type="tick"))
     def waiting() -> object:
-        return sleep("30d") >> double(2)
+        return slow(), sleep("30d") >> double(2)
 
     with simulate(waiting) as sim:
         run = sim.emit(tick())
         sim.advance("1s")
         assert run.task("sleep").state == "waiting"
         sim.mark(run, "sleep", "succeeded")
+        assert run.task("double").state == "succeeded"
+        assert run.state == "running"
+        sim.mark(run, "slow", "skipped")
         assert run.state == "succeeded"
 
 
