@@ -21,6 +21,7 @@ from triphammer.service.access.standing import Access
 from triphammer.service.backoff import CALM_SECONDS, restart_delay
 from triphammer.service.health import Health
 from triphammer.service.loading import Loaded
+from triphammer.service.outbox.showing import Show
 from triphammer.service.reloads.asking import Reloads
 from triphammer.service.session import Announce, Session, Standing
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
@@ -45,8 +46,12 @@ async def serve_until(
     announce: Announce,
     systemd: Systemd,
     log: logging.Logger,
+    show: Show | None = None,
 ) -> None:
-    """Run the daemon until `stop`. Raises `CannotServe`, `FolderLocked`, `SchemaTooNew`."""
+    """Run the daemon until `stop`. Outgoing messages are shown instead of sent if there is `show`.
+
+    Raises `CannotServe`, `FolderLocked`, `SchemaTooNew`.
+    """
     server = loaded.settings.server
     share_interpreter()
     health = Health(SystemClock().now)
@@ -61,7 +66,7 @@ async def serve_until(
         async with anyio.create_task_group() as group:
             await group.start(web.run)
             standing = Standing(
-                loaded, secrets, front, access, health, connections, port, systemd, log
+                loaded, secrets, front, access, health, connections, port, systemd, log, show
             )
             await _Sessions(standing).run_until(stop, reloads, announce)
             await web.stop()

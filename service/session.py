@@ -46,6 +46,7 @@ from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
 from triphammer.service.last_words import last_words
 from triphammer.service.loading import Loaded, load
+from triphammer.service.outbox.showing import Show, showing
 from triphammer.service.outbox.worker import OutboxWorker
 from triphammer.service.parts import Core, Edges
 from triphammer.service.reloads.asking import Reloaded, Reloads
@@ -79,6 +80,8 @@ class Standing:
     port: int
     systemd: Systemd
     log: logging.Logger
+    show: Show | None = None
+    """Shows what goes out, instead of sending it."""
 
     @property
     def folder(self) -> Path:
@@ -98,6 +101,7 @@ class Session:
         self._port = standing.port
         self._systemd = standing.systemd
         self._log = standing.log
+        self._show = standing.show
         self._clock = SystemClock()
         self._random = Random()
         self._folder = standing.folder
@@ -248,6 +252,7 @@ class Session:
             log=self._log,
             settled=core.engine.delivered,
             trouble=self._outbox_trouble,
+            courier=None if self._show is None else showing(self._show),
         )
         claims = ClaimWorker(store=opened.store, log=self._log)
         self._sweeper = Sweeper(

@@ -12,6 +12,7 @@ from triphammer.service.cli import (
     code,
     db,
     deadletters,
+    dev,
     init,
     operating,
     reads,
@@ -40,6 +41,7 @@ def build() -> typer.Typer:
     ours = (
         init,
         serve,
+        dev,
         check,
         run,
         verbs,

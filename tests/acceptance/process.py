@@ -25,7 +25,8 @@ class NotUp(AssertionError):
 
 
 class DaemonProcess:
-    """`triphammer serve` in a project folder. Every wait ends with the test's own time limit."""
+    """`triphammer serve`, or another `verb`, in a project folder. Every wait ends with the test's
+    own time limit."""
 
     def __init__(
         self,
@@ -33,8 +34,10 @@ class DaemonProcess:
         *,
         env: Mapping[str, str] | None = None,
         through: Sequence[str] = (),
+        verb: str = "serve",
     ) -> None:
         self.project = project
+        self.verb = verb
         self.through = through
         self.env = {**os.environ, **(env or {})}
         self.url = ""
@@ -60,7 +63,7 @@ class DaemonProcess:
         flags = self._flags = given or self._flags
         self._lines = SimpleQueue()
         self._process = subprocess.Popen(
-            [*self.through, sys.executable, "-m", "triphammer", "serve", *flags],
+            [*self.through, sys.executable, "-m", "triphammer", self.verb, *flags],
             cwd=self.project,
             env=self.env,
             stdout=subprocess.PIPE,
