@@ -13,6 +13,7 @@ FlowError                  root of the family
 ├── Skip                   raised by a task: it ends as skipped
 ├── Fail                   raised by a task: it has failed for good, no retry
 └── TaskFailed             raised inside the engine: one attempt failed
+    ├── WaitTimeout        what a task waited for has not come in time
     ├── LoopExhausted      a loop's condition did not hold after all its turns
     ├── AttemptTimeout     the attempt took longer than its timeout
     ├── WorkerDied         the worker process ended under the attempt
@@ -102,6 +103,10 @@ class TaskFailed(FlowError):
 
 class LoopExhausted(TaskFailed):
     """A loop's condition did not hold after all its turns."""
+
+
+class WaitTimeout(TaskFailed):
+    """What a task waited for has not come in time."""
 
 
 class AttemptTimeout(TaskFailed):

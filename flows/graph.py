@@ -59,7 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a node calls. `kind`: "task" (the user's `fn`), "publish", "webhook", "start",
-    "branch", "first_of", "body" (a graph of its own), "sleep" (a wait: nothing is called).
+    "branch", "first_of", "body" (a graph of its own), or a wait, of which nothing is
+    called: "sleep", "wait_for", "approve".
 
     `hints` are the resolved annotations of the parameters and "return". `is_async` says that
     `fn` is a coroutine function. `where` is `file:line` of the definition. `uses` are the

@@ -186,6 +186,8 @@ class EventShape(_Composed):
         self._data = shape_of(data)
 
     def convert(self, value: Any) -> Any:
+        if is_mapping(value):  # one that was waited for
+            value = shape_of(self._kind).convert(value)
         if not isinstance(value, self._kind):
             raise _expected(type_name(self._kind), value)
         data = self._data.convert(value.data)
@@ -277,6 +279,8 @@ def _hook(kind: Any, value: Any) -> Any:
         return value
     if issubclass(origin, PurePath) and isinstance(value, str):
         return origin(value)
+    if is_mapping(value) and _is_mapping_class(origin):
+        return origin(value)  # the headers of an event that was waited for
     validate = getattr(origin, "model_validate", None)
     if validate is not None and is_mapping(value):
         try:
@@ -284,6 +288,10 @@ def _hook(kind: Any, value: Any) -> Any:
         except ValueError as error:
             raise msgspec.ValidationError(fault(error)) from error
     raise _expected(type_name(origin), value)
+
+
+def _is_mapping_class(kind: Any) -> bool:
+    return issubclass(kind, Mapping)
 
 
 def _expected(what: str, value: Any) -> msgspec.ValidationError:

@@ -1,18 +1,21 @@
-"""What a flow waits for without holding anything: time."""
+"""What a flow waits for without holding anything: time, or an event."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypedDict, Unpack
+from typing import Any, Literal, NoReturn, TypedDict, Unpack
 
 from triphammer.config.durations import DurationLike, seconds
-from triphammer.config.errors import DurationError
-from triphammer.flows.drawing import Drawing, drawing_now
+from triphammer.config.errors import DurationError, PatternError
+from triphammer.flows.awaited import checked, tells_apart
+from triphammer.flows.drawing import Drawing, Result, drawing_now
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr
 from triphammer.flows.graph import Options, TaskSpec
 from triphammer.flows.handle import Handle
+from triphammer.flows.kinds import is_mapping
 from triphammer.flows.options import TriggerRule, apply_options
+from triphammer.flows.paths import Item
 from triphammer.flows.places import user_place
 from triphammer.flows.references import suggest
 from triphammer.flows.surround import draw
@@ -86,6 +89,90 @@ class Sleep(Waits):
         return self._draw(duration=duration)
 
 
+FIELDS = (
+    "key",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "received_at",
+    "data",
+    "headers",
+    "extensions",
+    "content_type",
+)
+
+
+class Awaited(Handle):
+    """The event that was waited for: `paid.data["amount"]` says the same as
+    `paid["data"]["amount"]`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return self._after(Item(name)) if name in FIELDS else super().__getattr__(name)
+
+
+class WaitFor(Waits):
+    """`wait_for(...)`: waits for an event."""
+
+    name = "wait_for"
+
+    def options(self, **options: Unpack[WaitOptions]) -> WaitFor:
+        """With these options: `wait_for.options(name="payment")({...})`."""
+        return WaitFor(self._with(options))
+
+    def __call__(
+        self,
+        pattern: Mapping[str, Any],
+        *,
+        since: Literal["run", "start_of_day"] | DurationLike = "run",
+        timeout: DurationLike | None = None,
+        on_timeout: Literal["fail", "skip"] = "fail",
+    ) -> Handle:
+        """Be over once an event matches `pattern`; the result is the event.
+
+        The pattern may hold values of the run: `{"data": {"order": [event.data["order"]]}}`.
+        Stored events count too: all that came after the run's own event, or `since` the start
+        of the day (in the flow's time zone), or in the time before. The first one is taken. It
+        waits for ever, or until `timeout`; then it fails (`WaitTimeout`), or with
+        `on_timeout="skip"` it is skipped. Raises `GraphError`.
+        """
+        drawing = self._drawing()
+        drawing.check([pattern, since, timeout])
+        _check_pattern(pattern)
+        if since not in ("run", "start_of_day") and not isinstance(since, Expr):
+            _check_duration(since, "wait_for(since=)")
+        _check_timeout(self.name, timeout, on_timeout, ("fail", "skip"))
+        drawn = self._draw(
+            pattern=dict(pattern),
+            since=since,
+            timeout=timeout,
+            on_timeout=on_timeout,
+            by=tells_apart(pattern),
+        )
+        (node,) = drawn.graph_ends.first
+        return Awaited(node, Result(drawing, node), drawn.graph_ends)
+
+
+def _check_pattern(pattern: Any) -> None:
+    if not is_mapping(pattern):
+        refuse(f'wait_for() takes an event pattern, {{"type": ["shop.paid"]}}, not {pattern!r}')
+    try:
+        checked(pattern)
+    except PatternError as error:
+        refuse(f"wait_for(): {error}")
+
+
+def _check_timeout(name: str, timeout: Any, what: Any, allowed: tuple[str, ...]) -> None:
+    if timeout is not None and not isinstance(timeout, Expr):
+        _check_duration(timeout, f"{name}(timeout=)")
+    if what not in allowed:
+        choice = " or ".join(map(repr, allowed))
+        refuse(f"{name}(on_timeout={what!r}): must be {choice}")
+
+
 def _check_duration(value: Any, what: str) -> None:
     try:
         seconds(value)
@@ -104,3 +191,4 @@ def refuse(message: str) -> NoReturn:
 
 
 sleep = Sleep()
+wait_for = WaitFor()

@@ -139,6 +139,7 @@ class Core:
             on_end=self._ended,
             on_store_error=edges.on_store_error,
             deliveries=edges.deliveries,
+            zone=settings.flows.timezone,
             pools=settings.pools,
             on_late=self._late,
         )

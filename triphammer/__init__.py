@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from triphammer.flows.resource import resource, use
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
-    from triphammer.flows.waits import sleep
+    from triphammer.flows.waits import sleep, wait_for
     from triphammer.sensors.custom import sensor
     from triphammer.sensors.event import Event
     from triphammer.sensors.files.source import done_file, files
@@ -61,7 +61,7 @@ _HOMES = {
     "triphammer.flows.resource": ("resource", "use"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
-    "triphammer.flows.waits": ("sleep",),
+    "triphammer.flows.waits": ("sleep", "wait_for"),
     "triphammer.sensors.custom": ("sensor",),
     "triphammer.sensors.event": ("Event",),
     "triphammer.sensors.files.source": ("done_file", "files"),
@@ -123,6 +123,7 @@ __all__ = [
     "to_webhook",
     "topic",
     "use",
+    "wait_for",
     "webhook",
 ]
 

@@ -58,6 +58,7 @@ class Engine:
     that it is no longer ours), `on_store_error` when a change could not be stored: its run is
     dropped from memory, and the daemon rebuilds everything from the store. `deliveries`:
     messages are delivered and `delivered` is told, so that `wait="delivered"` can wait.
+    `zone` is the time zone of flows that name none.
 
     A run of which only waits are left is let go: `on_end` is told "waiting". Whoever learns of
     an answer tells `answered`, or starts the run again with it."""
@@ -74,6 +75,7 @@ class Engine:
         on_end: Callable[[RunEnd], None],
         on_store_error: Callable[[Exception], None],
         deliveries: bool = True,
+        zone: str = "UTC",
         pools: Mapping[str, int] | None = None,
         on_late: Callable[[RunLate], None] | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class Engine:
         self._on_end = on_end
         self._on_store_error = on_store_error
         self._deliveries = deliveries
+        self._zone = zone
         self._on_late = on_late
         self._executors: Mapping[str, Executor] = {}
         self._runs: dict[str, ActiveRun] = {}
@@ -322,7 +325,9 @@ class Engine:
         resumed = bool(start.tasks)
         used = resumed and (self._workdir / start.id).exists()
         folder = RunFolder(self._workdir, start.id, used=used)
-        machine = RunMachine(start, plan, scope, self._random, awaits=self._deliveries)
+        machine = RunMachine(
+            start, plan, scope, self._random, awaits=self._deliveries, zone=self._zone
+        )
         known = start.state if start.state in ("running", "waiting") else ""
         told = known or ("running" if start.started_at is not None else "")
         return ActiveRun(machine, folder, now, told=told)

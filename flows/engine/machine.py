@@ -50,7 +50,7 @@ from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.turns import Turns
 from triphammer.flows.engine.undelivered import Undelivered
 from triphammer.flows.engine.values import Launch, RunStart, Step
-from triphammer.flows.engine.waiting import WAITS
+from triphammer.flows.engine.waits import WAITS
 from triphammer.flows.errors import LoopExhausted
 from triphammer.flows.executors.contract import AttemptResult
 from triphammer.flows.executors.outcome import describe
@@ -61,7 +61,8 @@ from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 class RunMachine(Marking):
     """The state of one run. After each call the step given holds what was decided.
 
-    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait.
+    `awaits`: somebody delivers messages, so that `wait="delivered"` can wait. `zone`: see
+    `Waiting`.
     """
 
     def __init__(
@@ -72,8 +73,9 @@ class RunMachine(Marking):
         random: Random,
         *,
         awaits: bool = True,
+        zone: str = "UTC",
     ) -> None:
-        super().__init__(start, plan, scope)
+        super().__init__(start, plan, scope, zone=zone)
         self.scope = scope
         self.ended = False
         self._random = random

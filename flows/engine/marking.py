@@ -17,8 +17,8 @@ from triphammer.flows.journal import ErrorInfo, TaskRow
 class Marking(Waiting):
     """What was marked is not begun any more, whatever was about to begin it."""
 
-    def __init__(self, start: RunStart, plan: Plan, scope: RunScope) -> None:
-        super().__init__(start, plan, scope)
+    def __init__(self, start: RunStart, plan: Plan, scope: RunScope, *, zone: str) -> None:
+        super().__init__(start, plan, scope, zone=zone)
         self._undelivered: dict[str, Undelivered] = {}
         self._retrying: set[str] = set()
         self._marked: set[str] = set()

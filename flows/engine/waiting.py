@@ -5,25 +5,24 @@ No attempt is made of them, and nothing but their rows is there while they wait.
 
 from __future__ import annotations
 
-from triphammer.config.durations import DurationLike, micros
 from triphammer.flows.engine.part import NodeState
 from triphammer.flows.engine.plan import Plan
-from triphammer.flows.engine.run_scope import NOTHING, RunScope
+from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.settling import Settling
 from triphammer.flows.engine.values import RunStart, Step
-from triphammer.flows.expr import resolve
-from triphammer.flows.graph import Node
-from triphammer.flows.journal import TaskRow, Wait, WaitAnswer
+from triphammer.flows.engine.waits import WITHDRAWN, Settled, settled, wanted
+from triphammer.flows.journal import ErrorInfo, TaskRow, Wait, WaitAnswer
 
-WAITS = frozenset({"sleep"})
-"""The kinds of tasks that wait."""
+ONE = ("one_success", "one_done", "one_failed")
+"""The rules of tasks that begin with the first of those before them."""
 
 
 class Waiting(Settling):
-    """The open waits of a run, by task."""
+    """The open waits of a run, by task. `zone`: the time zone of flows that name none."""
 
-    def __init__(self, start: RunStart, plan: Plan, scope: RunScope) -> None:
+    def __init__(self, start: RunStart, plan: Plan, scope: RunScope, *, zone: str) -> None:
         super().__init__(start, plan, scope)
+        self._zone = start.flow.timezone or zone
         self.start = start
         self._waits: dict[str, TaskRow] = {}
 
@@ -61,8 +60,7 @@ class Waiting(Settling):
         if state.name in self._rows:
             return None
         node, scope = state.planned.node, state.part.scope
-        due = now + _duration(node, scope)
-        return Wait(task=state.name, kind=node.spec.kind, due_at=due)
+        return wanted(node, state.name, scope, now, self._zone)
 
     def _leave(self, task: str, step: Step) -> None:
         """A wait is withdrawn, if there is one."""
@@ -70,24 +68,43 @@ class Waiting(Settling):
             step.over.append(task)
 
     def _settle_wait(self, state: NodeState, answer: WaitAnswer, step: Step, now: int) -> None:
+        begun = self._waits[state.name].started_at or now
+        self._end_wait(state, settled(state.planned.node, answer, now - begun), step, now)
+
+    def _end_wait(self, state: NodeState, end: Settled, step: Step, now: int) -> None:
         begun = self._waits[state.name]
         self._leave(state.name, step)
-        how, value, error = "succeeded", answer.value or NOTHING, None
         step.rows.append(
             TaskRow(
                 name=state.name,
-                state=how,
+                state=end.state,
                 attempt=begun.attempt,
                 started_at=begun.started_at,
                 finished_at=now,
-                result=value,
-                error=error,
+                result=end.result,
+                error=end.error,
             )
         )
-        state.part.scope.results[state.planned.name] = value
-        self._settle(state, how, now, error)
+        if end.state == "succeeded":
+            state.part.scope.results[state.planned.name] = end.result
+        if end.state == "failed" and end.error is not None:
+            self._fail(state, end.error, now)
+        else:
+            self._settle(state, end.state, now, end.error)
 
+    def _consider(self, state: NodeState, step: Step, now: int) -> None:
+        super()._consider(state, step, now)
+        going_on = bool(state.begun or state.settled)
+        if self._waits and going_on and state.planned.node.options.trigger_rule in ONE:
+            self._withdraw_losers(state, step, now)
 
-def _duration(node: Node, scope: RunScope) -> int:
-    duration: DurationLike = resolve(node.kwargs["duration"], scope)
-    return micros(duration)
+    def _withdraw_losers(self, first: NodeState, step: Step, now: int) -> None:
+        """Whoever takes the first of several has it: those that nobody else is behind wait no
+        more."""
+        nodes = first.part.nodes
+        for name in first.planned.node.above:
+            state = nodes[name]
+            behind = (nodes[other] for other in state.planned.behind)
+            if state.name in self._waits and all(one.begun or one.settled for one in behind):
+                why = ErrorInfo(WITHDRAWN, f"{first.name} has begun without it")
+                self._end_wait(state, Settled("skipped", None, why), step, now)

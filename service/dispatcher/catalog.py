@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from triphammer.config.patterns import Compiled, compile_pattern
 from triphammer.config.source import Predicate, Source
+from triphammer.flows.awaited import checked
 from triphammer.flows.graph import FlowDef
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.index import CandidateIndex
@@ -39,6 +40,7 @@ class Catalog:
             [(e.implied, e.added) if e.added else (e.implied,) for e in self._entries]
         )
         self._heard: dict[str, bool] = {}
+        self._awaited = [pattern for flow in flows.values() for pattern in _awaited(flow)]
         self.body = msgspec.json.encode(_stored(flows.values()), order="deterministic")
         self.id = "cat_" + hashlib.sha256(self.body).hexdigest()[:32]
 
@@ -47,10 +49,15 @@ class Catalog:
         entries = self._entries
         return [entries[i] for i in self._index.candidates(event)]
 
+    def awaits(self, type: str) -> bool:
+        """Whether a run of a flow may wait for an event of `type`."""
+        return any(_may_match(pattern, type) for pattern in self._awaited)
+
     def hears(self, type: str) -> bool:
         """Whether any entry may match an event of `type`; False says that none does."""
         if type not in self._heard:
-            self._heard[type] = any(_may_match(entry.implied, type) for entry in self._entries)
+            entries = any(_may_match(entry.implied, type) for entry in self._entries)
+            self._heard[type] = entries or self.awaits(type)
         return self._heard[type]
 
 
@@ -58,6 +65,13 @@ def _may_match(pattern: Compiled, type: str) -> bool:
     """Whether the pattern's clauses about the type leave `type` open."""
     asked = [clause for clause in pattern.clauses if clause.path == ("type",)]
     return all(type in c.exact or any(map(type.startswith, c.prefixes)) for c in asked)
+
+
+def _awaited(flow: FlowDef) -> Iterator[Compiled]:
+    """The patterns of a flow's waits."""
+    for node in flow.graph.every():
+        if node.spec.kind == "wait_for":
+            yield checked(node.kwargs["pattern"])
 
 
 def _entry(flow: FlowDef, source: Source) -> Entry:

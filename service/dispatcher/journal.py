@@ -112,7 +112,7 @@ class RunJournal:
         # An end that nobody listens to is told by the run's own row: no event is kept.
         if change.state in ENDED and catalog.hears(FINISHED):
             event = finished_event(change, self._active.about(change.run), now)
-            if catalog.candidates(event):
+            if catalog.awaits(FINISHED) or catalog.candidates(event):
                 yield decide(event, catalog, now)
 
     def _started(self, change: RunChange, request: StartRequest, now: int) -> Decided:

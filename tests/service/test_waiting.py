@@ -17,7 +17,8 @@ NOW = 1_767_225_600_000_000
 
 def event(type: str, data: Any = None, **attributes: Any) -> Event:
     id = new_id("evt")
-    return new_event(id=id, source="shop", type=type, data=data, now=NOW, **attributes)
+    given: dict[str, Any] = {"now": NOW, **attributes}
+    return new_event(id=id, source="shop", type=type, data=data, **given)
 
 
 @task

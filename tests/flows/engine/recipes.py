@@ -23,7 +23,7 @@ from triphammer.flows.loops import loop
 from triphammer.flows.outgoing import publish
 from triphammer.flows.pipeline import pipeline
 from triphammer.flows.task import task
-from triphammer.flows.waits import sleep
+from triphammer.flows.waits import sleep, wait_for
 
 PATIENT = (
     *["all_success"] * 6,
@@ -258,6 +258,21 @@ def nap(d: Drawer, pool: list[Any], depth: int) -> None:
     pool.append(after)
 
 
+def race(d: Drawer, pool: list[Any], depth: int) -> None:
+    """The first of two waits is there soon; the other one is withdrawn, or its time is over."""
+    never = {"type": ["never"], "data": {"n": [d.one(pool)]}}
+    soon = sleep(f"{d.random.randint(1, 9)}ms")
+    if d.random.random() < 0.5:
+        drawn = first_of(soon, wait_for(never, timeout="9d"))
+        d.spend(3)
+    else:
+        what = d.one(["fail", "skip"])
+        drawn = wait_for.options(**d.around({}))(never, timeout="7ms", on_timeout=what)
+        d.spend()
+    pool.append(calc.options(trigger_rule=d.one(PATIENT))(drawn))
+    d.spend()
+
+
 def told(d: Drawer, pool: list[Any], depth: int) -> None:
     if d.publishes:
         publish("told", {"n": d.one(pool)})
@@ -308,7 +323,7 @@ def _is_node(value: Any) -> bool:
     return isinstance(value, Handle)
 
 
-_SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told, nap)
+_SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told, nap, race)
 _LARGE = (in_group, in_group, sub_flow, mapped_flow, looped_body)
 
 

@@ -1,0 +1,77 @@
+"""What a task that waits asks for, and what becomes of it by the answer. Pure but for the values
+of the run that are asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from triphammer.config.durations import format_duration, micros, parse_duration
+from triphammer.config.patterns import compile_pattern
+from triphammer.flows.codec import to_plain
+from triphammer.flows.engine.run_scope import NOTHING
+from triphammer.flows.errors import WaitTimeout
+from triphammer.flows.expr import Scope, resolve
+from triphammer.flows.graph import Node
+from triphammer.flows.journal import Encoded, ErrorInfo, Wait, WaitAnswer
+
+WAITS = frozenset({"sleep", "wait_for"})
+"""The kinds of tasks that wait."""
+WITHDRAWN = "Withdrawn"
+"""The type of error in the row of a wait that nobody needs any more."""
+
+
+class Settled(NamedTuple):
+    """How a task that waits has ended: its state, its result, why it has none."""
+
+    state: str
+    result: Encoded | None = None
+    error: ErrorInfo | None = None
+
+
+def wanted(node: Node, task: str, scope: Scope, now: int, zone: str) -> Wait:
+    """What `task` waits for from `now` on. Raises what its values raise."""
+    asked: dict[str, Any] = {name: resolve(value, scope) for name, value in node.kwargs.items()}
+    if node.spec.kind == "sleep":
+        return Wait(task=task, kind="sleep", due_at=now + micros(asked["duration"]))
+    timeout = asked["timeout"]
+    due = None if timeout is None else now + micros(timeout)
+    pattern = to_plain(asked["pattern"])
+    compile_pattern(pattern)
+    return Wait(
+        task=task,
+        kind="wait_for",
+        due_at=due,
+        since=_since(asked["since"], now, zone),
+        pattern=pattern,
+        by=tuple(asked["by"]),
+    )
+
+
+def settled(node: Node, answer: WaitAnswer, waited: int) -> Settled:
+    """What becomes of a task by its answer after so many microseconds."""
+    if node.spec.kind == "sleep" or answer.how == "event":
+        return Settled("succeeded", answer.value or NOTHING)
+    text = f"nothing came within {_lasted(waited)}"
+    error = ErrorInfo(WaitTimeout.__name__, text)
+    return Settled("failed" if node.kwargs["on_timeout"] == "fail" else "skipped", None, error)
+
+
+def _since(since: Any, now: int, zone: str) -> int | None:
+    if since == "run":
+        return None
+    if since == "start_of_day":
+        return start_of_day(now, zone)
+    return now - micros(since)
+
+
+def start_of_day(now: int, zone: str) -> int:
+    """When the day of `now` began in a time zone (microseconds since 1970)."""
+    moment = datetime.fromtimestamp(now / 1e6, UTC).astimezone(ZoneInfo(zone))
+    midnight = datetime.combine(moment.date(), time(), moment.tzinfo)
+    return int(midnight.timestamp()) * 1_000_000
+
+
+def _lasted(waited: int) -> str:
+    return format_duration(parse_duration(waited / 1e6))
