@@ -104,6 +104,28 @@ def record_event(
     )
 
 
+def posted_event(
+    type: str,
+    data: Any = None,
+    *,
+    source: str = "test",
+    subject: str | None = None,
+    id: str | None = None,
+    extensions: Mapping[str, Any] | None = None,
+) -> Event:
+    """An event as `POST /api/v1/events` takes it, for flows that listen to `events(...)`."""
+    return new_event(
+        id=id or new_id("evt"),
+        source=source,
+        type=type,
+        subject=subject,
+        data=data,
+        extensions=extensions or {},
+        content_type=_media(data),
+        now=SystemClock().now(),
+    )
+
+
 def timer_event(
     flow: str,
     due: datetime | None = None,

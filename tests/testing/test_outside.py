@@ -10,6 +10,7 @@ import pytest
 from triphammer import (
     Event,
     chain,
+    done_file,
     files,
     flow,
     github,
@@ -73,6 +74,19 @@ def test_a_file_that_changes_is_another_version_and_one_that_does_not_is_none() 
         assert [run.result for run in inbox.drop("a", "2")] == ["triphammer.file.changed"]
         (inbox.folder / "b").write_text("written by something else")
         assert len(inbox.look()) == 1
+
+
+def test_a_file_with_a_marker_is_whole_when_that_is_there() -> None:
+    @flow(on=files("in", ready=done_file("{name}.done")))
+    def marked(event: Event) -> object:
+        return event.subject
+
+    with simulate(marked) as sim:
+        inbox = sim.inbox("in")
+        assert inbox.drop("a", "1") == []
+        assert [run.result for run in inbox.drop("a.done")] == ["a"]
+        assert inbox.drop("a", "2") == []
+        assert [run.result for run in inbox.drop("a.done")] == ["a"]
 
 
 def test_a_folder_that_nobody_watches_is_named() -> None:

@@ -12,8 +12,7 @@ import anyio.to_thread
 import pytest
 
 from triphammer import Event, context, cron, events, every, finished, flow, task, webhook
-from triphammer.sensors.codec import new_event
-from triphammer.testing import simulate, webhook_event
+from triphammer.testing import posted_event, simulate, webhook_event
 
 DAY = timedelta(days=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -171,13 +170,11 @@ def test_flows_that_listen_to_the_ends_of_others() -> None:
 
     with simulate(orders, alarm) as sim:
         for bad in (False, True):
-            sim.emit(_order(bad))
+            sim.emit(posted_event("order", {"bad": bad}))
+        [first, _] = sim.events("order")
+        assert (first.time, first.received_at) == (START, START)
         [rung] = sim.runs(alarm)
         assert rung.result == ["book"]
-
-
-def _order(bad: bool) -> Event:
-    return new_event(id=str(bad), source="shop", type="order", data={"bad": bad}, now=0)
 
 
 def test_why_an_event_began_no_run() -> None:

@@ -6,7 +6,13 @@ with simulate(orders, secrets={"SLACK_URL": "x"}) as sim:
     assert run.state == "succeeded"
 """
 
-from triphammer.sensors.samples import file_event, record_event, timer_event, webhook_event
+from triphammer.sensors.samples import (
+    file_event,
+    posted_event,
+    record_event,
+    timer_event,
+    webhook_event,
+)
 from triphammer.testing.hook import Answered, Hook
 from triphammer.testing.inbox import Inbox
 from triphammer.testing.loading import load_flow
@@ -36,6 +42,7 @@ __all__ = [
     "Topic",
     "file_event",
     "load_flow",
+    "posted_event",
     "record_event",
     "simulate",
     "timer_event",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from triphammer.config.source import SensorSpec
 from triphammer.sensors.contract import Claim, Emission
 from triphammer.sensors.event import Event
+from triphammer.sensors.files.markers import Marker, belongs
 from triphammer.sensors.files.options import Options
 from triphammer.sensors.files.scanning import scan, status_at
 from triphammer.sensors.files.versions import Version
@@ -26,6 +27,8 @@ class Inbox:
         self._options = options
         self._known: dict[str, str] = {}
         self._drops = 0
+        ready = options.ready
+        self._marker = Marker(ready["done_file"]) if isinstance(ready, Mapping) else None
         self.folder: Path = options.scope.folder
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -41,12 +44,15 @@ class Inbox:
         return self.look()
 
     def look(self) -> Sequence[SimulatedRun]:
-        """Take in the files that are new or have changed, however they came there; their runs."""
+        """Take in the files that are new or have changed, however they came there; their runs.
+
+        They are whole at once, but for flows with `ready=done_file(...)`: with their marker.
+        """
         found = scan(self._options.scope, [""], lambda _: None)
         events: list[Event] = []
         claims: dict[str, Claim] = {}
         for path, identity in sorted(found.files.items()):
-            if self._known.get(path) == identity:
+            if self._known.get(path) == identity or not self._is_whole(path):
                 continue
             event, claim = self._event(path)
             self._known[path] = identity
@@ -55,6 +61,15 @@ class Inbox:
                 claims[event.key] = claim
         emission = Emission(events=events, claims=claims)
         return runs_of(self._sim, self._sim.take(self._spec.id, emission))
+
+    def _is_whole(self, path: str) -> bool:
+        marker, scope = self._marker, self._options.scope
+        if marker is None:
+            return True
+        if marker.is_marker(path):
+            return False
+        mark, file = status_at(scope.at(marker.of(path))), status_at(scope.at(path))
+        return mark is not None and file is not None and belongs(mark, file)
 
     def _event(self, path: str) -> tuple[Event, Claim | None]:
         absolute = self._options.scope.at(path)

@@ -398,8 +398,10 @@ class Simulation:
         return None
 
     def _at_home(self, event: Event) -> Event:
-        """A sample file's event comes from wherever the flow watches: files of tests lie in
-        folders of their own."""
+        """A sample comes now, and that of a file from wherever the flow watches: files of tests
+        lie in folders of their own."""
+        time = self.now if event.time == event.received_at else event.time
+        event = msgspec.structs.replace(event, time=time, received_at=self.now)
         if not event.type.startswith("triphammer.file."):
             return event
         for flow in self._daemon.flows.values():
