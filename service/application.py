@@ -8,6 +8,7 @@ from importlib.metadata import version
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from triphammer.service.access.audit import Audit
 from triphammer.service.access.standing import Access
 from triphammer.service.access.tokens import Tokens
 from triphammer.service.dead_messages import DeadMessages
@@ -111,7 +112,8 @@ def application(
         version=version("triphammer"),
     )
     doors = Doors(app, operations, core.edges.clock, body_limit)
-    return Guard(ServerErrorMiddleware(doors, on_defect), access, tokens)
+    audit = Audit(opened.store, core.edges.clock)
+    return Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)
 
 
 def dead_letters(core: Core, outbox_changed: Callable[[], None]) -> DeadLetters:

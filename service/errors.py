@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from triphammer.config.errors import TriphammerError
+from triphammer.service.access.scopes import Caller
 
 
 class ServiceError(TriphammerError):
@@ -130,10 +131,19 @@ class Denied(ServiceError):
     """The caller may not do this (403), did not say who they are (401), or has failed to say it
     too often (429)."""
 
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        headers: Mapping[str, str],
+        *,
+        caller: Caller | None = None,
+    ) -> None:
+        """`caller` is who they are where that is known and shall be written down."""
         super().__init__(reason)
         self.status = status
         self.headers = headers
+        self.caller = caller
 
 
 class CannotServe(ServiceError):

@@ -21,6 +21,7 @@ from anyio.abc import TaskStatus
 from triphammer.config.clock import Clock
 from triphammer.config.settings import Retention as Settings
 from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.store.access import PruneAudit
 from triphammer.service.store.artifacts import FileArtifacts, MemoryArtifacts
 from triphammer.service.store.backfills import PruneBackfills
 from triphammer.service.store.contract import Pruned, PruneEvents, PruneIdentities, Store
@@ -37,7 +38,7 @@ FILES = 500
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
     """What a sweep removed, or would remove. `lines` are those of logs, `bytes` of artifacts,
-    `folders` the private ones of runs that did not succeed."""
+    `folders` the private ones of runs that did not succeed, `audit` rows of the audit log."""
 
     events: int = 0
     runs: int = 0
@@ -46,6 +47,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: int = 0
     bytes: int = 0
     folders: int = 0
+    audit: int = 0
 
 
 class Sweeper:
@@ -99,6 +101,7 @@ class Sweeper:
             lines = by_age.lines + by_count.lines + (0 if dry else await self._sweep_logs())
             artifacts, size = (0, 0) if dry else await self._sweep_artifacts()
             folders = 0 if dry else await self._sweep_folders()
+            audit = 0 if dry else await self._sweep_audit()
             swept = Swept(
                 events=by_age.events + by_count.events,
                 runs=by_age.runs + by_count.runs,
@@ -107,6 +110,7 @@ class Sweeper:
                 artifacts=artifacts,
                 bytes=size,
                 folders=folders,
+                audit=audit,
             )
         if not dry and swept != Swept():
             self._log.info("retention removed %s", msgspec.structs.asdict(swept))
@@ -170,6 +174,20 @@ class Sweeper:
             raise outcome
         assert isinstance(outcome, Pruned)
         return outcome
+
+    async def _sweep_audit(self) -> int:
+        """Rows of the audit log that are too old."""
+        count = 0
+        while True:
+            unit = PruneAudit(before=self._before(self._settings.audit))
+            (outcome,) = await self._store.commit([unit])
+            if isinstance(outcome, Exception):
+                raise outcome
+            assert isinstance(outcome, int)
+            count += outcome
+            if outcome < unit.limit:
+                return count
+            await anyio.sleep(PAUSE_SECONDS)
 
     async def _sweep_logs(self) -> int:
         """Old lines whose run is gone: a crash came between the run and its lines."""

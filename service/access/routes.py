@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 from triphammer.service.access.scopes import Need
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-HOOKS = "/hooks/"
+HOOKS, EVENTS = "/hooks/", "/api/v1/events"
 DECLARED: Mapping[tuple[str, str], Need] = {
     # Webhooks are judged by their flow's `verify=`.
     ("POST", "/hooks/{path:path}"): "public",
@@ -47,6 +47,7 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/deadletters/skip"): "operate",
     ("POST", "/api/v1/reload"): "operate",
     ("POST", "/api/v1/prune"): "admin",
+    ("GET", "/api/v1/audit"): "admin",
     ("GET", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens/{id}/revoke"): "admin",

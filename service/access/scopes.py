@@ -25,6 +25,8 @@ _HOLDS: Mapping[Scope, frozenset[Scope]] = {
     "admin": frozenset(SCOPES),
 }
 _KEY = "triphammer.caller"
+BY = b"triphammer-by"
+"""The header by which clients of an open daemon say who they are, for the record."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,14 @@ def caller_of(scope: Asgi) -> Caller:
     return cast("Caller", scope.get(_KEY, NOBODY))
 
 
+def became(scope: Asgi, caller: Caller) -> None:
+    """Whoever sent the request has said who they are, in what they sent."""
+    scope[_KEY] = caller
+
+
 def admitted(scope: Asgi, caller: Caller) -> Asgi:
-    """The request of `caller`."""
-    return {**scope, _KEY: caller}
+    """The request of `caller`. Who has a token is who it says, whatever the request tells."""
+    if caller.token is None:
+        return {**scope, _KEY: caller}
+    others = [item for item in scope["headers"] if item[0] != BY]
+    return {**scope, _KEY: caller, "headers": [*others, (BY, caller.name.encode())]}

@@ -31,7 +31,7 @@ class Tokens:
     """All tokens, held in memory: only their daemon changes them while it runs."""
 
     def __init__(self, store: Store, clock: Clock, rows: Sequence[TokenRow]) -> None:
-        self._store = store
+        self.store = store
         self._clock = clock
         self._by_id = {row.id: row for row in rows}
 
@@ -69,7 +69,7 @@ class Tokens:
         now = self._clock.now()
         if row.used_at is None or now - row.used_at >= MINUTE:
             self._by_id[row.id] = msgspec.structs.replace(row, used_at=now)
-            self._store.post([TokensUsed({row.id: now})], lambda _: None)
+            self.store.post([TokensUsed({row.id: now})], lambda _: None)
         return Caller(name=row.name, scopes=granted(row.scopes), token=row.id)
 
     async def create(
@@ -108,10 +108,10 @@ class Tokens:
         return self._by_id[found.id]
 
     async def _commit(self, unit: AddToken | RevokeToken) -> bool:
-        (outcome,) = await self._store.commit([unit])
+        (outcome,) = await self.store.commit([unit])
         if isinstance(outcome, Exception):
             raise outcome
-        self._by_id = {row.id: row for row in await self._store.tokens()}
+        self._by_id = {row.id: row for row in await self.store.tokens()}
         return bool(outcome)
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import version as installed_version
 import typer
 
 from triphammer.service.cli import (
+    audit,
     backfills,
     check,
     code,
@@ -54,6 +55,7 @@ def build() -> typer.Typer:
         settings,
         db,
         token,
+        audit,
     )
     for module in ours:
         module.register(app)

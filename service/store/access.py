@@ -79,6 +79,11 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     did: Did
 
+    @property
+    def size(self) -> int:
+        """Bytes, about, of what clients choose."""
+        return len(self.did.target)
+
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows of the audit log: newest first, `before` is a `seq` to go on from."""

@@ -34,3 +34,20 @@ class NewToken(Token):
 
 class Tokens(Page[Token]):
     """All tokens, the oldest first."""
+
+
+class Audited(TypedDict):
+    """Somebody did something, or was refused it. `who` is a token's name, `local` where nobody is
+    asked; `status` is what was answered."""
+
+    at: Moment
+    who: str
+    token: str | None
+    address: str
+    action: str
+    target: str
+    status: int
+
+
+class AuditLog(Page[Audited]):
+    """A page of the audit log, newest first."""

@@ -14,6 +14,7 @@ from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
+from triphammer.service.web.operating import By
 from triphammer.service.web.paging import MOST_BYTES, before, micros, page_of
 from triphammer.service.web.queries import Cursor, Limit, Moment
 from triphammer.service.web.reading import Reading
@@ -60,12 +61,13 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         name: str,
         body: StartBody | None = None,
         idempotency_key: Annotated[str | None, Header()] = None,
+        by: By = None,
     ) -> Answer[models.RunInFull]:
         """Start a run; the same `Idempotency-Key` starts it once."""
         asked = body or StartBody()
         event = None if asked.event is None else (await reading.stored_event(asked.event)).event
         accepted = await operations.start(
-            name, asked.params, by="api", key=idempotency_key, event=event
+            name, asked.params, by=by or "api", key=idempotency_key, event=event
         )
         return Answer(await reading.run_of(accepted), status_code=202)
 

@@ -21,6 +21,7 @@ from triphammer.service.operations import Operations
 from triphammer.service.reloads.asking import Reloads
 from triphammer.service.versions import Versions
 from triphammer.service.web.api import api
+from triphammer.service.web.audit import audit_api
 from triphammer.service.web.backfills import backfills_api
 from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
@@ -75,6 +76,7 @@ def build_app(
     app.include_router(deadletters_api(deadletters))
     app.include_router(flow_state_api(flow_state))
     app.include_router(tokens_api(tokens))
+    app.include_router(audit_api(reading))
     app.include_router(versions_api(versions, reloads))
     app.router.routes.extend([*console.routes(), *signin.routes()])
     app.router.routes.append(Route("/docs", Docs(app.openapi, pages).page))

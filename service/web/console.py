@@ -44,7 +44,7 @@ class Console:
         return [
             Route("/", self.flows),
             Route("/flows/{name}", self.flow),
-            Route("/flows/{name}/runs", self.start, methods=["POST"]),
+            Route("/flows/{name}/runs", self.start_run, methods=["POST"]),
             Route("/runs", self.runs),
             Route("/runs/{id}", self.run),
             Route("/events", self.events),
@@ -72,16 +72,17 @@ class Console:
             return self._missing(error)
         return await self._flow_page(flow, fields(flow["params_schema"], {}, {}))
 
-    async def start(self, request: Request) -> Response:
+    async def start_run(self, request: Request) -> Response:
         """Start a run by the form of the flow's page; go to the run, or say what is wrong."""
         name = request.path_params["name"]
         try:
             schema = (await self._reading.flow(name))["params_schema"]
         except NotFound as error:
             return self._missing(error)
+        by = request.headers.get("triphammer-by", "console")
         given = {key: str(value) for key, value in (await request.form()).items()}
         try:
-            accepted = await self._operations.start(name, read_form(schema, given), by="console")
+            accepted = await self._operations.start(name, read_form(schema, given), by=by)
         except ParamMisfit as error:
             flow = await self._reading.flow(name)
             faults = error.faults

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from triphammer.sensors.errors import Rejected
+from triphammer.service.access.audit import about
 from triphammer.service.deadletters import Acted, DeadFilter, DeadLetter, DeadLetters
 from triphammer.service.web import models
 from triphammer.service.web.answer import Answer
@@ -83,6 +85,10 @@ class Which(BaseModel):
             raise Rejected(400, 'which ones? give "ids", a filter, or "all": true')
         return None if self.ids is not None else asked
 
+    def told(self) -> str:
+        """What was asked for, for the audit log."""
+        return " ".join(self.ids or []) or self.model_dump_json(exclude_defaults=True)
+
 
 def deadletters_api(letters: DeadLetters) -> APIRouter:
     """The routes of the dead letters."""
@@ -107,18 +113,20 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
         return Answer({"items": [_view(item) for item in shown], "next": following})
 
     @router.post("/redrive", responses=problems(404))
-    async def redrive_dead_letters(body: Which) -> Answer[models.Redriven]:
+    async def redrive_dead_letters(body: Which, request: Request) -> Answer[models.Redriven]:
         """Give dead letters a new life, under their ids and in their old order; a redrive by
         target also enables a target that had answered 410."""
         which = body.filter()
+        about(request.scope, body.told())
         if which is None:
             return Answer(_redriven(await letters.redrive(body.ids or []), False))
         return Answer(_redriven(*await letters.redrive_all(which)))
 
     @router.post("/skip", responses=problems(404))
-    async def skip_dead_letters(body: Which) -> Answer[models.Skipped]:
+    async def skip_dead_letters(body: Which, request: Request) -> Answer[models.Skipped]:
         """Give dead letters up for good; what waits behind them goes on."""
         which = body.filter()
+        about(request.scope, body.told())
         if which is None:
             return Answer(_skipped(await letters.skip(body.ids or [])))
         return Answer(_skipped(await letters.skip_all(which)))

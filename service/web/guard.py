@@ -5,10 +5,11 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from triphammer.sensors.headers import Headers
+from triphammer.service.access.audit import Audit
 from triphammer.service.access.loopback import host_name, is_rebindable
 from triphammer.service.access.origin import is_foreign, is_ours
 from triphammer.service.access.proxies import Peer
-from triphammer.service.access.routes import HOOKS, RULES, SAFE
+from triphammer.service.access.routes import EVENTS, HOOKS, RULES, SAFE
 from triphammer.service.access.scopes import LOCAL, MEANING, NOBODY, Caller, Need, admitted
 from triphammer.service.access.standing import Access
 from triphammer.service.access.tokens import Tokens
@@ -24,8 +25,9 @@ BEARER = "bearer "
 class Guard:
     """Lets a request through to `inner` with its caller, or answers 401, 403 or 429."""
 
-    def __init__(self, inner: ASGIApp, access: Access, tokens: Tokens) -> None:
+    def __init__(self, inner: ASGIApp, access: Access, tokens: Tokens, audit: Audit) -> None:
         self._inner = inner
+        self._audit = audit
         self._access = access
         self._tokens = tokens
 
@@ -36,11 +38,21 @@ class Guard:
         try:
             caller = self._caller(scope, headers, peer)
         except Denied as denied:
+            if denied.caller is not None:
+                await self._audit.note(scope, denied.caller, peer.address, denied.status)
             unknown = denied.status == 401 and _wants_page(scope, headers)
             answer = ask_to_sign_in(scope) if unknown else problem_of(denied)
             await answer(scope, receive, send)
             return
-        await self._inner(admitted(scope, caller), receive, send)
+        let_in = admitted(scope, caller)
+        if self._is_watched(scope):
+            send = self._audit.watched(let_in, peer.address, send)
+        await self._inner(let_in, receive, send)
+
+    def _is_watched(self, scope: Scope) -> bool:
+        """Events tell of themselves, and come by the thousand."""
+        path: str = scope["path"]
+        return scope["method"] not in SAFE and path != EVENTS and not path.startswith(HOOKS)
 
     def _caller(self, scope: Scope, headers: Headers, peer: Peer) -> Caller:
         need = RULES.need(scope["method"], scope["path"])
@@ -60,6 +72,7 @@ class Guard:
                 f"token {caller.name!r} lacks the scope `{need}` ({MEANING[need]}); it has: "
                 f"{', '.join(sorted(caller.scopes))}",
                 {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{need}"'},
+                caller=caller if scope["method"] not in SAFE else None,
             )
         return caller
 

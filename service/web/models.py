@@ -385,7 +385,8 @@ class BackfillPlan(Span):
 
 
 class Pruned(TypedDict):
-    """What was removed, or would be: `lines` of logs, `bytes` of artifacts, `folders` of runs."""
+    """What was removed, or would be: `lines` of logs, `bytes` of artifacts, `folders` of runs,
+    rows of the `audit` log."""
 
     events: int
     runs: int
@@ -394,6 +395,7 @@ class Pruned(TypedDict):
     artifacts: int
     bytes: int
     folders: int
+    audit: int
 
 
 class FlowState(TypedDict):

@@ -13,6 +13,7 @@ from triphammer.sensors.headers import Headers
 from triphammer.service.access.loopback import is_local_path
 from triphammer.service.access.origin import is_foreign
 from triphammer.service.access.proxies import Peer
+from triphammer.service.access.scopes import became
 from triphammer.service.access.sessions import Cookie
 from triphammer.service.access.standing import Access
 from triphammer.service.access.tokens import Tokens
@@ -65,6 +66,7 @@ class SignIn:
         caller = self._tokens.caller(row)
         if not caller.may("read"):
             return self._form(next, fault="This token lacks the scope read.", status=403)
+        became(request.scope, caller)
         self._end(request, cookie)
         id = self._access.sessions.begin(row.id, self._access.now())
         made = cookie.made(id, self._access.sessions.lifetime)

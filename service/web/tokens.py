@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
+from triphammer.service.access.audit import about
 from triphammer.service.access.scopes import SCOPES, Scope, caller_of
 from triphammer.service.access.token import LONGEST_SECONDS, NAME
 from triphammer.service.access.tokens import Tokens
@@ -41,6 +42,7 @@ def tokens_api(tokens: Tokens) -> APIRouter:
     async def create_token(body: TokenBody, request: Request) -> Answer[access_models.NewToken]:
         """A new token; its text is in this answer and nowhere else. 409 when one in force has
         the name."""
+        about(request.scope, f"{body.name}: {' '.join(body.scopes)}")
         row, text = await tokens.create(
             body.name,
             body.scopes,

@@ -173,3 +173,36 @@ def test_an_open_daemon_is_not_for_pages_of_other_sites(make_daemon: Serve) -> N
         trust_env=False,
     )
     assert simple.status_code in (415, 422)
+
+
+def test_the_audit_log_tells_who_did_what(daemon: DaemonProcess, tokens: Mapping[str, str]) -> None:
+    run = ask(daemon, "POST", "/api/v1/flows/taking/runs", tokens["operate"], json={}).json()
+    assert run["state"] in ("queued", "running", "succeeded")
+    event = ask(daemon, "GET", f"/api/v1/events/{run['event']}", tokens["read"]).json()
+    assert event["data"]["by"] == "operate"
+    ask(daemon, "POST", "/api/v1/flows/taking/pause", tokens["operate"])
+    ask(daemon, "POST", "/api/v1/flows/taking/resume", tokens["read"])
+    ask(daemon, "POST", "/api/v1/flows/nothing/pause", tokens["operate"])
+    ask(daemon, "POST", "/api/v1/tokens", tokens["admin"], json={"name": "new", "scopes": ["emit"]})
+    ask(daemon, "POST", "/signin", data={"token": "wrong"})
+    ask(daemon, "POST", "/signin", data={"token": tokens["read"]})
+    told = ask(daemon, "GET", "/api/v1/audit", tokens["admin"]).json()
+    assert [
+        (item["who"], item["action"], item["target"], item["status"]) for item in told["items"]
+    ] == [
+        ("read", "sign_in", "", 303),
+        ("nobody", "sign_in", "", 401),
+        ("admin", "create_token", "new: emit", 201),
+        ("read", "POST /api/v1/flows/taking/resume", "", 403),
+        ("operate", "pause_flow", "taking", 200),
+        ("operate", "start_run", "taking", 202),
+    ]
+    assert {item["address"] for item in told["items"]} == {"127.0.0.1"}
+    first = ask(daemon, "GET", "/api/v1/audit?limit=1", tokens["admin"]).json()
+    rest = ask(daemon, "GET", f"/api/v1/audit?cursor={first['next']}", tokens["admin"]).json()
+    assert first["items"] + rest["items"] == told["items"]
+    daemon.env["TRIPHAMMER_TOKEN"] = tokens["admin"]
+    shown = json.loads(daemon.cli("audit", "--who", "operate", "--json").stdout)["items"]
+    assert [item["action"] for item in shown] == ["pause_flow", "start_run"]
+    assert "pause_flow" in daemon.cli("audit").stdout
+    assert "Nothing was done yet." in daemon.cli("audit", "--action", "x").stdout

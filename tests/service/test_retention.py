@@ -28,6 +28,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.settings import Retention
 from triphammer.flows.journal import Encoded, LogLine
 from triphammer.service.retention import EVERY, FIRST, Sweeper, Swept
+from triphammer.service.store.access import AuditPage, Did
 from triphammer.service.store.artifacts import FRESH_SECONDS, FileArtifacts
 from triphammer.service.store.contract import Accept, Page
 from triphammer.service.store.opening import DATABASE, Opened, open_folder
@@ -138,6 +139,16 @@ async def test_a_sweep_takes_all_that_belongs_to_a_run(kept: Kept) -> None:
     assert [f.name for f in (kept.folder / "work").iterdir()] == [young]
     assert len(list(kept.artifacts.stored())) == 1
     assert await kept.sweeper.sweep() == Swept()
+
+
+async def test_the_audit_log_is_kept_as_long_as_it_says(kept: Kept) -> None:
+    for at in (START - 400 * DAY, START - 300 * DAY, START):
+        did = Did(
+            at=at, who="a", token=None, address="", action="pause_flow", target="x", status=200
+        )
+        await kept.store.commit([did])
+    assert await kept.sweeper.sweep() == Swept(audit=1)
+    assert [row.did.at for row in await kept.store.audit(AuditPage())] == [START, START - 300 * DAY]
 
 
 async def test_an_artifact_of_two_runs_goes_with_the_last(kept: Kept) -> None:

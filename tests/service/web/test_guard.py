@@ -9,17 +9,20 @@ from typing import Any
 import httpx
 import pytest
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.contracts.store_cases import opening, running
 from triphammer.config.clock import SystemClock
 from triphammer.config.settings import Server
+from triphammer.sensors.headers import Headers
+from triphammer.service.access.audit import Audit
 from triphammer.service.access.protection import Protection, refuse_unguarded
 from triphammer.service.access.scopes import caller_of
 from triphammer.service.access.standing import Access
 from triphammer.service.access.throttle import MOST
 from triphammer.service.access.tokens import Tokens
 from triphammer.service.errors import CannotServe
+from triphammer.service.store.access import AuditPage
 from triphammer.service.web.guard import Guard
 
 pytestmark = pytest.mark.anyio
@@ -43,11 +46,16 @@ async def tokens(tmp_path: Path) -> AsyncGenerator[Tokens]:
 
 
 async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-    await JSONResponse({"who": caller_of(scope).name})(scope, receive, send)
+    by = Headers.of_asgi(scope["headers"]).get("triphammer-by")
+    await JSONResponse({"who": caller_of(scope).name, "by": by})(scope, receive, send)
 
 
 def access(address: str = "127.0.0.1", **server: Any) -> Access:
     return Access.of(Server(**server), address)
+
+
+def guarding(inner: ASGIApp, access: Access, tokens: Tokens) -> Guard:
+    return Guard(inner, access, tokens, Audit(tokens.store, SystemClock()))
 
 
 async def ask(
@@ -69,7 +77,7 @@ async def ask(
 
 
 async def test_each_scope_opens_what_it_holds(tokens: Tokens) -> None:
-    guard = Guard(inner, access("0.0.0.0"), tokens)
+    guard = guarding(inner, access("0.0.0.0"), tokens)
     opened = {
         "read": {RUNS},
         "emit": {EVENTS},
@@ -89,17 +97,44 @@ async def test_each_scope_opens_what_it_holds(tokens: Tokens) -> None:
 
 
 async def test_nobody_is_told_which_scope_is_needed(tokens: Tokens) -> None:
-    guard = Guard(inner, access("0.0.0.0"), tokens)
+    guard = guarding(inner, access("0.0.0.0"), tokens)
     answer = await ask(guard, *PAUSE)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="triphammer", scope="operate"'
     assert answer.headers["content-type"] == "application/problem+json"
     for path in ("/livez", "/readyz"):
-        assert (await ask(guard, "GET", path)).json() == {"who": "nobody"}
+        assert (await ask(guard, "GET", path)).json()["who"] == "nobody"
+
+
+async def test_who_has_a_token_cannot_say_to_be_somebody_else(tokens: Tokens) -> None:
+    _, text = await tokens.create("a", ["operate"], expires_in=None, by="test")
+    said = {"triphammer_by": "boss"}
+    shut, opened = guarding(inner, access("0.0.0.0"), tokens), guarding(inner, access(), tokens)
+    assert (await ask(shut, *PAUSE, token=text, **said)).json()["by"] == "a"
+    assert (await ask(opened, *PAUSE, token=text, **said)).json()["by"] == "a"
+    assert (await ask(opened, *PAUSE, **said)).json()["by"] == "boss"
+
+
+async def test_what_is_done_or_refused_is_written_down(tokens: Tokens) -> None:
+    guard = guarding(inner, access("0.0.0.0"), tokens)
+    row, text = await tokens.create("a", ["operate"], expires_in=None, by="test")
+    await ask(guard, *PAUSE, token=text)
+    await ask(guard, *RUNS, token=text)
+    await ask(guard, *EVENTS, token=text)
+    await ask(guard, *PAUSE)
+    await ask(guard, "POST", "/api/v1/prune", token=text)
+    await ask(guard, "POST", "/hooks/x")
+    told = [row.did for row in await tokens.store.audit(AuditPage())]
+    assert [(did.action, did.status) for did in told] == [
+        ("POST /api/v1/prune", 403),
+        ("POST /api/v1/events", 403),
+        ("POST /api/v1/flows/x/pause", 200),
+    ]
+    assert {(did.who, did.token, did.address) for did in told} == {("a", row.id, "203.0.113.9")}
 
 
 async def test_a_revoked_or_expired_token_opens_nothing(tokens: Tokens) -> None:
-    guard = Guard(inner, access("0.0.0.0"), tokens)
+    guard = guarding(inner, access("0.0.0.0"), tokens)
     row, text = await tokens.create("a", ["read"], expires_in=None, by="test")
     assert (await ask(guard, *RUNS, token=text)).status_code == 200
     await tokens.revoke("a")
@@ -110,7 +145,7 @@ async def test_a_revoked_or_expired_token_opens_nothing(tokens: Tokens) -> None:
 
 
 async def test_wrong_tokens_are_slowed_and_right_ones_are_not(tokens: Tokens) -> None:
-    guard = Guard(inner, access("0.0.0.0"), tokens)
+    guard = guarding(inner, access("0.0.0.0"), tokens)
     _, text = await tokens.create("a", ["read"], expires_in=None, by="test")
     for _ in range(MOST):
         assert (await ask(guard, *RUNS, token="trip_wrong")).status_code == 401
@@ -123,7 +158,7 @@ async def test_wrong_tokens_are_slowed_and_right_ones_are_not(tokens: Tokens) ->
 
 
 async def test_guessing_at_one_token_shuts_it_for_that_address(tokens: Tokens) -> None:
-    guard = Guard(inner, access("0.0.0.0"), tokens)
+    guard = guarding(inner, access("0.0.0.0"), tokens)
     _, text = await tokens.create("a", ["read"], expires_in=None, by="test")
     wrong = text[:-2] + ("AA" if text[-2:] != "AA" else "BB")
     for _ in range(MOST):
@@ -133,12 +168,12 @@ async def test_guessing_at_one_token_shuts_it_for_that_address(tokens: Tokens) -
 
 
 async def test_on_loopback_anybody_may_do_anything(tokens: Tokens) -> None:
-    guard = Guard(inner, access(), tokens)
+    guard = guarding(inner, access(), tokens)
     for door in (RUNS, EVENTS, PAUSE, ADMIN):
-        assert (await ask(guard, *door)).json() == {"who": "local"}
+        assert (await ask(guard, *door)).json()["who"] == "local"
     _, text = await tokens.create("a", ["read"], expires_in=None, by="test")
-    assert (await ask(guard, *ADMIN, token="of another daemon")).json() == {"who": "local"}
-    assert (await ask(guard, *RUNS, token=text)).json() == {"who": "a"}
+    assert (await ask(guard, *ADMIN, token="of another daemon")).json()["who"] == "local"
+    assert (await ask(guard, *RUNS, token=text)).json()["who"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -151,14 +186,14 @@ async def test_on_loopback_anybody_may_do_anything(tokens: Tokens) -> None:
     ],
 )
 async def test_pages_of_other_sites_change_nothing(tokens: Tokens, headers: dict[str, str]) -> None:
-    guard = Guard(inner, access(), tokens)
+    guard = guarding(inner, access(), tokens)
     for method, path in (EVENTS, PAUSE, ("POST", "/hooks/x"), ("DELETE", "/x")):
         assert (await ask(guard, method, path, **headers)).status_code == 403
     assert (await ask(guard, *RUNS, **headers)).status_code == 200
 
 
 async def test_names_that_anybody_could_let_point_here_are_refused(tokens: Tokens) -> None:
-    guard = Guard(inner, access(hosts=["Mine.example"]), tokens)
+    guard = guarding(inner, access(hosts=["Mine.example"]), tokens)
     for host in ("evil.example:8420", "127.0.0.1.evil.example"):
         assert (await ask(guard, *RUNS, host=host)).status_code == 403
         assert (await ask(guard, "GET", "/livez", host=host)).status_code == 200
@@ -169,16 +204,16 @@ async def test_names_that_anybody_could_let_point_here_are_refused(tokens: Token
 
 async def test_what_a_proxy_passed_on_is_not_from_this_machine(tokens: Tokens) -> None:
     forwarded = {"x_forwarded_for": "203.0.113.9"}
-    answer = await ask(Guard(inner, access(), tokens), *RUNS, **forwarded)
+    answer = await ask(guarding(inner, access(), tokens), *RUNS, **forwarded)
     assert (answer.status_code, "trusted_proxies" in answer.text) == (403, True)
-    opened = Guard(inner, access(open=True), tokens)
+    opened = guarding(inner, access(open=True), tokens)
     assert (await ask(opened, *RUNS, **forwarded)).status_code == 200
-    asked = Guard(inner, access(trusted_proxies=["127.0.0.1"]), tokens)
+    asked = guarding(inner, access(trusted_proxies=["127.0.0.1"]), tokens)
     assert (await ask(asked, *RUNS, **forwarded, client="127.0.0.1")).status_code == 401
 
 
 async def test_failures_count_by_the_client_that_a_trusted_proxy_names(tokens: Tokens) -> None:
-    guard = Guard(inner, access(trusted_proxies=["127.0.0.1"]), tokens)
+    guard = guarding(inner, access(trusted_proxies=["127.0.0.1"]), tokens)
     for _ in range(MOST):
         await ask(guard, *RUNS, token="x", client="127.0.0.1", x_forwarded_for="203.0.113.9")
     for client, status in (("203.0.113.9", 429), ("203.0.113.8", 401)):
