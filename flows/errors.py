@@ -15,6 +15,7 @@ FlowError                  root of the family
 └── TaskFailed             raised inside the engine: one attempt failed
     ├── WaitTimeout        what a task waited for has not come in time
     ├── LoopExhausted      a loop's condition did not hold after all its turns
+    ├── BreakerOpen        the task's breaker is open, and `when_open="fail"`
     ├── AttemptTimeout     the attempt took longer than its timeout
     ├── WorkerDied         the worker process ended under the attempt
     ├── CommandFailed      a command could not be started, or ended in failure
@@ -107,6 +108,10 @@ class LoopExhausted(TaskFailed):
 
 class WaitTimeout(TaskFailed):
     """What a task waited for has not come in time."""
+
+
+class BreakerOpen(TaskFailed):
+    """The task's circuit breaker is open: the attempt was not begun."""
 
 
 class AttemptTimeout(TaskFailed):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from triphammer.config.source import Source
+from triphammer.flows.breaker import Breaker
 from triphammer.flows.expr import Expr
 from triphammer.flows.resource import Resource
 
@@ -49,6 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     retry_on: tuple[str, ...] = ()
     never_retry: tuple[str, ...] = ()
+    breaker: Breaker | None = None
     cross: bool = False
     wait: str | None = None
     setup: tuple[Any, ...] = ()

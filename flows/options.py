@@ -11,6 +11,7 @@ import msgspec
 
 from triphammer.config.durations import DurationLike, seconds
 from triphammer.config.errors import DurationError
+from triphammer.flows.breaker import Breaker, parse_breaker
 from triphammer.flows.conditions import condition
 from triphammer.flows.errors import GraphError
 from triphammer.flows.executors.registry import executor_names, missing_package
@@ -58,7 +59,9 @@ class TaskOptions(TypedDict, total=False):
     An attempt holds `slots` of the `pool` that `[pools]` in the settings names; of those that
     wait for it the one of the highest `priority` begins first, and a minute of waiting is worth
     one step. `retry_on` are the only types of errors that are tried again, `never_retry` those
-    that are not: classes, or names such as "httpx.TransportError".
+    that are not: classes, or names such as "httpx.TransportError". `breaker` is "5 in 1m", or a
+    `breaker(...)`: after so many failed attempts within that time, in all runs, attempts wait
+    until one that is let through now and then succeeds.
 
     `setup` and `teardown` are tasks, or calls of tasks: the first must succeed before this one
     begins, the second runs once this one has ended, however that was. True says that this task
@@ -82,6 +85,7 @@ class TaskOptions(TypedDict, total=False):
     priority: int
     retry_on: ErrorTypes
     never_retry: ErrorTypes
+    breaker: str | Breaker | None
     cross: bool
     wait: Literal["delivered"] | None
     setup: Any
@@ -190,6 +194,15 @@ def _rate(value: Any) -> float | None:
     return float(found[1]) / _PER[found[2]]
 
 
+def _breaker(value: Any) -> Breaker | None:
+    if value is None or isinstance(value, Breaker):
+        return value
+    try:
+        return parse_breaker(value)
+    except ValueError as error:
+        raise _Wrong(str(error)) from error
+
+
 def _executor(value: Any) -> str | None:
     if value is None:
         return None
@@ -283,6 +296,7 @@ _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "priority": _whole,
     "retry_on": _error_types,
     "never_retry": _error_types,
+    "breaker": _breaker,
     "wait": _one_of("delivered", None),
     "setup": _around,
     "teardown": _around,

@@ -47,6 +47,15 @@ class Gauges:
             Metric("triphammer_pool_waiting", "gauge", "Attempts that wait for slots.", waiting),
         ]
 
+    def _breakers(self) -> Sequence[Metric]:
+        breakers = self._engine.breakers()
+        is_open = [({"breaker": n}, float(c.state != "closed")) for n, c in breakers.items()]
+        waiting = [({"breaker": name}, float(c.waiting)) for name, c in breakers.items()]
+        return [
+            Metric("triphammer_breaker_open", "gauge", "1: a circuit breaker is open.", is_open),
+            Metric("triphammer_breaker_waiting", "gauge", "Attempts it holds back.", waiting),
+        ]
+
     async def read(self) -> Sequence[Metric]:
         """All figures as they stand."""
         runs = [
@@ -74,6 +83,7 @@ class Gauges:
             _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
             _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
             *self._pools(),
+            *self._breakers(),
             Metric("triphammer_runs_late_total", "counter", "Runs past their deadline.", late),
             *self._connections.figures(),
         ]

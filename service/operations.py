@@ -8,6 +8,7 @@ from typing import Any
 
 from triphammer.config.clock import Clock
 from triphammer.config.ids import new_id
+from triphammer.flows.engine.breakers import BreakerCount
 from triphammer.flows.engine.engine import Engine
 from triphammer.sensors.contract import Accepted, Emission
 from triphammer.sensors.errors import Rejected, StoreUnavailable
@@ -186,6 +187,10 @@ class Operations:
         return Operation(
             run=run, at=self._clock.now(), by=asked.by, what=what, detail=detail, key=asked.key
         )
+
+    def breakers(self) -> Mapping[str, BreakerCount]:
+        """How each circuit breaker of tasks stands."""
+        return self._engine.breakers()
 
     async def pause(self, flow: str) -> None:
         """Begin no more runs of `flow`; events are taken, their runs wait in the store."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from triphammer.flows.branches import branch, first_of
+    from triphammer.flows.breaker import breaker
     from triphammer.flows.context import context
     from triphammer.flows.errors import Fail, Skip
     from triphammer.flows.flow import flow
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "triphammer.flows.branches": ("branch", "first_of"),
+    "triphammer.flows.breaker": ("breaker",),
     "triphammer.flows.context": ("context",),
     "triphammer.flows.errors": ("Fail", "Skip"),
     "triphammer.flows.flow": ("flow",),
@@ -83,6 +85,7 @@ __all__ = [
     "Skip",
     "at",
     "branch",
+    "breaker",
     "chain",
     "connection",
     "context",

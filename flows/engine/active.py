@@ -37,8 +37,8 @@ class Running(msgspec.Struct, frozen=True):
 class ActiveRun:
     """A run that the engine has. `told`: the state that its row has, "" before it begins.
 
-    `paces` are turns of `rate=` that the next change must make durable. `posts` are changes that
-    are not committed yet.
+    `paces` are turns of `rate=`, and breakers, that the next change must make durable. `posts` are
+    changes that are not committed yet.
     """
 
     __slots__ = ("folder", "gone", "machine", "paces", "posts", "running", "started_at", "told")
@@ -51,7 +51,7 @@ class ActiveRun:
         self.started_at = started_at
         self.told = told
         self.running: dict[str, Running] = {}
-        self.paces: dict[str, bytes] = {}
+        self.paces: dict[str, bytes | None] = {}
         self.posts = 0
         self.gone = False
 

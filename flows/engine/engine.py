@@ -24,6 +24,7 @@ from triphammer.flows.context import TaskContext
 from triphammer.flows.engine.active import ActiveRun, Answer, Running, rows_of
 from triphammer.flows.engine.advances import Advances
 from triphammer.flows.engine.attempts import make_attempt
+from triphammer.flows.engine.breakers import BreakerCount, Breakers, refused
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
@@ -97,6 +98,9 @@ class Engine:
         self._advances = Advances(self._timers.at, clock.now, self._show_advances)
         self._pace = Pace(journal.state, self._timers.at, clock.now, self._paced)
         self._pools = Pools(pools or {}, clock.now, self._still_wanted, self._given_slots)
+        self._breakers = Breakers(
+            journal.state, self._timers.at, clock.now, self._still_wanted, self._passed
+        )
         self._ready: dict[str, list[Attempt]] = {}
         self._open_posts = 0
         self._draining = False
@@ -139,6 +143,10 @@ class Engine:
     def pools(self) -> Mapping[str, PoolCount]:
         """How each pool stands."""
         return self._pools.counts()
+
+    def breakers(self) -> Mapping[str, BreakerCount]:
+        """How each circuit breaker stands."""
+        return self._breakers.counts()
 
     def snapshot(self, run: str) -> Sequence[TaskRow]:
         """The attempts of a run that are under way, those not journaled yet included."""
@@ -187,9 +195,11 @@ class Engine:
                 continue  # the executor itself keeps the retry waiting
             if not result.still_running:
                 self._pools.release(result.id)
+            breaks = self._breakers.ended(result)
             run = self._runs.get(result.id.run)
             if run is None or not run.is_current(result.id):
                 continue
+            run.paces.update(breaks)
             del run.running[result.id.task]
             # Cancelled by the stop of the daemon: the next start begins it again.
             if not (result.cancelled and self._draining):
@@ -435,18 +445,46 @@ class Engine:
     def _launch(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
         if self._idle(run):
             return
-        ready: list[Launch] = []
-        for launch in run.machine.wanted(launches):
-            options = launch.node.node.options
-            if options.rate is not None:
-                flow = run.machine.start.flow.name
-                self._pace.wait(flow, launch.node.node, options.rate, (run, launch))
-            elif options.pool is not None:
-                self._pools.wait(_id(run, launch), options, (run, launch))
-            else:
-                ready.append(launch)
+        passed = [one for one in run.machine.wanted(launches) if self._enters(run, one)]
+        ready = [launch for launch in passed if not self._queues(run, launch)]
         if ready:
             self._begin(run, ready, now)
+
+    def _enters(self, run: ActiveRun, launch: Launch) -> bool:
+        """Whether the breaker of a launch, if it has one, lets it go now."""
+        node = launch.node.node
+        if node.options.breaker is None:
+            return True
+        flow, id = run.machine.start.flow.name, _id(run, launch)
+        verdict = self._breakers.enter(flow, node, id, (run, launch))
+        if verdict == "fail":  # not here: who launches is in the middle of a step
+            self._timers.at(self._clock.now(), partial(self._refused, run, launch))
+        return verdict == "go"
+
+    def _passed(self, waiting: tuple[ActiveRun, Launch]) -> None:
+        """The breaker that held a launch back lets it go."""
+        run, launch = waiting
+        if not self._queues(run, launch):
+            self._begin(run, [launch], self._clock.now())
+            self._hand_over()
+
+    def _refused(self, run: ActiveRun, launch: Launch) -> None:
+        """The breaker of a launch is open, and it is not to wait."""
+        if self._idle(run) or not run.machine.wants(launch):
+            return
+        answer, now = Answer(run), self._clock.now()
+        answer.take(refused(_id(run, launch), launch.node.node, now), now)
+        self._carry_out([answer], now)
+
+    def _queues(self, run: ActiveRun, launch: Launch) -> bool:
+        """Whether a launch waits for its turn or its slots; it begins by itself then."""
+        options = launch.node.node.options
+        if options.rate is not None:
+            flow = run.machine.start.flow.name
+            self._pace.wait(flow, launch.node.node, options.rate, (run, launch))
+        elif options.pool is not None:
+            self._pools.wait(_id(run, launch), options, (run, launch))
+        return options.rate is not None or options.pool is not None
 
     def _still_wanted(self, waiting: tuple[ActiveRun, Launch]) -> bool:
         run, launch = waiting
@@ -516,6 +554,8 @@ class Engine:
             self._ready.setdefault(where, []).append(attempt)
             one = run.running[launch.name] = Running(attempt.id, where, now, attempt.context)
             begun.append(one)
+            if launch.node.node.options.breaker is not None:
+                self._breakers.begun(start.flow.name, launch.node.node, attempt.id)
         if begun:
             due = now + SHOWN_AFTER + SHOWN_TOGETHER
             self._timers.at(due - due % SHOWN_TOGETHER, partial(self._show_running, run, begun))

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from triphammer.flows.engine.breakers import BreakerCount
 from triphammer.service.errors import UnknownEvent
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
@@ -49,6 +50,12 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         """All flows that serve now, those that were removed, and what is wrong with flow files."""
         return Answer(await reading.all_flows())
 
+    @router.get("/breakers", tags=["flows"])
+    async def list_breakers() -> Answer[models.CircuitBreakers]:
+        """The circuit breakers of tasks, and how each stands."""
+        items = [_breaker(name, count) for name, count in operations.breakers().items()]
+        return Answer({"items": items, "next": None})
+
     @router.get("/flows/{name}", tags=["flows"], responses=problems(404))
     async def show_flow(name: str) -> Answer[models.FlowInFull]:
         """One flow with its graph."""
@@ -82,6 +89,16 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         """Begin runs again, the waiting ones first."""
         await operations.resume(name)
         return Answer(await reading.flow(name))
+
+
+def _breaker(name: str, count: BreakerCount) -> models.CircuitBreaker:
+    return {
+        "name": name,
+        "state": count.state,
+        "failures": count.failures,
+        "waiting": count.waiting,
+        "until": views.moment(count.until),
+    }
 
 
 RunState = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded"]

@@ -140,6 +140,7 @@ class Node(TypedDict):
     retry_on: list[str]
     never_retry: list[str]
     rate: float | None
+    breaker: str | None
     pool: str | None
     slots: int
     priority: int
@@ -382,6 +383,27 @@ class BackfillPlan(Span):
     total: int
     ticks: dict[str, int]
     items: list[Tick]
+
+
+CircuitState = Annotated[str, Meta(extra_json_schema={"enum": ["closed", "open", "half_open"]})]
+
+
+class CircuitBreaker(TypedDict):
+    """A circuit breaker of tasks. `failures` within its window, `waiting` attempts that it holds
+    back, `until` when it lets the next one through as a probe."""
+
+    name: str
+    state: CircuitState
+    failures: int
+    waiting: int
+    until: Moment | None
+
+
+class CircuitBreakers(TypedDict):
+    """All circuit breakers that an attempt has met since the start of the daemon."""
+
+    items: list[CircuitBreaker]
+    next: None
 
 
 class Pruned(TypedDict):

@@ -237,6 +237,7 @@ def graph(definition: FlowDef) -> models.Graph:
             "retry_on": list(node.options.retry_on),
             "never_retry": list(node.options.never_retry),
             "rate": node.options.rate,
+            "breaker": None if node.options.breaker is None else str(node.options.breaker),
             "pool": node.options.pool,
             "slots": node.options.slots,
             "priority": node.options.priority,
