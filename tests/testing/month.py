@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from triphammer import Event, chain, context, cron, every, flow, sleep, task
+from triphammer import Event, chain, context, cron, every, flow, sleep, task, wait_for
 from triphammer.testing import simulate
 
 START = datetime(2026, 3, 15, tzinfo=UTC)
@@ -46,7 +46,10 @@ def daily(event: Event) -> object:
 
 @flow(on=cron("30 2 * * *", tz="Europe/Berlin", jitter="10m"))
 def berlin(event: Event) -> object:
-    return count(fetch(event.data["start"]))
+    tick = wait_for(
+        {"type": ["triphammer.timer.fired"], "subject": ["hourly"]}, timeout="2h", since="1s"
+    )
+    return count(fetch(tick.data["due"]))
 
 
 @flow(on=cron("30 2,3 * * *", tz="America/New_York"))

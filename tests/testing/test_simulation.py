@@ -11,7 +11,19 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from triphammer import Event, context, cron, events, every, finished, flow, task, webhook
+from triphammer import (
+    Event,
+    context,
+    cron,
+    events,
+    every,
+    finished,
+    flow,
+    task,
+    to_email,
+    wait_for,
+    webhook,
+)
 from triphammer.testing import posted_event, simulate, webhook_event
 
 DAY = timedelta(days=1)
@@ -97,6 +109,38 @@ def test_a_restart_goes_on_from_the_journal() -> None:
         sim.advance("61s")
         assert (run.state, run.result) == ("succeeded", 2)
     assert [name for name, _ in begun] == ["first", "second", "second"]
+
+
+def test_waits_survive_a_restart_and_take_no_time_of_anybody() -> None:
+    @flow(on=events(type="order"))
+    def shipping(event: Event) -> object:
+        paid = wait_for({"type": ["paid"], "data": {"order": [event.data["order"]]}}, timeout="14d")
+        return paid.data["amount"]
+
+    with simulate(shipping) as sim:
+        runs = [sim.emit(posted_event("order", {"order": n})) for n in (1, 2)]
+        sim.advance("1d")
+        sim.restart(down="1h")
+        assert [run.state for run in runs] == ["waiting"] * 2
+        assert sim.emit_all(posted_event("paid", {"order": 2, "amount": 5})) == []
+        assert (runs[1].state, runs[1].result) == ("succeeded", 5)
+        sim.run_until_idle()
+        error = runs[0].error
+        assert error is not None
+        assert error.type == "WaitTimeout"
+        assert runs[0].finished_at == START + 14 * DAY
+
+
+def test_who_is_told_of_a_failure_by_mail() -> None:
+    @flow(notify=[to_email("ops@example.com", connection="smtp")])
+    def alarming() -> None:
+        add("x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the mistake
+
+    with simulate(alarming, connections={"smtp": {"host": "mail.example.com"}}) as sim:
+        sim.start(alarming)
+        [mail] = sim.mailed("ops@example.com")
+        assert mail.state == "delivered"
+        assert b"alarming" in (mail.body or b"")
 
 
 def test_ticks_that_fall_into_a_stop_are_made_up_for_as_the_flow_says() -> None:

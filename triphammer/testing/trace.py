@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from triphammer.flows.journal import TaskRow
@@ -10,12 +11,13 @@ from triphammer.service.store.contract import EventRow, Page, RunRow, Store
 from triphammer.testing.clock import moment
 
 MANY = 1_000_000
+_ID = re.compile(r"\b(evt|run|msg)_[0-9a-f]{32}\b")
 
 
 async def trace_of(store: Store) -> Sequence[str]:
     """Events and runs with their tasks and failed attempts, in the order of their beginning.
 
-    Ids are left out: runs are numbered by flow.
+    Runs are numbered by flow; ids that are made anew each time are left out of results, too.
     """
     events = list(reversed(await store.events(Page(limit=MANY))))
     runs = list(reversed(await store.runs(Page(limit=MANY))))
@@ -31,7 +33,7 @@ async def trace_of(store: Store) -> Sequence[str]:
         for task in await store.tasks(run.id):
             lines.append((task.finished_at or task.started_at or 0, _task(name, task)))
     # Sorting is stable: what happens at one moment stays in the order of the store.
-    return [line for _, line in sorted(lines, key=lambda line: line[0])]
+    return [_ID.sub(r"\1", line) for _, line in sorted(lines, key=lambda line: line[0])]
 
 
 def _event(row: EventRow) -> str:
