@@ -36,6 +36,7 @@ def define(
     version: str,
     root: Path,
     runs_per_flow: int = RUNS_PER_FLOW,
+    lease: object = None,
 ) -> FlowDef:
     """Draw the flow and check it whole. Raises `GraphError`."""
     _check_patterns(flow)
@@ -70,6 +71,7 @@ def define(
         doc=(flow.fn.__doc__ or "").strip(),
         root=str(root),
         module=flow.module,
+        lease=lease,
     )
 
 

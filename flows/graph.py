@@ -172,6 +172,7 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     is the `Order` of `event: Event[Order]`, None: none. `takes_event`: the body names event.
     `notify` are the channels that hear of its failures; None: those of the settings.
     `root` is the folder that `sources` are below, `module` the name of the flow file's module.
+    While anybody holds `lease`, tasks can import modules of this version.
     """
 
     name: str
@@ -195,3 +196,4 @@ class FlowDef(msgspec.Struct, frozen=True, kw_only=True):
     doc: str = ""
     root: str = ""
     module: str = ""
+    lease: object = None

@@ -15,7 +15,7 @@ from triphammer.flows.definition import RUNS_PER_FLOW, define, version_of
 from triphammer.flows.errors import GraphError
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.modules import VersionFinder
+from triphammer.flows.modules import Lease, VersionFinder
 from triphammer.flows.places import NOWHERE, Place, raising_place
 from triphammer.flows.project import BOUNDARY, ModuleSource, Project, stored_modules
 from triphammer.flows.review import review
@@ -30,7 +30,8 @@ class FlowSet(msgspec.Struct, frozen=True):
 
     `broken` gives the first error of each flow file (as `FlowDef.file` names it) that has any,
     also where the error's own place is in a module it imports. `snapshot` is what all was
-    loaded from. Of `missing_folder` and `missing_modules` there was nothing to load.
+    loaded from. Of `missing_folder` and `missing_modules` there was nothing to load. With the
+    `leases` held no file is executed again that is loaded again, also one without a flow.
     """
 
     flows: Mapping[str, FlowDef]
@@ -40,6 +41,7 @@ class FlowSet(msgspec.Struct, frozen=True):
     snapshot: Snapshot = Snapshot()
     missing_folder: str = ""
     missing_modules: tuple[str, ...] = ()
+    leases: tuple[Lease, ...] = ()
 
 
 def load_flows(
@@ -121,13 +123,15 @@ def load_version(root: Path, flow: str, file: str, sources: Mapping[str, str]) -
         raise GraphError(f"the stored sources of {flow} do not hold its file", file, 1)
     project = Project(root)
     try:
-        found = _found(entry, modules)
+        found, lease = _found(entry, modules)
     except GraphError as error:
         raise _shown(project, error) from error
     match = next((item for item in found if item.name == flow), None)
     if match is None:
         raise GraphError(f"the stored sources hold no flow named {flow!r}", file, 1)
-    return define(match, file=file, sources=sources, version=version_of(sources), root=root)
+    return define(
+        match, file=file, sources=sources, version=version_of(sources), root=root, lease=lease
+    )
 
 
 class _Gathered:
@@ -142,6 +146,7 @@ class _Gathered:
         self._warnings: list[str] = []
         self._broken: dict[str, str] = {}
         self._missing: list[str] = []
+        self._leases: list[Lease] = []
 
     def read(self, file: Path) -> None:
         """Read a flow file and all that it imports; nothing is executed."""
@@ -185,20 +190,24 @@ class _Gathered:
             self._broken,
             self.project.snapshot,
             missing_modules=tuple(self._missing),
+            leases=tuple(self._leases),
         )
 
     def _load(self, file: str, modules: Mapping[str, ModuleSource]) -> None:
         entry = next(iter(modules.values()))
         try:
-            found = _found(entry, modules)
+            found, lease = _found(entry, modules)
         except GraphError as error:
             self._fail(file, error)
             return
+        self._leases.append(lease)
         sources = {path: module.source for path, module in modules.items()}
         for flow in found:
-            self._add(flow, entry.path.replace(BOUNDARY, "/"), sources)
+            self._add(flow, entry.path.replace(BOUNDARY, "/"), sources, lease)
 
-    def _add(self, flow: Flow[..., Any], file: str, sources: Mapping[str, str]) -> None:
+    def _add(
+        self, flow: Flow[..., Any], file: str, sources: Mapping[str, str], lease: Lease
+    ) -> None:
         try:
             definition = define(
                 flow,
@@ -207,6 +216,7 @@ class _Gathered:
                 version=version_of(sources),
                 root=self.project.root,
                 runs_per_flow=self._runs_per_flow,
+                lease=lease,
             )
             self._check_name(definition)
         except GraphError as error:
@@ -236,10 +246,12 @@ def _shown(project: Project, error: GraphError) -> GraphError:
     return type(error)(error.message, file, error.line)
 
 
-def _found(entry: ModuleSource, modules: Mapping[str, ModuleSource]) -> list[Flow[..., Any]]:
+def _found(
+    entry: ModuleSource, modules: Mapping[str, ModuleSource]
+) -> tuple[list[Flow[..., Any]], Lease]:
     """Execute a flow file and find its flows. Raises `GraphError` for whatever it raises."""
     version = version_of({path: module.source for path, module in modules.items()})
-    namespace = VersionFinder.installed().namespace(version, modules)
+    namespace, lease = VersionFinder.installed().namespace(version, modules)
     try:
         module = namespace.load(entry)
     except GraphError:
@@ -247,12 +259,13 @@ def _found(entry: ModuleSource, modules: Mapping[str, ModuleSource]) -> list[Flo
     except SyntaxError as error:
         file = error.filename or entry.file
         raise GraphError(f"syntax error: {error.msg}", file, error.lineno or 1) from error
-    # Seam to user code: a flow file may raise anything when it is imported, or exit.
-    except (Exception, SystemExit) as error:
+    # Seam to user code: a flow file may raise anything when it is imported, or exit, and no
+    # exception of its own is a cancellation or Ctrl-C of ours.
+    except BaseException as error:
         place = raising_place(error.__traceback__)
         place = Place(entry.file, 1) if place is NOWHERE else place
         raise GraphError(_told(error), place.file, place.line) from error
-    return list(_flows_of(module))
+    return list(_flows_of(module)), lease
 
 
 def _told(error: BaseException) -> str:

@@ -12,12 +12,15 @@ import builtins
 import importlib
 import linecache
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from threading import Lock
 from types import CodeType, ModuleType
 from typing import Any
+from weakref import WeakValueDictionary, finalize
 
 from triphammer.flows.project import ModuleSource
 
@@ -78,6 +81,7 @@ class Namespace:
         top = name.partition(".")[0]
         if level or top not in self._tops:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
+        VersionFinder.installed().restore(self)
         module = importlib.import_module(f"{self.name}.{name}")
         if not fromlist:
             return sys.modules[f"{self.name}.{top}"]
@@ -109,11 +113,18 @@ def _is_of(name: str, version: str) -> bool:
     return name.partition(".")[0] == PREFIX + version
 
 
+class Lease:
+    """Whoever holds it may import modules of a version; when nobody does they are let go."""
+
+
 class VersionFinder(MetaPathFinder):
     """Finds private names on `sys.meta_path`: the one place where Python asks for them."""
 
     def __init__(self) -> None:
         self._namespaces: dict[str, Namespace] = {}
+        self._leases: WeakValueDictionary[str, Lease] = WeakValueDictionary()
+        self._ended: deque[str] = deque()
+        self._lock = Lock()
 
     @classmethod
     def installed(cls) -> VersionFinder:
@@ -125,20 +136,43 @@ class VersionFinder(MetaPathFinder):
         sys.meta_path.insert(0, finder)
         return finder
 
-    def namespace(self, version: str, modules: Mapping[str, ModuleSource]) -> Namespace:
+    def namespace(
+        self, version: str, modules: Mapping[str, ModuleSource]
+    ) -> tuple[Namespace, Lease]:
         """The namespace of a version, the same one for equal versions at one place.
 
         The same sources at another place (a copy of the project) take over the name: what is
         loaded already goes on under the functions that hold it.
         """
         namespace = Namespace(version, modules)
-        known = self._namespaces.get(namespace.name)
-        if known is not None and known.files == namespace.files:
-            return known
-        for name in [n for n in sys.modules if n.partition(".")[0] == namespace.name]:
-            del sys.modules[name]
-        self._namespaces[namespace.name] = namespace
-        return namespace
+        with self._lock:
+            lease = self._lease(namespace.name)
+            self._let_go()
+            known = self._namespaces.get(namespace.name)
+            if known is not None and known.files == namespace.files:
+                return known, lease
+            _unload(namespace.name)
+            self._namespaces[namespace.name] = namespace
+        return namespace, lease
+
+    def restore(self, namespace: Namespace) -> None:
+        """Code of a version that was let go still runs: an abandoned attempt, a thread."""
+        self._namespaces.setdefault(namespace.name, namespace)
+
+    def _lease(self, name: str) -> Lease:
+        lease = self._leases.get(name)
+        if lease is None:
+            lease = self._leases[name] = Lease()
+            # It may end anywhere, in the middle of an import: only noted there.
+            finalize(lease, self._ended.append, name)
+        return lease
+
+    def _let_go(self) -> None:
+        while self._ended:
+            name = self._ended.popleft()
+            if name not in self._leases:
+                self._namespaces.pop(name, None)
+                _unload(name)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -148,6 +182,11 @@ class VersionFinder(MetaPathFinder):
             return None
         namespace = self._namespaces.get(fullname.partition(".")[0])
         return None if namespace is None else namespace.spec(fullname)
+
+
+def _unload(name: str) -> None:
+    for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+        del sys.modules[module]
 
 
 class _SourceLoader(InspectLoader):

@@ -188,8 +188,8 @@ def stored_modules(root: Path, sources: Mapping[str, str]) -> dict[str, ModuleSo
 def _imports(module: ModuleSource) -> Iterator[str]:
     try:
         tree = ast.parse(module.source)
-    except (SyntaxError, ValueError):  # shown with its place when the file is executed
-        return
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return  # shown with its place when the file is executed
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Seen = bytes | bool | str | tuple[str, ...] | None
@@ -65,12 +66,17 @@ def _content(file: Path) -> Seen:
         return error.strerror or type(error).__name__
 
 
+# os.path answers where pathlib raises: below a folder that may not be entered.
 def _is_file(path: Path) -> Seen:
-    return path.is_file()
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _is_dir(path: Path) -> Seen:
-    return path.is_dir()
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _is_link(path: Path) -> bool:
+    return os.path.islink(path)  # noqa: PTH114
 
 
 def _names(folder: Path) -> Seen:
@@ -78,21 +84,19 @@ def _names(folder: Path) -> Seen:
         found = [f.name for f in folder.glob("*.py") if not f.name.startswith("_")]
     except OSError:
         return None
-    return tuple(sorted(found)) if found or folder.is_dir() else None
+    return tuple(sorted(found)) if found or _is_dir(folder) else None
 
 
 def _on_the_way(path: Path) -> Iterator[Path]:
     """The nearest folder there is at or above `path`, and those that links to it stand in."""
     folder = path
-    while not folder.is_dir():
-        if folder.is_symlink():  # it leads nowhere yet
+    while not _is_dir(folder):
+        if _is_link(folder):  # it leads nowhere yet
             yield folder.parent.resolve()
         folder = folder.parent
-    if path.is_symlink() and path.is_file():
+    if _is_link(path) and _is_file(path):
         yield path.resolve().parent
     yield folder.resolve()
-    yield from _links(folder)
-
-
-def _links(folder: Path) -> Iterable[Path]:
-    return (place.parent.resolve() for place in (folder, *folder.parents) if place.is_symlink())
+    for place in (folder, *folder.parents):
+        if _is_link(place):
+            yield place.parent.resolve()

@@ -34,8 +34,9 @@ class Library:
 
     def replace(self, flows: Mapping[str, FlowDef]) -> None:
         """Make `flows` the live set; what was live stays known under its version."""
-        for flow in self.live.values():
-            self._remember(flow)
+        for name, flow in self.live.items():
+            if name not in flows or flows[name].version != flow.version:
+                self._remember(flow)
         self.live = dict(flows)
 
     def flow(self, name: str) -> FlowDef:

@@ -39,6 +39,7 @@ class Loaded(msgspec.Struct, frozen=True):
     warnings: Sequence[str]
     wrong: Mapping[str, str] = {}
     snapshot: Snapshot = Snapshot()
+    leases: tuple[object, ...] = ()
 
 
 async def load(
@@ -128,7 +129,8 @@ def _fit(found: FlowSet, last: Mapping[str, FlowDef]) -> Loaded:
             if culprit.name in flows:
                 wrong[culprit.name] = str(errors[-1])
         else:
-            return Loaded(flows, specs, errors, found.warnings, wrong, found.snapshot)
+            warnings, snapshot = found.warnings, found.snapshot
+            return Loaded(flows, specs, errors, warnings, wrong, snapshot, found.leases)
 
 
 def _is_still_there(flow: FlowDef, found: FlowSet) -> bool:

@@ -84,16 +84,23 @@ class Operations:
     async def receive(self, path: str, request: HookRequest) -> Accepted | Challenge:
         """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400).
 
-        Raises `StoreUnavailable` while nothing is taken, or the webhook's sensor is not there
-        (a reload has changed it): senders give up on a 404.
+        A reload that changes the webhook is waited for. Raises `StoreUnavailable` while nothing
+        is taken, or the webhook's sensor is not there: senders give up on a 404.
         """
         self._dispatcher.check_open()
-        sensor = self._supervisor.sensors.get(f"webhook:{path}")
-        if isinstance(sensor, WebhookSensor):
+        sensor = self._webhook(path)
+        if sensor is None and self._is_wanted(path):
+            await self._supervisor.settled()  # a reload is just changing it
+            sensor = self._webhook(path)
+        if sensor is not None:
             return await sensor.receive(request)
         if self._is_wanted(path):
             raise StoreUnavailable(f"the webhook {path!r} is not open just now; send again")
         raise Rejected(404, f"no flow listens to the webhook {path!r}")
+
+    def _webhook(self, path: str) -> WebhookSensor | None:
+        sensor = self._supervisor.sensors.get(f"webhook:{path}")
+        return sensor if isinstance(sensor, WebhookSensor) else None
 
     def _is_wanted(self, path: str) -> bool:
         sources = (source for flow in self._library.live.values() for source in flow.on)

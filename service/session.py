@@ -364,6 +364,8 @@ class Session:
         await self._supervisor.apply(flows.specs)
         notes = await self._report_flows(flows)
         self._core.hub.publish([News("flow", name, name, "live") for name in flows.flows])
+        gone = before.keys() - flows.flows.keys()
+        self._core.hub.publish([News("flow", name, name, "removed") for name in sorted(gone)])
         if self._news is not None:
             self._systemd.ready(self._status(self._news))
         return flows, difference(before, flows, notes)

@@ -93,6 +93,11 @@ class Supervisor:
             if not self._stopped:
                 await self._apply(specs)
 
+    async def settled(self) -> None:
+        """Return when no sensors are just being stopped or started."""
+        async with self._alone:
+            return
+
     async def stop(self) -> None:
         """Stop every sensor for good and wait for each to end."""
         self._stopped = True

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import anyio
 import msgspec
 
+from triphammer.sensors.errors import StoreUnavailable
+
 
 class Wrong(msgspec.Struct, frozen=True):
     """An error of a flow file and its place."""
@@ -51,6 +53,10 @@ class Asked:
         self.answered = anyio.Event()
         self.answer: Reloaded | None = None
 
+    def give_up(self) -> None:
+        """Nobody will answer: the store has failed meanwhile."""
+        self.answered.set()
+
     def tell(self, answer: Reloaded) -> None:
         """Answer all of them."""
         self.answer = answer
@@ -75,11 +81,12 @@ class Reloads:
         self._wake.set()
 
     async def reload(self) -> Reloaded:
-        """Load again and say what came of it."""
+        """Load again and say what came of it. Raises `StoreUnavailable`."""
         asked = self._asked
         self.ask()
         await asked.answered.wait()
-        assert asked.answer is not None
+        if asked.answer is None:
+            raise StoreUnavailable("the store failed while flows were loaded; ask again")
         return asked.answer
 
     async def next(self) -> Asked:

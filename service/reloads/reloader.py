@@ -16,6 +16,7 @@ from triphammer.service.loading import Loaded
 from triphammer.service.reloads.asking import Asked, Reloaded, Reloads, Wrong
 from triphammer.service.reloads.watch import FileWatch
 
+SLOW_SECONDS = 10.0
 Reload = Callable[[], Awaitable[tuple[Loaded, Reloaded]]]
 Mode = Literal["watch", "signal", "off"]
 
@@ -49,12 +50,28 @@ class Reloader:
             return snapshot
         if not asked.is_forced and await anyio.to_thread.run_sync(snapshot.holds):
             return snapshot
-        flows, answer = await self._reload()
+        try:
+            flows, answer = await self._loaded()
+            asked.tell(answer)
+        finally:
+            asked.give_up()
         self._log.info("reloaded: %s", answer)
-        asked.tell(answer)
         if self._watch is not None:
             self._watch.follow(flows.snapshot)
         return flows.snapshot
+
+    async def _loaded(self) -> tuple[Loaded, Reloaded]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._grumble)
+            done = await self._reload()
+            group.cancel_scope.cancel()
+        return done
+
+    async def _grumble(self) -> None:
+        """A file that never ends being imported: what served before goes on serving."""
+        await anyio.sleep(SLOW_SECONDS)
+        text = "flows are being loaded for %g s: a file does too much while it is imported"
+        self._log.warning(text, SLOW_SECONDS)
 
 
 def difference(before: Mapping[str, FlowDef], after: Loaded, notes: Sequence[str] = ()) -> Reloaded:
