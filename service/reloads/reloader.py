@@ -63,9 +63,11 @@ class Reloader:
     async def _loaded(self) -> tuple[Loaded, Reloaded]:
         async with anyio.create_task_group() as group:
             group.start_soon(self._grumble)
-            done = await self._reload()
-            group.cancel_scope.cancel()
-        return done
+            try:
+                return await self._reload()
+            finally:
+                group.cancel_scope.cancel()
+        raise AssertionError("unreachable: the group lets errors through")
 
     async def _grumble(self) -> None:
         """A file that never ends being imported: what served before goes on serving."""
