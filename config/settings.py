@@ -116,6 +116,7 @@ class Limits(Section):
     connections: int | None = Field(default=None, ge=1)
     streams: int = Field(default=200, ge=1)
     log_lines: int = Field(default=10_000, ge=1)
+    artifact: Size = 1000 * MB
 
     @field_validator("bodies")
     @classmethod

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from triphammer.flows.artifacts import FILE, Artifact, media_of, shown, told_of
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.journal import Artifacts, Encoded
 from triphammer.flows.kinds import class_of, field_names, is_array, is_mapping
@@ -51,6 +52,8 @@ def encode(
     """
     if value is None and annotation in (Any, None, type(None)):
         return _NULL
+    if isinstance(value, Artifact):
+        return Encoded("artifact", value.digest.encode(), media_of(value.told))
     shape = shape_of(annotation)
     try:
         body = _ENCODER.encode(value)
@@ -72,6 +75,9 @@ def decode(encoded: Encoded, annotation: Any, artifacts: Artifacts) -> Any:
     Unpickles: only for what this installation has stored itself.
     """
     body, kind = encoded.body, encoded.kind
+    if encoded.media.startswith(FILE):
+        kept = Artifact(body.decode(), told_of(encoded.media), artifacts)
+        return convert(kept, annotation, name="an artifact")
     if kind == "artifact":
         body, kind = artifacts.get(body.decode()), encoded.media.partition(";")[0]
     if kind == "pickle":
@@ -87,8 +93,11 @@ def decode(encoded: Encoded, annotation: Any, artifacts: Artifacts) -> Any:
 def decode_json_safe(encoded: Encoded) -> Any:
     """The value for pages and the API: never unpickled, always representable as JSON.
 
-    Of what lies in the artifact store only `{"type", "size"}` is told.
+    Of what lies in the artifact store only `{"type", "size"}` is told, of an artifact of the
+    user's its name, media type and hash.
     """
+    if encoded.media.startswith(FILE):
+        return shown(Artifact(encoded.body.decode(), told_of(encoded.media)))
     if encoded.kind == "json":
         return msgspec.json.decode(encoded.body)
     if encoded.kind == "msgpack":
@@ -230,7 +239,9 @@ def _pack_hook(value: Any) -> Any:
 
 
 def _simple(value: Any, form: str) -> Any:
-    """What msgspec leaves to us: paths, subclasses of text, numpy's single numbers."""
+    """What msgspec leaves to us: artifacts, paths, subclasses of text, numpy's single numbers."""
+    if isinstance(value, Artifact):
+        return shown(value)
     if isinstance(value, (PurePath, str)):
         return str(value)
     kind = class_of(value)

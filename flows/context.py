@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -14,10 +16,12 @@ from typing import Any
 import msgspec
 
 from triphammer.config.secrets import Secrets
-from triphammer.flows.errors import NotInTask, ValueMisfit
+from triphammer.config.sizes import format_size
+from triphammer.flows.artifacts import Artifact, Content, Told, described
+from triphammer.flows.errors import NotInTask, TooLarge, ValueMisfit
 from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.identities import key_of
-from triphammer.flows.journal import OutMessage, StartRequest
+from triphammer.flows.journal import Artifacts, Kept, OutMessage, StartRequest
 from triphammer.flows.lent_secrets import lent_secrets
 from triphammer.flows.opened import Opened
 from triphammer.flows.outcomes import Ended
@@ -118,8 +122,11 @@ class TaskContext:
         "deadline",
         "earlier",
         "event",
+        "files",
         "flow",
         "groups",
+        "kept",
+        "largest",
         "logger",
         "notice",
         "opened",
@@ -165,6 +172,9 @@ class TaskContext:
         self.opened: Opened | None = None
         self.contained = False
         self.state = FlowState(flow, state)
+        self.files: Artifacts | None = None
+        self.largest = sys.maxsize
+        self.kept: list[Kept] = []
         self.outgoing: list[OutMessage] = []
         self.starts: list[StartRequest] = []
         self.logger = _LOGGER
@@ -195,6 +205,24 @@ class TaskContext:
     def used_workdir(self) -> None:
         """Another process may have made the folder: it is to be removed like our own."""
         self._folder.used = True
+
+    def artifact(self, name: str, source: Content, media_type: str | None = None) -> Artifact:
+        """Keep a file, bytes or a text under `name`; see `artifact`. Raises as it does."""
+        name, media_type = described(name, media_type, source)
+        if self.files is None:
+            raise NotInTask(f"the artifact {name} cannot be kept here")
+        content = source.encode() if isinstance(source, str) else source
+        given = content if isinstance(content, bytes) else Path(content)
+        try:
+            digest, size = self.files.keep(given, self.largest)
+        except TooLarge as error:
+            told = f"the artifact {name} of {self.task} has at least {format_size(error.size)}"
+            most = format_size(self.largest)
+            raise ValueMisfit(f"{told}; [limits] artifact allows {most}") from None
+        at = time.time_ns() // 1000
+        kept = Kept(name=name, digest=digest, media_type=media_type, size=size, at=at)
+        self.kept.append(kept)
+        return Artifact(digest, Told(name, media_type, size), self.files)
 
     def progress(self, done: float, total: float) -> None:
         """Say how far the task is: 3 of 10. Raises `ValueMisfit` for what is no number."""

@@ -8,6 +8,7 @@ FlowError                  root of the family
 │   └── ParamMisfit        parameters of a run that are unknown, missing or do not fit
 ├── DebuggerLeft           whoever debugs a run does not want it to go on
 ├── UnknownTask            a run has no task of this name
+├── TooLarge               a file is larger than `[limits] artifact`
 ├── ResourceFailed         a resource that a task takes cannot be opened
 ├── NotInTask              context(), state or secret used outside a running task
 ├── Skip                   raised by a task: it ends as skipped
@@ -71,6 +72,14 @@ class DebuggerLeft(FlowError):
 
 class UnknownTask(FlowError, LookupError):
     """A run has no task of this name; the message names one that is near."""
+
+
+class TooLarge(FlowError):
+    """A content is larger than is kept; `size` is how large it is at least."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"it is larger than is kept: at least {size} bytes")
+        self.size = size
 
 
 class ResourceFailed(FlowError):

@@ -6,6 +6,7 @@ All times are int64 microseconds UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -49,6 +50,18 @@ class OutMessage(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
     secret: str | None = None
     connection: str = "kafka"
+    task: str = ""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An artifact that an attempt has kept: `name` in its task, `digest` of its content, `size`
+    in bytes. `task` is filled in by the engine."""
+
+    name: str
+    digest: str
+    media_type: str
+    size: int
+    at: int
     task: str = ""
 
 
@@ -135,6 +148,7 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     failed_tasks: tuple[str, ...] = ()
     waits: tuple[Wait, ...] = ()
     over: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,3 +212,19 @@ class Artifacts(Protocol):
     def put(self, content: bytes) -> str: ...
 
     def get(self, digest: str) -> bytes: ...
+
+    def keep(self, source: bytes | Path, most: int) -> tuple[str, int]:
+        """Keep a content, or that of a file, piece by piece; its name and size.
+
+        Raises `TooLarge` beyond `most` bytes, OSError for a file that cannot be read.
+        """
+        ...
+
+    def path(self, digest: str) -> Path:
+        """Where a content lies as a file. Raises when it is not here."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """The folder where contents lie, as `ab/cdef...`."""
+        ...

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origi
 
 import msgspec
 
+from triphammer.flows.artifacts import Artifact, from_shown
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.kinds import class_of, field_names, is_array, is_class, is_mapping, is_set
 from triphammer.flows.misfits import fault
@@ -277,8 +278,10 @@ def _hook(kind: Any, value: Any) -> Any:
         return value  # a Protocol, Callable and the like: nothing to check
     if isinstance(value, origin):
         return value
-    if issubclass(origin, PurePath) and isinstance(value, str):
+    if issubclass(origin, PurePath) and isinstance(value, (str, Artifact)):
         return origin(value)
+    if origin is Artifact and is_mapping(value):
+        return from_shown(value)
     if is_mapping(value) and _is_mapping_class(origin):
         return origin(value)  # the headers of an event that was waited for
     validate = getattr(origin, "model_validate", None)

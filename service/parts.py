@@ -142,6 +142,7 @@ class Core:
             zone=settings.flows.timezone,
             pools=settings.pools,
             on_late=self._late,
+            largest=settings.limits.artifact,
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)

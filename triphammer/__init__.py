@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from triphammer.flows.artifacts import Artifact
     from triphammer.flows.branches import branch, first_of
     from triphammer.flows.breaker import breaker
     from triphammer.flows.context import context
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from triphammer.flows.flow import flow
     from triphammer.flows.groups import group
     from triphammer.flows.journal import ErrorInfo
+    from triphammer.flows.keep import artifact
     from triphammer.flows.loops import loop
     from triphammer.flows.notify import to_email, to_slack, to_webhook
     from triphammer.flows.outcomes import Ended, Failed, Ok
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "triphammer.flows.artifacts": ("Artifact",),
     "triphammer.flows.branches": ("branch", "first_of"),
     "triphammer.flows.breaker": ("breaker",),
     "triphammer.flows.context": ("context",),
@@ -49,6 +52,7 @@ _HOMES = {
     "triphammer.flows.flow": ("flow",),
     "triphammer.flows.groups": ("group",),
     "triphammer.flows.journal": ("ErrorInfo",),
+    "triphammer.flows.keep": ("artifact",),
     "triphammer.flows.loops": ("loop",),
     "triphammer.flows.notify": ("to_email", "to_slack", "to_webhook"),
     "triphammer.flows.outcomes": ("Ended", "Failed", "Ok"),
@@ -76,6 +80,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Artifact",
     "Ended",
     "ErrorInfo",
     "Event",
@@ -83,6 +88,7 @@ __all__ = [
     "Failed",
     "Ok",
     "Skip",
+    "artifact",
     "at",
     "branch",
     "breaker",

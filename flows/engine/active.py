@@ -10,7 +10,7 @@ from triphammer.flows.context import TaskContext
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.values import Step
 from triphammer.flows.executors.contract import AttemptId, AttemptResult
-from triphammer.flows.journal import OutMessage, RunChange, StartRequest, TaskRow, Wait
+from triphammer.flows.journal import Kept, OutMessage, RunChange, StartRequest, TaskRow, Wait
 from triphammer.flows.workdir import RunFolder
 
 
@@ -77,13 +77,14 @@ class ActiveRun:
 class Answer:
     """What a batch of happenings comes to for one run: a step, and what joins its change."""
 
-    __slots__ = ("_outbox", "_starts", "_writes", "run", "step")
+    __slots__ = ("_kept", "_outbox", "_starts", "_writes", "run", "step")
 
     def __init__(self, run: ActiveRun) -> None:
         self.run = run
         self.step = Step()
         self._outbox: list[OutMessage] = []
         self._starts: list[StartRequest] = []
+        self._kept: list[Kept] = []
         self._writes: dict[str, bytes | None] = {}
 
     def take(self, result: AttemptResult, now: int) -> None:
@@ -94,6 +95,7 @@ class Answer:
         task = result.id.task
         self._outbox += [msgspec.structs.replace(m, task=task) for m in result.outbox]
         self._starts += result.starts
+        self._kept += [msgspec.structs.replace(kept, task=task) for kept in result.kept]
         self._writes.update(result.state_writes)
 
     @property
@@ -129,6 +131,7 @@ class Answer:
             outbox=tuple(self._outbox),
             state_writes=writes,
             starts=tuple(self._starts),
+            kept=tuple(self._kept),
             failed_tasks=() if ending is None else ending.failed_tasks,
             waits=waits,
             over=tuple(step.over),

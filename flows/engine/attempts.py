@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
@@ -122,6 +123,7 @@ def make_attempt(
     state: Callable[[str], Mapping[str, bytes]],
     folder: RunFolder,
     earlier: int = 0,
+    largest: int = sys.maxsize,
 ) -> Attempt:
     """The attempt that `launch` asks for. Nothing is decoded yet: its executor does that."""
     flow, node, call = start.flow.name, launch.node.node, Call(launch, scope)
@@ -139,6 +141,7 @@ def make_attempt(
         upstream=Upstreams(node.above, scope),
         root=start.flow.root,
     )
+    own.files, own.largest = scope.artifacts, largest
     id = AttemptId(start.id, launch.name, launch.attempt, start.epoch)
     return Attempt(
         id=id,
@@ -146,7 +149,17 @@ def make_attempt(
         body=call,
         encode=call.encode,
         context=own,
-        pack=partial(pack, id, start, launch, scope, state=state, folder=folder, earlier=earlier),
+        pack=partial(
+            pack,
+            id,
+            start,
+            launch,
+            scope,
+            state=state,
+            folder=folder,
+            earlier=earlier,
+            largest=largest,
+        ),
         timeout=node.options.timeout,
         where=node.where,
         uses=bool(node.spec.uses),

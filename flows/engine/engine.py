@@ -7,6 +7,7 @@ a commit: what depends on one is launched by the commit's callback.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -77,6 +78,7 @@ class Engine:
         on_store_error: Callable[[Exception], None],
         deliveries: bool = True,
         zone: str = "UTC",
+        largest: int = sys.maxsize,
         pools: Mapping[str, int] | None = None,
         on_late: Callable[[RunLate], None] | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Engine:
         self._deliveries = deliveries
         self._zone = zone
         self._on_late = on_late
+        self._largest = largest
         self._executors: Mapping[str, Executor] = {}
         self._runs: dict[str, ActiveRun] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
@@ -548,6 +551,7 @@ class Engine:
                 state=self._journal.state,
                 folder=run.folder,
                 earlier=run.machine.earlier(launch.name),
+                largest=self._largest,
             )
             attempt.context.notice = self._advances.note
             where = launch.node.executor

@@ -10,11 +10,12 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from triphammer.flows.artifacts import FILE
 from triphammer.flows.engine.run_scope import MapResult, RunScope, Stored
 from triphammer.flows.engine.values import Launch, RunStart
 from triphammer.flows.errors import ValueMisfit
 from triphammer.flows.executors.contract import AttemptId, Parcel
-from triphammer.flows.journal import Encoded
+from triphammer.flows.journal import Artifacts, Encoded
 from triphammer.flows.modules import stand_in
 from triphammer.flows.project import module_source
 from triphammer.flows.workdir import RunFolder
@@ -29,6 +30,7 @@ def pack(
     state: Callable[[str], Mapping[str, bytes]],
     folder: RunFolder,
     earlier: int,
+    largest: int,
 ) -> Parcel:
     """The parcel of one attempt. Raises `ValueMisfit` for values that cannot be pickled."""
     flow, node = start.flow, launch.node.node
@@ -48,7 +50,9 @@ def pack(
         item=launch.item,
         values=_pickled(launch, (start.event, start.params, results, ends, turns, launch.value)),
         state=state(flow.name),
-        artifacts={digest: scope.artifacts.get(digest) for digest in _named(results)},
+        artifacts=_contents(results, scope.artifacts),
+        files=scope.artifacts.place,
+        largest=largest,
         workdir=folder.place,
         earlier=earlier,
     )
@@ -63,10 +67,22 @@ def _pickled(launch: Launch, values: Any) -> bytes:
         raise ValueMisfit(f"{text} data, or leave executor= out") from error
 
 
-def _named(results: Mapping[str, Stored]) -> Iterator[str]:
-    """The artifacts that results are made of."""
+def _contents(results: Mapping[str, Stored], artifacts: Artifacts) -> dict[str, bytes]:
+    """What lies in the artifact store of results. Files are not read here: they have a path."""
+    contents: dict[str, bytes] = {}
+    for encoded in _named(results):
+        digest = encoded.body.decode()
+        if encoded.media.startswith(FILE):
+            artifacts.path(digest)
+        else:
+            contents[digest] = artifacts.get(digest)
+    return contents
+
+
+def _named(results: Mapping[str, Stored]) -> Iterator[Encoded]:
+    """The results and parts of results that lie in the artifact store."""
     for stored in results.values():
         items = stored.items if isinstance(stored, MapResult) else (stored,)
         for item in items:
             if isinstance(item, Encoded) and item.kind == "artifact":
-                yield item.body.decode()
+                yield item

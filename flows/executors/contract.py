@@ -18,6 +18,7 @@ from triphammer.flows.journal import (
     Artifacts,
     Encoded,
     ErrorInfo,
+    Kept,
     LogLine,
     OutMessage,
     StartRequest,
@@ -40,7 +41,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     sender knows the flow file's module. `values` is pickled (event, parameters, results that
     the task takes, how its upstreams ended, the map item's arguments) and may name classes of
     the user's: it is read once the version is loaded. `state` is the flow's durable mapping,
-    `artifacts` the contents of those that the results name.
+    `artifacts` the contents of those that the results name; files among them lie in the
+    folder `files`. `largest` is how many bytes one may have.
     """
 
     id: AttemptId
@@ -55,6 +57,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     values: bytes
     state: Mapping[str, bytes]
     artifacts: Mapping[str, bytes]
+    files: str
+    largest: int
     workdir: str
     earlier: int = 0
 
@@ -104,6 +108,7 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     starts: tuple[StartRequest, ...] = ()
     state_writes: Mapping[str, bytes | None] = {}
     progress: tuple[float, float] | None = None
+    kept: tuple[Kept, ...] = ()
 
 
 class Released(msgspec.Struct, frozen=True):

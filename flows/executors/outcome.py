@@ -39,6 +39,7 @@ def success(attempt: Attempt, started: int, finished: int, value: Encoded) -> At
         outbox=tuple(context.outgoing),
         starts=tuple(context.starts),
         state_writes=context.state.writes,
+        kept=tuple(context.kept),
         progress=context.reached,
     )
 

@@ -16,6 +16,7 @@ from threading import Lock
 import msgspec
 
 from triphammer.config.secrets import Secrets
+from triphammer.flows.copying import copy_into
 from triphammer.flows.engine.attempts import make_attempt
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.run_scope import RunScope
@@ -23,7 +24,7 @@ from triphammer.flows.engine.values import Launch, RunStart
 from triphammer.flows.errors import FlowError
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Parcel
 from triphammer.flows.executors.outcome import describe
-from triphammer.flows.journal import ErrorInfo
+from triphammer.flows.journal import Artifacts, ErrorInfo
 from triphammer.flows.loader import load_version
 from triphammer.flows.modules import PREFIX
 from triphammer.flows.workdir import RunFolder
@@ -34,20 +35,45 @@ VERSIONS = 64
 
 class Outcome(msgspec.Struct, frozen=True):
     """What travels back: the result, the contents that it names, whether it used the run's
-    folder, and how many lines of its log were dropped."""
+    folder, and how many lines of its log were dropped. `files` are where contents lie, by hash."""
 
     result: AttemptResult
     artifacts: Mapping[str, bytes]
     used_folder: bool = False
     dropped: int = 0
+    files: Mapping[str, str] = {}
+
+
+KEPT = ".kept"
+"""Where in a run's folder files lie until the daemon has taken them."""
 
 
 class SentArtifacts:
-    """Contents that came with a parcel; those put here are collected in `made`."""
+    """Contents that came with a parcel; those put here are collected in `made`, and the places
+    of those that are files in `files`. `place` is where the daemon has its own."""
 
-    def __init__(self, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, contents: Mapping[str, bytes], place: str, folder: RunFolder) -> None:
         self._contents = dict(contents)
+        self._folder = folder
+        self.place = place
         self.made: dict[str, bytes] = {}
+        self.files: dict[str, str] = {}
+
+    def keep(self, source: bytes | Path, most: int) -> tuple[str, int]:
+        """Copy a content to where the daemon finds it."""
+        kept = self._folder.path / KEPT
+        kept.mkdir(exist_ok=True)
+        digest, size, file = copy_into(kept, source, most)
+        self.files[digest] = str(file)
+        return digest, size
+
+    def path(self, digest: str) -> Path:
+        """Where a file lies. Raises `FlowError` when this machine does not have it."""
+        mine = self.files.get(digest)
+        path = Path(self.place) / digest[:2] / digest[2:] if mine is None else Path(mine)
+        if not path.is_file():
+            raise FlowError(f"the file of artifact {digest} is not on this machine")
+        return path
 
     def put(self, content: bytes) -> str:
         """Keep `content` for the way back; its SHA-256 in hex."""
@@ -119,6 +145,7 @@ def unpack(
         state=lambda _: parcel.state,
         folder=folder,
         earlier=parcel.earlier,
+        largest=parcel.largest,
     )
 
 
@@ -131,7 +158,7 @@ def perform(
     body: Callable[[Attempt], AttemptResult],
 ) -> Outcome:
     """Carry a parcel's attempt out: `body` runs the attempt and gives its result."""
-    artifacts, began = SentArtifacts(parcel.artifacts), now()
+    artifacts, began = SentArtifacts(parcel.artifacts, parcel.files, folder), now()
     try:
         attempt = unpack(parcel, plans.of(parcel), secrets, artifacts, folder)
     # Seam to user code: modules and values of the user's may raise anything, or exit.
@@ -142,4 +169,19 @@ def perform(
         result = AttemptResult(id=parcel.id, started_at=began, finished_at=now(), error=told)
         return Outcome(result, {})
     result = body(attempt)
-    return Outcome(result, artifacts.made if result.error is None else {}, folder.used)
+    if result.error is not None:
+        return Outcome(result, {}, folder.used)
+    return Outcome(result, artifacts.made, folder.used, files=artifacts.files)
+
+
+def take_back(outcome: Outcome, artifacts: Artifacts) -> None:
+    """Keep for good what an attempt elsewhere has kept for its way back; blocks.
+
+    Raises `FlowError` for a file that is not what it was.
+    """
+    for content in outcome.artifacts.values():
+        artifacts.put(content)
+    for digest, file in outcome.files.items():
+        if artifacts.keep(Path(file), sys.maxsize)[0] != digest:
+            raise FlowError(f"the file {file} was changed after it had been kept as {digest}")
+        Path(file).unlink(missing_ok=True)

@@ -119,11 +119,17 @@ def show(
     flow."""
     with connect(url) as daemon:
         kind, answer = _find(daemon, what)
+        path = f"/api/v1/runs/{answer['id']}/artifacts" if kind == "run" and not json else None
+        kept: list[Any] = [] if path is None else daemon.get(path)["items"]
     if json:
         print_json(answer)
         return
     shown = {"run": _show_run, "event": _show_event, "flow": _show_flow, "message": print_fields}
     shown[kind](answer)
+    if kept:
+        typer.echo()
+        rows = [(k["name"], k["task"], k["media_type"], k["size"], k["url"]) for k in kept]
+        print_table(("ARTIFACT", "TASK", "TYPE", "BYTES", "URL"), rows, "")
 
 
 def logs(

@@ -5,19 +5,25 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, mkdtemp
 from threading import Lock
+from weakref import finalize
 
+from triphammer.flows.copying import UNFINISHED, copy_into
+from triphammer.flows.errors import TooLarge
 from triphammer.service.errors import StoreError
 from triphammer.service.store.durable import sync_folder
 from triphammer.service.store.trouble import is_away
 
 FRESH_SECONDS = 3600.0
 """How long after its `put` an artifact is not removed: the row that names it is on its way."""
-UNFINISHED = "new-"
+INCOMING = "in"
+"""Where files are copied whose hash is not known yet."""
 
 
 class FileArtifacts:
@@ -40,6 +46,7 @@ class FileArtifacts:
         self._made: set[str] = set()
         self._fresh: dict[str, float] = {}
         self._doubtful: set[str] = set()
+        self._writing: set[str] = set()
 
     def put(self, content: bytes) -> str:
         """Keep `content`; its SHA-256 in hex. File and folders are fsynced before it returns.
@@ -98,6 +105,62 @@ class FileArtifacts:
             raise StoreError(f"artifact {digest} is damaged: its content has another hash")
         return content
 
+    def keep(self, source: bytes | Path, most: int) -> tuple[str, int]:
+        """Keep a content, or that of a file, piece by piece; its hash and size, fsynced.
+
+        Raises `StoreError`, `TooLarge`, OSError for a file that cannot be read.
+        """
+        if isinstance(source, bytes):
+            if len(source) > most:
+                raise TooLarge(len(source))
+            return self.put(source), len(source)
+        with source.open("rb"):
+            pass  # what is wrong with it is not the store's trouble
+        unfinished: list[str] = []
+        try:
+            self._make_folder(self._folder / INCOMING)
+            digest, size, file = copy_into(
+                self._folder / INCOMING,
+                source,
+                most,
+                target=self._wanted,
+                writing=partial(self._write, unfinished),
+            )
+            sync_folder(file.parent)
+        except OSError as error:
+            refused = StoreError(f"the file {source} cannot be kept: {error.strerror}")
+            if is_away(error, self._folder):
+                self._away(refused)
+            raise refused from error
+        finally:
+            with self._lock:
+                self._writing.difference_update(unfinished)
+        return digest, size
+
+    def _write(self, unfinished: list[str], name: str) -> None:
+        with self._lock:
+            unfinished.append(name)
+            self._writing.add(name)
+
+    def _wanted(self, digest: str) -> Path:
+        """Where a file of this hash belongs, which is from now on left alone by `remove`."""
+        with self._lock:
+            self._fresh[digest] = self._ticks()
+        self._make_folder(self._path(digest).parent)
+        return self._path(digest)
+
+    def path(self, digest: str) -> Path:
+        """Where the content of `digest` lies. Raises `StoreError` when it does not."""
+        path = self._path(digest)
+        if not path.is_file():
+            raise StoreError(f"artifact {digest} is missing")
+        return path
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self._folder.absolute())
+
     def listed(self) -> Iterator[str]:
         """The hashes of all that is here."""
         yield from (file.parent.name + file.name for file in self._files() if _is_whole(file))
@@ -118,7 +181,9 @@ class FileArtifacts:
 
     def _remove_unfinished(self, file: Path) -> None:
         digests = [digest for digest in self._fresh_now() if digest[:2] == file.parent.name]
-        if not digests:  # else it may be one that is being written
+        with self._lock:
+            writing = file.name in self._writing
+        if not digests and not writing:  # else it may be one that is being written
             file.unlink(missing_ok=True)
 
     def _fresh_now(self) -> list[str]:
@@ -149,6 +214,7 @@ class MemoryArtifacts:
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
+        self._place: str | None = None
 
     def put(self, content: bytes) -> str:
         """Keep `content`; its SHA-256 in hex."""
@@ -158,10 +224,36 @@ class MemoryArtifacts:
 
     def get(self, digest: str) -> bytes:
         """The content of `digest`."""
-        try:
+        if digest in self._contents:
             return self._contents[digest]
-        except KeyError:
-            raise StoreError(f"artifact {digest} is not here") from None
+        if self._path(digest).is_file():
+            return self._path(digest).read_bytes()
+        raise StoreError(f"artifact {digest} is not here")
+
+    def keep(self, source: bytes | Path, most: int) -> tuple[str, int]:
+        """Keep a content, or that of a file; its hash and size. Raises `TooLarge`, OSError."""
+        digest, size, _ = copy_into(Path(self.place), source, most, target=self._path)
+        return digest, size
+
+    def path(self, digest: str) -> Path:
+        """Where the content of `digest` lies as a file."""
+        path = self._path(digest)
+        if not path.is_file():
+            path.write_bytes(self.get(digest))
+        return path
+
+    @property
+    def place(self) -> str:
+        """The folder of those that are files."""
+        if self._place is None:
+            self._place = mkdtemp(prefix="triphammer-artifacts-")
+            finalize(self, partial(shutil.rmtree, self._place, ignore_errors=True))
+        return self._place
+
+    def _path(self, digest: str) -> Path:
+        path = Path(self.place) / digest[:2] / digest[2:]
+        path.parent.mkdir(exist_ok=True)
+        return path
 
     def stored(self) -> Iterator[str]:
         """The hashes of all that is here."""

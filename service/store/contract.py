@@ -14,6 +14,7 @@ import msgspec
 from triphammer.flows.journal import (
     Encoded,
     ErrorInfo,
+    Kept,
     OutMessage,
     RunChange,
     TaskRow,
@@ -577,6 +578,11 @@ class Store(BackfillReads, WaitReads, Protocol):
 
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         """Those of `ids` that are stored."""
+        ...
+
+    async def artifacts(self, run: str, limit: int) -> Sequence[Kept]: ...
+    async def artifact(self, digest: str) -> Kept | None:
+        """What the newest that has kept this content says of it."""
         ...
 
     async def artifacts_named(self, digests: Sequence[str]) -> Sequence[str]:

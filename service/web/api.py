@@ -151,6 +151,13 @@ def _run_routes(router: APIRouter, reading: Reading) -> None:
         """Captured lines in order; `after` is the `seq` of the last line seen."""
         return Answer(await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit))
 
+    @router.get("/runs/{id}/artifacts", tags=["runs"], responses=problems(404))
+    async def run_artifacts(
+        id: str, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000
+    ) -> Answer[models.Artifacts]:
+        """The files that the run's tasks have kept, in order."""
+        return Answer(await reading.artifacts_of(id, limit))
+
     @router.get("/runs/{id}/stored", tags=["runs"], responses=problems(404))
     async def stored_tasks(
         id: str,

@@ -26,6 +26,7 @@ from triphammer.service.web.backfills import backfills_api
 from triphammer.service.web.console import Console
 from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.docs import Docs
+from triphammer.service.web.files import Files
 from triphammer.service.web.flow_state import flow_state_api
 from triphammer.service.web.openapi import Application
 from triphammer.service.web.operating import operating_api
@@ -69,6 +70,7 @@ def build_app(
         generate_unique_id_function=_own_name,
     )
     app.router.routes[:0] = probes.routes()
+    app.router.routes.extend(Files(reading).routes())
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
     app.include_router(api(operations, reading))
     app.include_router(backfills_api(backfills, reading))

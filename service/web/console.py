@@ -25,6 +25,8 @@ from triphammer.service.web.reading import Reading
 
 HERE = Path(__file__).parent
 PAGE = 50
+KEPT = 100
+"""Artifacts that a run's page shows."""
 NO_FAULTS: Mapping[str, str] = {}
 
 
@@ -133,11 +135,17 @@ class Console:
             run = await self._reading.run(request.path_params["id"])
         except NotFound as error:
             return self._missing(error)
+        kept = (await self._reading.artifacts_of(run["id"], KEPT))["items"]
         logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
         tasks = {task["name"]: task for task in run["tasks"]}
         drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
         return self._pages.page(
-            "run.html", run=run, drawing=drawing, bars=bars(run["tasks"]), logs=logs["items"]
+            "run.html",
+            run=run,
+            drawing=drawing,
+            bars=bars(run["tasks"]),
+            kept=kept,
+            logs=logs["items"],
         )
 
     async def events(self, request: Request) -> Response:

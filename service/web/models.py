@@ -208,6 +208,24 @@ class StoredContent(TypedDict):
     content: bytes
 
 
+class Artifact(TypedDict):
+    """A file that a task has kept; `url` is where its content is, `size` in bytes."""
+
+    name: str
+    task: str
+    digest: str
+    media_type: str
+    size: int
+    created_at: Moment
+    url: str
+
+
+class Artifacts(TypedDict):
+    """The files that the tasks of a run have kept, in order."""
+
+    items: list[Artifact]
+
+
 class LogLine(TypedDict):
     """One captured line."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio.to_thread
 
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts
+from triphammer.flows.journal import Artifacts, Kept
 from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
@@ -43,7 +43,7 @@ class Reading:
         artifacts: Artifacts,
     ) -> None:
         self.store = store
-        self._artifacts = artifacts
+        self.artifacts = artifacts
         self._logs = logs
         self._library = library
         self._admission = admission
@@ -175,13 +175,22 @@ class Reading:
         """What an artifact holds. Raises `NotFound`."""
         if not await self.store.artifacts_named([digest]):
             raise NotFound(f"no task has a result with the artifact {digest}")
-        return {"content": await anyio.to_thread.run_sync(self._artifacts.get, digest)}
+        return {"content": await anyio.to_thread.run_sync(self.artifacts.get, digest)}
 
     async def _graph(self, row: RunRow) -> models.Graph | None:
         try:
             return views.graph(await self._library.version(row.flow, row.version))
         except NotFound:  # its code is gone: the run is still shown, without its drawing
             return None
+
+    async def kept(self, digest: str) -> Kept | None:
+        """What is known of an artifact that a task has kept."""
+        return await self.store.artifact(digest)
+
+    async def artifacts_of(self, id: str, limit: int) -> models.Artifacts:
+        """Those that the tasks of a run have kept, in order."""
+        run = await self.full_id(id, UnknownRun)
+        return {"items": [views.kept(one) for one in await self.store.artifacts(run, limit)]}
 
     async def logs(
         self, id: str, *, task: str | None, attempt: int | None, after: int, limit: int

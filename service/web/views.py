@@ -12,7 +12,7 @@ from triphammer.flows.bodies import owner_of
 from triphammer.flows.codec import decode_json_safe
 from triphammer.flows.engine.plan import executor_of
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
+from triphammer.flows.journal import Encoded, ErrorInfo, Kept, TaskRow
 from triphammer.sensors.codec import event_json
 from triphammer.sensors.contract import Accepted
 from triphammer.service.store.access import TokenRow
@@ -155,6 +155,19 @@ def disposition(item: Disposition) -> models.Disposition:
 def operation(row: OperationRow) -> models.Operation:
     """What an operator has done."""
     return {"at": moment(row.at), "by": row.by, "what": row.what, "detail": row.detail}
+
+
+def kept(row: Kept) -> models.Artifact:
+    """A file that a task has kept."""
+    return {
+        "name": row.name,
+        "task": row.task,
+        "digest": row.digest,
+        "media_type": row.media_type,
+        "size": row.size,
+        "created_at": moment(row.at),
+        "url": f"/api/v1/artifacts/{row.digest}",
+    }
 
 
 def message(row: OutboxRow) -> models.Message:

@@ -9,10 +9,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from triphammer.flows.artifacts import Artifact
 from triphammer.flows.context import context
 from triphammer.flows.credentials import connection, secret
 from triphammer.flows.errors import Fail, Skip
 from triphammer.flows.flow import flow
+from triphammer.flows.keep import artifact
 from triphammer.flows.outgoing import publish, start
 from triphammer.flows.references import event
 from triphammer.flows.state import state
@@ -144,6 +146,18 @@ def advances(fifo: str) -> None:
 
 
 @task
+def keeps() -> Artifact:
+    path = context().workdir / "kept.txt"
+    path.write_text("kept")
+    return artifact(path)
+
+
+@task
+def reads(kept: Artifact) -> str:
+    return kept.read_text()
+
+
+@task
 def advances_and_fails() -> None:
     context().progress(1, 3)
     raise ValueError("after a third")
@@ -200,6 +214,7 @@ def cases() -> None:
     says_and_waits(event.data)
     advances(event.data)
     advances_and_fails()
+    reads(keeps())
     coroutine()
     coroutine_for_ever(event.data)
     too_long()

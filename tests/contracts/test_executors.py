@@ -218,6 +218,19 @@ async def test_what_a_body_prints_is_there_while_it_goes_on(make: Make, tmp_path
         assert (await bench.result(one.id)).error is None
 
 
+async def test_a_file_is_kept_and_read_wherever_the_body_runs(make: Make, tmp_path: Path) -> None:
+    async with at_work(make) as bench:
+        folder = RunFolder(tmp_path, "run_1", used=False)
+        kept = await bench.of(case("keeps", artifacts=bench.artifacts, folder=folder))
+        assert kept.value is not None, kept.error
+        results = {"keeps": kept.value}
+        read = await bench.of(case("reads", artifacts=bench.artifacts, results=results))
+    (row,) = kept.kept
+    assert (row.name, row.media_type, row.size) == ("kept.txt", "text/plain", 4)
+    assert bench.artifacts.path(row.digest).read_text() == "kept"
+    assert value_of(bench, read) == "kept"
+
+
 async def test_how_far_a_body_is_is_told_while_it_runs(make: Make, tmp_path: Path) -> None:
     if make is KINDS["async"] or make is KINDS["inline"]:
         pytest.skip("blocks the one loop there is")

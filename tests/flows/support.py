@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from textwrap import dedent
 from typing import Any
+from weakref import finalize
 
-from triphammer.flows.errors import GraphError
+from triphammer.flows.errors import GraphError, TooLarge
 from triphammer.flows.loader import FlowSet, load_files
 from triphammer.flows.outcomes import Ended
 from triphammer.sensors.event import Event
@@ -49,6 +52,7 @@ class MemoryArtifacts:
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
+        self._place: str | None = None
 
     def put(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()
@@ -57,6 +61,25 @@ class MemoryArtifacts:
 
     def get(self, digest: str) -> bytes:
         return self.content[digest]
+
+    def keep(self, source: bytes | Path, most: int) -> tuple[str, int]:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if len(content) > most:
+            raise TooLarge(len(content))
+        return self.put(content), len(content)
+
+    def path(self, digest: str) -> Path:
+        path = Path(self.place) / digest[:2] / digest[2:]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(self.content[digest])
+        return path
+
+    @property
+    def place(self) -> str:
+        if self._place is None:
+            self._place = mkdtemp(prefix="triphammer-test-")
+            finalize(self, shutil.rmtree, self._place, ignore_errors=True)
+        return self._place
 
 
 def an_event(data: Any = None, **attributes: Any) -> Event[Any]:

@@ -31,6 +31,7 @@ from triphammer.flows.executors.contract import (
 from triphammer.flows.executors.dask.link import DaskConnection, Link
 from triphammer.flows.executors.dask.order import Answer, News, Order, answer_of, packed
 from triphammer.flows.executors.outcome import cancellation, failure, refusal, timed_out
+from triphammer.flows.executors.remote import take_back
 from triphammer.flows.executors.turns import Turns
 from triphammer.flows.journal import LogLine
 from triphammer.flows.timers import Ticks, Timers
@@ -161,14 +162,9 @@ class DaskExecutor:
         outcome = answer.outcome
         if outcome.used_folder:
             job.attempt.context.used_workdir()
-        if outcome.artifacts:
-            contents = list(outcome.artifacts.values())
-            await anyio.to_thread.run_sync(self._keep, contents)
+        if outcome.artifacts or outcome.files:
+            await anyio.to_thread.run_sync(take_back, outcome, self._context.artifacts)
         return msgspec.structs.replace(outcome.result, id=job.attempt.id)
-
-    def _keep(self, contents: Sequence[bytes]) -> None:
-        for content in contents:
-            self._context.artifacts.put(content)
 
     async def _payload(self, job: _Job) -> bytes:
         """What the body's future comes to, over as many connections as it takes."""

@@ -146,7 +146,8 @@ class FarSide:
         try:
             with ExitStack() as stack:
                 folder = _folder(order.parcel, stack)
-                return perform(order.parcel, self._plans, secrets, folder, _now, self._body)
+                outcome = perform(order.parcel, self._plans, secrets, folder, _now, self._body)
+                return outcome if folder.place == order.parcel.workdir else _carried(outcome)
         finally:
             del self._listening[id.run, id.task, id.attempt]
 
@@ -183,6 +184,13 @@ def _folder(parcel: Parcel, stack: ExitStack) -> RunFolder:
         return RunFolder(place.parent, place.name, used=False)
     here = stack.enter_context(tempfile.TemporaryDirectory(prefix="triphammer-"))
     return RunFolder(Path(here), place.name, used=False)
+
+
+def _carried(outcome: Outcome) -> Outcome:
+    """With the contents of its files, whose folder is on this machine only and goes now."""
+    contents = {digest: Path(file).read_bytes() for digest, file in outcome.files.items()}
+    artifacts = {**outcome.artifacts, **contents}
+    return msgspec.structs.replace(outcome, artifacts=artifacts, files={})
 
 
 def _wait(awaitable: Awaitable[Any]) -> Any:

@@ -33,7 +33,7 @@ from triphammer.flows.executors.outcome import cancellation, failure, refusal, t
 from triphammer.flows.executors.processes.groups import Groups, mark_of
 from triphammer.flows.executors.processes.member import Member
 from triphammer.flows.executors.processes.wire import Hello, Work
-from triphammer.flows.executors.remote import Outcome
+from triphammer.flows.executors.remote import take_back
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import LogLine
 
@@ -198,13 +198,9 @@ class ProcessExecutor:
             attempt.context.used_workdir()
         if outcome.dropped:
             self._context.lines(attempt.context, (), outcome.dropped)
-        if outcome.artifacts:
-            await anyio.to_thread.run_sync(self._keep, outcome)
+        if outcome.artifacts or outcome.files:
+            await anyio.to_thread.run_sync(take_back, outcome, self._context.artifacts)
         return msgspec.structs.replace(outcome.result, id=attempt.id)
-
-    def _keep(self, outcome: Outcome) -> None:
-        for content in outcome.artifacts.values():
-            self._context.artifacts.put(content)
 
     async def _start(self, place: _Place) -> Member:
         try:

@@ -71,6 +71,7 @@ class Applier:
         self._tasks = Bulk(self._sql["put_task"])
         self._attempts = Bulk(self._sql["add_attempt"])
         self._runs = Bulk(self._sql["change_run"])
+        self._artifacts = Bulk(self._sql["add_artifact"])
         self._messages = Bulk(self._sql["add_message"])
         self._waits = waits = Waits()
         self._acceptance = Acceptance(waits)
@@ -175,6 +176,9 @@ class Applier:
         self._tasks.run(raw, [rows.task_values(seq, row) for seq, c in changes for row in c.tasks])
         self._attempts.run(
             raw, [(seq, *rows.attempt_values(f)) for seq, c in changes for f in c.failed_attempts]
+        )
+        self._artifacts.run(
+            raw, [(seq, *rows.kept_values(kept)) for seq, c in changes for kept in c.kept]
         )
         # A statement must not change a row twice: of two changes of a run the later would go.
         for told in _apart([rows.run_values(seq, c) for seq, c in changes if _tells_of_run(c)]):

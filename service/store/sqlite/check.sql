@@ -30,7 +30,8 @@ WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.flow = r.flow AND v.version = r.version);
 
 -- name: artifacts
--- The hashes that results name; see schema 0002.
+-- The hashes that tasks have kept and results name; see schemas 0002 and 0008.
+SELECT CAST(digest AS BLOB) FROM artifacts UNION
 SELECT substr(result, 23, 64) FROM tasks
 WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440'
 UNION SELECT substr(result, 23, 64) FROM runs

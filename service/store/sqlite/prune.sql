@@ -52,6 +52,10 @@ DELETE FROM tasks WHERE seq IN (
 DELETE FROM attempts WHERE seq IN (
   SELECT a.seq FROM json_each(?1) AS asked JOIN attempts a ON a.run = asked.value LIMIT ?2);
 
+-- name: drop_kept
+DELETE FROM artifacts WHERE seq IN (
+  SELECT a.seq FROM json_each(?1) AS asked JOIN artifacts a ON a.run = asked.value LIMIT ?2);
+
 -- name: drop_messages
 DELETE FROM outbox WHERE run IN (SELECT value FROM json_each(?));
 

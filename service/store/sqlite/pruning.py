@@ -64,7 +64,7 @@ class Pruning:
 
     def _parts_dropped(self, raw: Raw, runs: str) -> bool:
         """Whether nothing of the runs is left but their own rows."""
-        for name in ("drop_tasks", "drop_attempts"):
+        for name in ("drop_tasks", "drop_attempts", "drop_kept"):
             if raw.execute(self._sql[name], (runs, ROWS)).rowcount == ROWS:
                 return False
         return True

@@ -182,10 +182,20 @@ GROUP BY asked.value;
 -- Of the given ids, a JSON array.
 SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?));
 
+-- name: artifacts
+-- Those that the tasks of a run have kept, in order.
+SELECT * FROM artifacts WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq LIMIT ?;
+
+-- name: artifact
+-- What the newest that has kept a content says of it.
+SELECT * FROM artifacts WHERE digest = ? ORDER BY seq DESC LIMIT 1;
+
 -- name: artifacts_named
--- Of the given hashes, a JSON array: those that a result names; see schema 0002.
+-- Of the given hashes, a JSON array: those that a task has kept or a result names; see schemas
+-- 0002 and 0008.
 SELECT value FROM json_each(?) AS asked
-WHERE EXISTS (SELECT 1 FROM tasks
+WHERE EXISTS (SELECT 1 FROM artifacts WHERE digest = asked.value)
+  OR EXISTS (SELECT 1 FROM tasks
     WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440'
       AND substr(result, 23, 64) = CAST(asked.value AS BLOB))
   OR EXISTS (SELECT 1 FROM runs

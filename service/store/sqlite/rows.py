@@ -12,6 +12,7 @@ import msgspec
 from triphammer.flows.journal import (
     Encoded,
     ErrorInfo,
+    Kept,
     OutMessage,
     RunChange,
     TaskRow,
@@ -247,6 +248,23 @@ def attempt_values(failed: tuple[str, int, int, int, ErrorInfo]) -> tuple[Any, .
 def failed_attempt(row: Row) -> FailedAttempt:
     """A row of `attempts`."""
     return FailedAttempt(row[0], row[1], row[2], row[3], _error(row[4]))
+
+
+def kept_values(kept: Kept) -> tuple[Any, ...]:
+    """The parameters of `add_artifact` but the run."""
+    return (kept.task, kept.name, kept.digest, kept.media_type, kept.size, kept.at)
+
+
+def kept(row: sqlite3.Row) -> Kept:
+    """A row of `artifacts`."""
+    return Kept(
+        task=row["task"],
+        name=row["name"],
+        digest=row["digest"],
+        media_type=row["media_type"],
+        size=row["size"],
+        at=row["at"],
+    )
 
 
 def message_values(change: RunChange, message: OutMessage, at: int) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from anyio.abc import TaskStatus
 
-from triphammer.flows.journal import TaskRow
+from triphammer.flows.journal import Kept, TaskRow
 from triphammer.service.store.access import AuditPage, AuditRow, TokenRow
 from triphammer.service.store.contract import (
     Background,
@@ -232,6 +232,14 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         found = await self._readers.rows(self._sql["known_runs"], _json_text(ids))
         return [row[0] for row in found]
+
+    async def artifacts(self, run: str, limit: int) -> Sequence[Kept]:
+        found = await self._readers.rows(self._sql["artifacts"], run, limit)
+        return [rows.kept(row) for row in found]
+
+    async def artifact(self, digest: str) -> Kept | None:
+        found = await self._readers.rows(self._sql["artifact"], digest)
+        return rows.kept(found[0]) if found else None
 
     async def artifacts_named(self, digests: Sequence[str]) -> Sequence[str]:
         found = await self._readers.rows(self._sql["artifacts_named"], _json_text(digests))

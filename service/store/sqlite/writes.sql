@@ -93,6 +93,10 @@ ON CONFLICT (run, name) DO UPDATE SET
 INSERT INTO attempts (run, task, attempt, started_at, finished_at, error)
 VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: add_artifact
+INSERT INTO artifacts (run, task, name, digest, media_type, size, at)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
 -- name: add_message
 -- The id is stable: a message that was committed before is not sent a second time.
 INSERT INTO outbox (id, run, flow, message, target, key, state, created_at, due_at)

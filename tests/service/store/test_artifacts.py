@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from triphammer.flows.copying import UNFINISHED
 from triphammer.flows.journal import Artifacts
 from triphammer.service.errors import StoreError
 from triphammer.service.store.artifacts import (
     FRESH_SECONDS,
-    UNFINISHED,
     FileArtifacts,
     MemoryArtifacts,
 )
