@@ -6,6 +6,7 @@ import mimetypes
 import os
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -48,7 +49,7 @@ class Artifact(os.PathLike[str]):
     @property
     def path(self) -> Path:
         """Where it lies. Raises `NotInTask` where no task runs, and what says that it is gone."""
-        files = self._files or _files_here()
+        files = self._files or _HERE.get()
         if files is None:
             raise NotInTask(f"the artifact {self.name} can be read in a running task")
         return files.path(self.digest)
@@ -129,9 +130,9 @@ def _unpickled(digest: str, name: str, media_type: str, size: int) -> Artifact:
     return Artifact(digest, Told(name, media_type, size))
 
 
-def _files_here() -> Artifacts | None:
-    # Not above: what a running task knows stands on this module.
-    from triphammer.flows.context import current_context
+def read_from(files: Artifacts | None) -> None:
+    """Let artifacts be read in this context, from `files`."""
+    _HERE.set(files)
 
-    context = current_context()
-    return None if context is None else context.files
+
+_HERE: ContextVar[Artifacts | None] = ContextVar("triphammer_artifacts", default=None)

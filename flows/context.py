@@ -17,7 +17,7 @@ import msgspec
 
 from triphammer.config.secrets import Secrets
 from triphammer.config.sizes import format_size
-from triphammer.flows.artifacts import Artifact, Content, Told, described
+from triphammer.flows.artifacts import Artifact, Content, Told, described, read_from
 from triphammer.flows.errors import NotInTask, TooLarge, ValueMisfit
 from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.identities import key_of
@@ -248,6 +248,7 @@ def current_context() -> TaskContext | None:
 def enter_context(context: TaskContext | None) -> None:
     """Make `context` the one that runs here; the executor calls it in the attempt's own copy."""
     _CURRENT.set(context)
+    read_from(None if context is None else context.files)
 
 
 def current_secrets() -> Secrets | None:

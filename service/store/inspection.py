@@ -73,8 +73,11 @@ def reading(file: Path) -> sqlite3.Connection:
 
 def named_artifacts(raw: sqlite3.Connection) -> set[str]:
     """The hashes of the artifacts that some row names."""
-    found = raw.execute(statements("check.sql")["artifacts"])
-    return {digest.decode() for (digest,) in found}
+    sql = statements("check.sql")
+    found = {digest.decode() for (digest,) in raw.execute(sql["artifacts"])}
+    if raw.execute(sql["keeps"]).fetchone() is not None:
+        found.update(digest for (digest,) in raw.execute(sql["kept"]))
+    return found
 
 
 def _damage(raw: sqlite3.Connection, name: str) -> Iterator[str]:

@@ -30,12 +30,19 @@ WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.flow = r.flow AND v.version = r.version);
 
 -- name: artifacts
--- The hashes that tasks have kept and results name; see schemas 0002 and 0008.
-SELECT CAST(digest AS BLOB) FROM artifacts UNION
+-- The hashes that results name; see schema 0002.
 SELECT substr(result, 23, 64) FROM tasks
 WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440'
 UNION SELECT substr(result, 23, 64) FROM runs
 WHERE substr(result, 1, 22) = x'83a46b696e64a86172746966616374a4626f6479c440';
+
+-- name: kept
+-- The hashes of what tasks have kept.
+SELECT DISTINCT digest FROM artifacts;
+
+-- name: keeps
+-- Whether there is a table of that: see schema 0008.
+SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'artifacts';
 
 -- name: counts
 SELECT 'events', count(*) FROM events UNION ALL SELECT 'runs', count(*) FROM runs
