@@ -134,7 +134,7 @@ def test_waits_survive_a_restart_and_take_no_time_of_anybody() -> None:
 def test_who_is_told_of_a_failure_by_mail() -> None:
     @flow(notify=[to_email("ops@example.com", connection="smtp")])
     def alarming() -> None:
-        add("x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the mistake
+        add("x")  # pyright: ignore[reportArgumentType] - the mistake
 
     with simulate(alarming, connections={"smtp": {"host": "mail.example.com"}}) as sim:
         sim.start(alarming)
