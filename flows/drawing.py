@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from triphammer.flows.bodies import MARK, beside, level_of, lifted, nested, outside, owner_of
+from triphammer.flows.envs.spec import EnvSpec
 from triphammer.flows.errors import CycleError, GraphError
 from triphammer.flows.expr import Expr, expressions, needs
 from triphammer.flows.graph import Graph, Node, Options, TaskSpec
@@ -36,6 +37,7 @@ class Drawing:
         self._prefixes: set[str] = set()
         self._results: dict[str, Any] = {}
         self._flows: list[tuple[object, str]] = []
+        self.env: EnvSpec | None = None
 
     @property
     def names(self) -> Sequence[str]:
@@ -44,9 +46,12 @@ class Drawing:
         return [name for name in self._nodes if level_of(name) == level]
 
     @contextmanager
-    def body(self, flow: object, name: str, *, mark: str = "/") -> Generator[None]:
+    def body(
+        self, flow: object, name: str, *, mark: str = "/", env: EnvSpec | None = None
+    ) -> Generator[None]:
         """While the body of `flow` runs; a sub-flow's nodes are named below its name, unless
-        `mark` is empty."""
+        `mark` is empty. Its tasks run in `env`, those of a sub-flow without one in the outer
+        flow's."""
         if any(one is flow for one, _ in self._flows):
             place = user_place()
             circle = " -> ".join([*(known for _, known in self._flows), name])
@@ -54,10 +59,12 @@ class Drawing:
         token = _current.set(self)
         below = self.below(name, mark) if self._flows and mark else nullcontext()
         self._flows.append((flow, name))
+        outer, self.env = self.env, env or self.env
         try:
             with below:
                 yield
         finally:
+            self.env = outer
             self._flows.pop()
             _current.reset(token)
 

@@ -19,6 +19,7 @@ FlowError                  root of the family
     ├── BreakerOpen        the task's breaker is open, and `when_open="fail"`
     ├── AttemptTimeout     the attempt took longer than its timeout
     ├── WorkerDied         the worker process ended under the attempt
+    ├── EnvFailed          the environment of a task cannot be built
     ├── CommandFailed      a command could not be started, or ended in failure
     ├── RequestFailed      a request got no answer, or a bad one
     └── Interrupted        the daemon died during an `at_most_once` attempt
@@ -129,6 +130,11 @@ class AttemptTimeout(TaskFailed):
 
 class WorkerDied(TaskFailed):
     """The worker process ended while it carried the attempt out."""
+
+
+class EnvFailed(TaskFailed):
+    """The environment that a task is to run in cannot be built; the message has the installer's
+    last lines."""
 
 
 class CommandFailed(TaskFailed):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
+from pathlib import PurePath
 from typing import (
     Any,
     Generic,
@@ -25,6 +26,7 @@ from triphammer.config.errors import PatternError
 from triphammer.config.patterns import compile_pattern
 from triphammer.config.source import Source
 from triphammer.flows.drawing import Drawing, drawing_now
+from triphammer.flows.envs.spec import EnvSpec
 from triphammer.flows.errors import FlowError, GraphError
 from triphammer.flows.graph import Graph, Options, Param
 from triphammer.flows.handle import Handle
@@ -68,8 +70,10 @@ class Flow(Generic[P, R]):
         deadline: float | None = None,
         notify: tuple[Channel, ...] | None = None,
         around: Options | None = None,
+        env: EnvSpec | None = None,
     ) -> None:
         self._fn = fn
+        self.env = env
         self._around = around or Options()
         self._params = params
         self.on = on
@@ -197,7 +201,7 @@ class Flow(Generic[P, R]):
     def _draw(self, drawing: Drawing, known: Mapping[str, Any], mark: str = "/") -> Any:
         body: Callable[..., Any] = self._fn
         before = len(drawing.names)
-        with drawing.body(self, self.name, mark=mark):
+        with drawing.body(self, self.name, mark=mark, env=self.env):
             try:
                 result = body(**known)
                 refuse_uncalled([result], self.place)
@@ -249,6 +253,7 @@ def flow(
     on_success: Any = None,
     on_failure: Any = None,
     notify: Channel | Sequence[Channel] | None = None,
+    env: str | PurePath | EnvSpec | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 
@@ -271,6 +276,7 @@ def flow(
     on_success: Any = None,
     on_failure: Any = None,
     notify: Channel | Sequence[Channel] | None = None,
+    env: str | PurePath | EnvSpec | None = None,
 ) -> Any:
     """Make a flow of a function whose body calls tasks.
 
@@ -296,7 +302,11 @@ def flow(
     `on_failure` are tasks that run, as part of the run, once its state is certain; they take
     nothing, or the result or error. `notify` says who is told of a failure, of a run that is late,
     and of the first success after a failure: `to_slack`, `to_email`, `to_webhook`; without it
-    whom `[notify]` names. Raises `GraphError` at the user's line.
+    whom `[notify]` names.
+
+    `env` is a folder with a `requirements.txt` or `pyproject.toml`, or `python_env([...])`: the
+    flow's own tasks that do not say where they run do so in processes of that environment.
+    Raises `GraphError` at the user's line.
     """
     place = user_place()
     sources = _sources(on, place)
@@ -306,6 +316,7 @@ def flow(
     _check_together(mode, max_runs, order_by, per, place)
     limits = option("timeout", timeout, place), option("deadline", deadline, place)
     channels = channels_of(notify, place)
+    own: EnvSpec | None = option("env", env, place)
     names = {"setup": setup, "teardown": teardown, "on_success": on_success}
     names["on_failure"] = on_failure
     around = Options(**{name: option(name, given, place) for name, given in names.items()})
@@ -326,6 +337,7 @@ def flow(
             deadline=limits[1],
             notify=channels,
             around=around,
+            env=own,
         )
 
     return decorate if fn is None else decorate(fn)

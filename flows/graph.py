@@ -9,9 +9,12 @@ import msgspec
 
 from triphammer.config.source import Source
 from triphammer.flows.breaker import Breaker
+from triphammer.flows.envs.spec import EnvSpec
 from triphammer.flows.expr import Expr
 from triphammer.flows.resource import Resource
 
+IN_ENV = "process"
+"""The executor of tasks with an environment of their own."""
 Role = Literal["", "setup", "teardown", "handler"]
 
 
@@ -30,7 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a node runs; the keywords of `@task(...)` and `.options(...)`, normalised.
 
     `rate` is attempts per second. `retry_on` and `never_retry` name types of errors.
-    `retries` counts attempts after the first. `timeout` seconds.
+    `retries` counts attempts after the first. `timeout` seconds. `env`: the environment that the
+    body runs in; None: the daemon's.
     What is to be drawn around the node (`setup`, ... `on_failure`) is not kept by it.
     """
 
@@ -41,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     when: Expr | None = None
     trigger_rule: str = "all_success"
     executor: str | None = None
+    env: EnvSpec | None = None
     at_most_once: bool = False
     max_parallel: int = 100
     rate: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Any, Literal, TypedDict, get_args
 
 import msgspec
@@ -13,10 +14,11 @@ from triphammer.config.durations import DurationLike, seconds
 from triphammer.config.errors import DurationError
 from triphammer.flows.breaker import Breaker, parse_breaker
 from triphammer.flows.conditions import condition
+from triphammer.flows.envs.spec import EnvSpec
 from triphammer.flows.errors import GraphError
 from triphammer.flows.executors.registry import executor_names, missing_package
 from triphammer.flows.expr import Expr
-from triphammer.flows.graph import Backoff, Options
+from triphammer.flows.graph import IN_ENV, Backoff, Options
 from triphammer.flows.kinds import is_array
 from triphammer.flows.places import Place, user_place
 from triphammer.flows.references import suggest
@@ -54,7 +56,8 @@ class TaskOptions(TypedDict, total=False):
     "constant", a duration (that wait each time) or a `Backoff`. `rate` is "50/s", "100/m" or
     "10/h" over all runs together. `executor` says where the body runs: "process", "dask" or a
     plug-in's name; None: "async" for coroutines, "thread" for plain functions. Durations:
-    seconds, `timedelta` or text such as "1m30s".
+    seconds, `timedelta` or text such as "1m30s". `env` is a folder with a `requirements.txt` or
+    `pyproject.toml`, or `python_env([...])`: the body runs in a process of that environment.
 
     An attempt holds `slots` of the `pool` that `[pools]` in the settings names; of those that
     wait for it the one of the highest `priority` begins first, and a minute of waiting is worth
@@ -76,6 +79,7 @@ class TaskOptions(TypedDict, total=False):
     when: Any
     trigger_rule: TriggerRule
     executor: str | None
+    env: str | PurePath | EnvSpec | None
     at_most_once: bool
     max_parallel: int
     rate: str | float | None
@@ -212,11 +216,25 @@ def _executor(value: Any) -> str | None:
     return known
 
 
+def _env(value: Any) -> EnvSpec | None:
+    if value is None or isinstance(value, EnvSpec):
+        return value
+    if not isinstance(value, (str, PurePath)) or not str(value):
+        raise _Wrong('must be a folder such as "envs/train", or python_env(["pandas==2.2"])')
+    folder = PurePath(value)
+    if folder.is_absolute() or ".." in folder.parts:
+        raise _Wrong("must be a folder below the project's root")
+    return EnvSpec(folder=folder.as_posix())
+
+
 def _check_executor(options: Options, place: Place, *, is_async: bool) -> None:
     wrong = {"thread": is_async, "async": not is_async}
     if options.executor is not None and wrong.get(options.executor, False):
         kind = "a coroutine function" if is_async else "a plain function"
         message = f"executor={options.executor!r} cannot run {kind}: leave executor= out"
+        raise GraphError(message, place.file, place.line)
+    if options.env is not None and options.executor not in (None, IN_ENV):
+        message = f"env= runs a task in a process: leave executor={options.executor!r} out"
         raise GraphError(message, place.file, place.line)
 
 
@@ -286,6 +304,7 @@ _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "when": condition,
     "trigger_rule": _one_of(*TRIGGER_RULES),
     "executor": _executor,
+    "env": _env,
     "at_most_once": _one_of(True, False),
     "max_parallel": _count(1),
     "rate": _rate,

@@ -12,10 +12,13 @@ from triphammer.flows.conditions import Condition
 from triphammer.flows.drawing import Drawing
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr, Scope
-from triphammer.flows.graph import Options, Role, TaskSpec
+from triphammer.flows.graph import IN_ENV, Options, Role, TaskSpec
 from triphammer.flows.handle import Handle, node_handle
 from triphammer.flows.journal import ErrorInfo
 from triphammer.flows.places import user_place
+
+READY = "triphammer.flows.ready."
+"""Where the tasks live that are triphammer's own."""
 
 
 class Outcome(Condition):
@@ -77,7 +80,14 @@ def draw(
     body: Callable[[str], None] | None = None,
 ) -> Handle:
     """Draw one node, by `body` what is inside it, and what its options want around it."""
-    bare = msgspec.structs.replace(options, setup=(), teardown=(), on_success=(), on_failure=())
+    bare = msgspec.structs.replace(
+        options,
+        setup=(),
+        teardown=(),
+        on_success=(),
+        on_failure=(),
+        env=options.env or (drawing.env if _takes_env(spec, options) else None),
+    )
     around = any((options.setup, options.teardown, options.on_success, options.on_failure))
     before = len(drawing.names) if around else 0
     name = drawing.add(spec.name, spec, bare, args, kwargs, mapped=mapped)
@@ -93,6 +103,13 @@ def draw(
     handle_end(drawing, [name], options, handle, body=False)
     enclose(drawing, drawing.names[before:], _given(options.setup), _given(options.teardown))
     return handle
+
+
+def _takes_env(spec: TaskSpec, options: Options) -> bool:
+    """Whether a task runs in the environment of its flow: what is ours needs none, and where
+    somebody has said where it runs, it runs there."""
+    ours = spec.fn.__module__.startswith(READY)
+    return spec.kind == "task" and options.executor in (None, IN_ENV) and not ours
 
 
 def _given(around: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +10,13 @@ import msgspec
 
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import SecretRef, Secrets
+from triphammer.flows.envs.house import ENVS, EnvHouse
+from triphammer.flows.errors import EnvFailed
+from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.expr import expressions
 from triphammer.flows.graph import FlowDef
-from triphammer.service.loading import load
+from triphammer.service.env_builds import envs_of
+from triphammer.service.loading import Loaded, load
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -25,17 +29,41 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 async def check_project(
-    loaded: LoadedSettings, secrets: Secrets, path: Path | None = None
+    loaded: LoadedSettings,
+    secrets: Secrets,
+    path: Path | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
 ) -> Findings:
-    """Load the project's flows, or those of `path` (a file or folder), and judge them."""
+    """Load the project's flows, or those of `path` (a file or folder), and judge them. With
+    `say`, which is told how it goes on, the environments of their tasks are built, too."""
     found = await load(loaded, last={}, path=path)
+    failed = [] if say is None else [text async for text in _built(found, loaded, say)]
     names = sorted({name for flow in found.flows.values() for name in secret_names(flow)})
     return Findings(
         flows=tuple(sorted(found.flows)),
-        errors=tuple(str(error) for error in found.errors),
+        errors=(*(str(error) for error in found.errors), *failed),
         warnings=tuple(found.warnings),
         missing_secrets=tuple(secrets.missing(names)),
     )
+
+
+async def _built(
+    found: Loaded, loaded: LoadedSettings, say: Callable[[str], None]
+) -> AsyncIterator[str]:
+    """Build the environments of the flows; what fails."""
+    groups = Groups(None)
+    house = EnvHouse(loaded.root / loaded.settings.store.data / ENVS, groups)
+    try:
+        for flow in found.flows.values():
+            for env in envs_of(flow):
+                try:
+                    await house.interpreter(env, loaded.root, say)
+                except EnvFailed as error:
+                    yield f"{flow.file}:{flow.line}: {flow.name}: {error}"
+    finally:
+        house.close()
+        groups.close()
 
 
 def secret_names(flow: FlowDef) -> Iterator[str]:

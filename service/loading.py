@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 
 import anyio
@@ -12,12 +13,14 @@ import msgspec
 
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.source import SensorSpec
-from triphammer.flows.errors import GraphError
+from triphammer.flows.envs.spec import wanted
+from triphammer.flows.errors import EnvFailed, GraphError
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.loader import FlowSet, load_files, load_flows
 from triphammer.flows.references import suggest
 from triphammer.flows.snapshot import Snapshot
 from triphammer.sensors.errors import SourceError
+from triphammer.service.env_builds import envs_of
 from triphammer.service.errors import NotFound
 from triphammer.service.supervisor import wanted_specs
 
@@ -56,7 +59,7 @@ async def load(
     out. The reason is among the errors in each case.
     """
     found = await anyio.to_thread.run_sync(partial(_load, loaded, path))
-    found = _with_pools(_with_folder(found, last), loaded.settings.pools)
+    found = _fitting(_with_folder(found, last), loaded)
     if found.broken and recall is not None:
         last = {**await recall(found.broken.keys()), **last}
     return _fit(found, last)
@@ -83,18 +86,29 @@ def _installed() -> Iterator[str]:
         yield entry.module
 
 
-def _with_pools(found: FlowSet, pools: Mapping[str, int]) -> FlowSet:
-    """`found` without the flows whose tasks ask for slots that no pool has."""
+def _fitting(found: FlowSet, loaded: LoadedSettings) -> FlowSet:
+    """`found` without the flows whose tasks ask for slots that no pool has, or for environments
+    that nothing says what they consist of."""
+    pools = loaded.settings.pools
     flows: dict[str, FlowDef] = {}
     errors, broken = list(found.errors), dict(found.broken)
     for name, flow in found.flows.items():
-        wrong = next(wrong_pools(flow, pools), None)
+        wrong = next(chain(wrong_pools(flow, pools), wrong_envs(flow, loaded.root)), None)
         if wrong is None:
             flows[name] = flow
         else:
             errors.append(GraphError(wrong, flow.file, flow.line))
             broken.setdefault(flow.file, str(errors[-1]))
     return msgspec.structs.replace(found, flows=flows, errors=errors, broken=broken)
+
+
+def wrong_envs(flow: FlowDef, root: Path) -> Iterator[str]:
+    """The environments whose requirements cannot be read, a line each."""
+    for env in envs_of(flow):
+        try:
+            wanted(env, root)
+        except EnvFailed as error:
+            yield f"{flow.name}: {error}"
 
 
 def wrong_pools(flow: FlowDef, pools: Mapping[str, int]) -> Iterator[str]:

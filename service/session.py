@@ -42,6 +42,7 @@ from triphammer.service.application import application
 from triphammer.service.claims import ClaimWorker
 from triphammer.service.disk import DiskWatch
 from triphammer.service.dispatcher.underway import Underway, open_underway
+from triphammer.service.env_builds import EnvBuilds
 from triphammer.service.health import Health
 from triphammer.service.hub import Hub, News
 from triphammer.service.last_words import last_words
@@ -290,6 +291,9 @@ class Session:
         await group.start(core.filler.run)
         await group.start(self._sweeper.run)
         await group.start(self._supervisor.run)
+        self._envs = EnvBuilds(self._folder, self._loaded.root, self._log.getChild("envs"))
+        await group.start(self._envs.run)
+        self._envs.want(flows.flows.values())
         core.dispatcher.open()
         self._broken_flows = BrokenFlows(core.dispatcher, self._clock, self._log)
         await self._report_flows(flows)
@@ -360,6 +364,7 @@ class Session:
         before = self._core.library.live
         flows = await load(self._loaded, last=before)
         await self._core.put_into_service(flows.flows)
+        self._envs.want(flows.flows.values())
         self.flows = flows
         await self._supervisor.apply(flows.specs)
         notes = await self._report_flows(flows)

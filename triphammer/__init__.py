@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from triphammer.flows.branches import branch, first_of
     from triphammer.flows.breaker import breaker
     from triphammer.flows.context import context
+    from triphammer.flows.envs.python_env import python_env
     from triphammer.flows.errors import Fail, Skip
     from triphammer.flows.flow import flow
     from triphammer.flows.groups import group
@@ -48,6 +49,7 @@ _HOMES = {
     "triphammer.flows.branches": ("branch", "first_of"),
     "triphammer.flows.breaker": ("breaker",),
     "triphammer.flows.context": ("context",),
+    "triphammer.flows.envs.python_env": ("python_env",),
     "triphammer.flows.errors": ("Fail", "Skip"),
     "triphammer.flows.flow": ("flow",),
     "triphammer.flows.groups": ("group",),
@@ -111,6 +113,7 @@ __all__ = [
     "loop",
     "pipeline",
     "publish",
+    "python_env",
     "resource",
     "secret",
     "send_webhook",

@@ -163,6 +163,7 @@ def make_attempt(
         timeout=node.options.timeout,
         where=node.where,
         uses=bool(node.spec.uses),
+        env=node.options.env,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from triphammer.flows.expr import Expr
-from triphammer.flows.graph import FlowDef, Graph, Node
+from triphammer.flows.graph import IN_ENV, FlowDef, Graph, Node
 from triphammer.flows.outcomes import Ended
 
 
@@ -94,6 +94,8 @@ def executor_of(node: Node) -> str:
 
     What only writes into the outbox is quick and runs on the flow loop.
     """
+    if node.options.env is not None:
+        return IN_ENV
     if node.options.executor is not None:
         return node.options.executor
     return "async" if node.spec.is_async or node.spec.kind != "task" else "thread"

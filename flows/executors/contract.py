@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.context import TaskContext
+from triphammer.flows.envs.spec import EnvSpec
 from triphammer.flows.journal import (
     Artifacts,
     Encoded,
@@ -70,7 +71,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     set, after it decoded its inputs; it returns the value or (executor `async`) a coroutine.
     `encode` turns the value into its stored form in that same thread. `timeout` seconds.
     `pack` makes a parcel of it, for executors whose bodies run in other processes; blocks, and
-    raises `TriphammerError` for values that cannot travel. `uses`: it takes resources.
+    raises `TriphammerError` for values that cannot travel. `uses`: it takes resources. `env`: the
+    environment that the body is to run in, for the executor `process`.
     """
 
     id: AttemptId
@@ -82,6 +84,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     where: str = ""
     uses: bool = False
+    env: EnvSpec | None = None
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,9 @@ def check(
     path: Annotated[
         Path | None, typer.Argument(help="A flow file or folder; default: the project's flows.")
     ] = None,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build the environments that tasks run in (env=).")
+    ] = False,
     config: Config = None,
     json: AsJson = False,
 ) -> None:
@@ -26,4 +29,4 @@ def check(
     # Only here: loading flows takes longer than most commands.
     from triphammer.service.cli.checking import check_here
 
-    check_here(path, config, json=json)
+    check_here(path, config, json=json, build=build)

@@ -14,17 +14,21 @@ from triphammer.service.checking import Findings, check_project
 from triphammer.service.cli.output import print_json
 
 
-def check_here(path: Path | None, config: Path | None, *, json: bool) -> None:
+def check_here(path: Path | None, config: Path | None, *, json: bool, build: bool) -> None:
     """Check the project or `path`, print what was found, and exit 1 on errors."""
     loaded = load_settings(Path.cwd(), config=config, flags={})
     secrets = Secrets.of(loaded)
-    findings = anyio.run(partial(check_project, loaded, secrets, path))
+    findings = anyio.run(partial(check_project, loaded, secrets, path, say=_say if build else None))
     if json:
         print_json(findings)
     else:
         _print(findings)
     if findings.errors:
         raise typer.Exit(1)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"  {text}", err=True)
 
 
 def _print(findings: Findings) -> None:

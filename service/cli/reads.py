@@ -268,7 +268,7 @@ def _show_flow(flow: Any) -> None:
             n["name"],
             n["task"],
             ", ".join(n["upstream"]),
-            n["executor"],
+            n["executor"] if n["env"] is None else f"{n['executor']}, {n['env']}",
             n["retries"],
             "none" if n["timeout"] is None else f"{n['timeout']:g} s",
             n["trigger_rule"],

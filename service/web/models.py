@@ -136,6 +136,7 @@ class Node(TypedDict):
     when: str | None
     where: str
     executor: str
+    env: str | None
     retries: int
     retry_on: list[str]
     never_retry: list[str]

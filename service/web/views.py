@@ -246,6 +246,7 @@ def graph(definition: FlowDef) -> models.Graph:
             "when": None if node.options.when is None else repr(node.options.when),
             "where": node.where,
             "executor": executor_of(node),
+            "env": None if node.options.env is None else str(node.options.env),
             "retries": node.options.retries,
             "retry_on": list(node.options.retry_on),
             "never_retry": list(node.options.never_retry),

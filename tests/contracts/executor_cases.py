@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import anyio
+import msgspec
 
 from tests.contracts.executor_flow import cases
 from tests.flows.support import MemoryArtifacts, an_event
 from triphammer.config.clock import SystemClock
 from triphammer.config.secrets import Secrets
-from triphammer.config.settings import Limits, Settings
+from triphammer.config.settings import Limits, Settings, StoreSettings
 from triphammer.flows.capture import Capture, capturing
 from triphammer.flows.codec import encode
 from triphammer.flows.context import TaskContext
@@ -24,6 +29,7 @@ from triphammer.flows.engine.attempts import make_attempt
 from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunStart
+from triphammer.flows.envs.spec import EnvSpec
 from triphammer.flows.executors.contract import (
     Attempt,
     AttemptId,
@@ -49,14 +55,34 @@ SECRETS = Secrets(
 PLAN = Plan(definition_of(cases))
 Make = Callable[[ExecutorContext], Executor]
 
+ENV = EnvSpec()
+"""An environment without requirements: nothing is to be fetched for it."""
+
+
+class InEnv(ProcessExecutor):
+    """Executor `process` for tasks that all have an environment of their own."""
+
+    def submit(self, attempts: Sequence[Attempt]) -> None:
+        super().submit([msgspec.structs.replace(one, env=ENV) for one in attempts])
+
+
 KINDS: Mapping[str, Make] = {
     "async": FlowLoop.build,
     "thread": ThreadExecutor.build,
     "inline": InlineExecutor.build,
     "process": ProcessExecutor.build,
+    "env": lambda context: InEnv.build(context),
 }
-CANCELLABLE = {name: KINDS[name] for name in ("async", "inline", "process")}
+CANCELLABLE = {name: KINDS[name] for name in ("async", "inline", "process", "env")}
 """Those in which a coroutine can be cancelled."""
+
+
+@cache
+def _kept() -> Path:
+    """A folder for what all tests of this process share: environments."""
+    folder = mkdtemp(prefix="triphammer-test-")
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def make_dask(address: str) -> Make:
@@ -230,7 +256,7 @@ async def at_work(
 
         context = ExecutorContext(
             now=now,
-            settings=Settings(limits=limits),
+            settings=Settings(limits=limits, store=StoreSettings(data=_kept())),
             secrets=secrets,
             artifacts=bench.artifacts,
             ended=ended,

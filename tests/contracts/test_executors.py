@@ -56,7 +56,7 @@ def make(request: pytest.FixtureRequest) -> Make:
     return chosen(request)
 
 
-@pytest.fixture(params=["async", "inline", "process", "dask"])
+@pytest.fixture(params=["async", "inline", "process", "env", "dask"])
 def make_loop(request: pytest.FixtureRequest) -> Make:
     return chosen(request)
 

@@ -7,9 +7,7 @@ has started.
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -21,6 +19,8 @@ import msgspec
 from anyio.abc import TaskGroup, TaskStatus
 
 from triphammer.config.errors import TriphammerError
+from triphammer.flows.envs.building import Interpreter
+from triphammer.flows.envs.house import ENVS, EnvHouse
 from triphammer.flows.errors import ValueMisfit, WorkerDied
 from triphammer.flows.executors.contract import (
     Attempt,
@@ -31,7 +31,7 @@ from triphammer.flows.executors.contract import (
 )
 from triphammer.flows.executors.outcome import cancellation, failure, refusal, timed_out
 from triphammer.flows.executors.processes.groups import Groups, mark_of
-from triphammer.flows.executors.processes.member import Member
+from triphammer.flows.executors.processes.member import Member, program
 from triphammer.flows.executors.processes.wire import Hello, Work
 from triphammer.flows.executors.remote import take_back
 from triphammer.flows.graph import FlowDef
@@ -64,8 +64,9 @@ class ProcessExecutor:
         self._wake = anyio.Event()
         self._groups = Groups(None if context.folder is None else mark_of(context.folder))
         self._env = worker_environment(os.environ, processes)
-        self._path = json.dumps(sys.path)
         self._versions: frozenset[tuple[str, str]] | None = None
+        self._unprepared: list[_Job] = []
+        self._envs: EnvHouse | None = None
 
     @classmethod
     def build(cls, context: ExecutorContext) -> Self:
@@ -96,12 +97,20 @@ class ProcessExecutor:
         """Hand attempts to workers that have nothing to do, or start further ones."""
         for attempt in attempts:
             job = self._jobs[attempt.id] = _Job(attempt)
-            self._waiting.append(job)
+            (self._waiting if attempt.env is None else self._unprepared).append(job)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
         while self._waiting and self._idle:
-            # The last that fell idle: the others may be let go one day.
-            self._idle.pop().give(self._waiting.popleft())
-        if self._waiting:
+            job = self._waiting.popleft()
+            self._idle_for(job).give(job)
+        if self._waiting or self._unprepared:
             self._wake.set()
+
+    def _idle_for(self, job: _Job) -> _Place:
+        """The last that fell idle, of those that suit: the others may be let go one day."""
+        suiting = (n for n, place in enumerate(self._idle) if place.interpreter == job.interpreter)
+        return self._idle.pop(max(suiting, default=-1))
 
     def cancel(self, attempt: AttemptId) -> None:
         """End an attempt, by force if it does not obey."""
@@ -117,9 +126,47 @@ class ProcessExecutor:
                 while True:
                     await self._wake.wait()
                     self._wake = anyio.Event()
+                    unprepared, self._unprepared = self._unprepared, []
+                    for job in unprepared:
+                        group.start_soon(self._prepare, job, name="environment of a task")
                     self._start_places(group)
         finally:
+            if self._envs is not None:
+                self._envs.close()
             self._groups.close()
+
+    async def _prepare(self, job: _Job) -> None:
+        """See that the environment is there, before a place is taken for the attempt."""
+        attempt, now = job.attempt, self._context.now
+        began, error = now(), None
+        with anyio.CancelScope() as job.scope:
+            try:
+                if not job.cancelled:
+                    job.interpreter = await self._interpreter(attempt)
+            except TriphammerError as raised:
+                error = raised
+        job.scope = None
+        if job.interpreter is not None:
+            self._waiting.append(job)
+            self._hand_out()
+            return
+        self._over(job)
+        if error is not None:
+            self._tell(refusal(attempt, now(), error, retryable=True))
+        else:
+            self._tell(cancellation(attempt, began, now()))
+
+    async def _interpreter(self, attempt: Attempt) -> Interpreter:
+        assert attempt.env is not None
+        root, context = attempt.context.root, self._context
+        if self._envs is None:
+            folder = context.folder or root / context.settings.store.data
+            self._envs = EnvHouse(folder / ENVS, self._groups)
+
+        def say(text: str) -> None:
+            context.lines(attempt.context, (LogLine(context.now(), "INFO", text),), 0)
+
+        return await self._envs.interpreter(attempt.env, root, say)
 
     def _start_places(self, group: TaskGroup) -> None:
         while self._waiting and self._places < self._most:
@@ -158,12 +205,17 @@ class ProcessExecutor:
 
     async def _settle(self, place: _Place, job: _Job) -> None:
         """Carry an attempt out and report it, whatever becomes of it."""
-        attempt = job.attempt
         try:
             result = await self._result(place, job)
         finally:
-            del self._jobs[attempt.id]
-            self._context.ended(attempt.context)
+            self._over(job)
+        self._tell(result)
+
+    def _over(self, job: _Job) -> None:
+        del self._jobs[job.attempt.id]
+        self._context.ended(job.attempt.context)
+
+    def _tell(self, result: AttemptResult) -> None:
         if self._report is not None:
             self._report([result])
 
@@ -190,6 +242,9 @@ class ProcessExecutor:
     async def _carried_out(self, place: _Place, job: _Job) -> AttemptResult:
         attempt = job.attempt
         parcel = await anyio.to_thread.run_sync(attempt.pack)
+        if place.interpreter != job.interpreter:
+            await place.let_go()
+            place.interpreter = job.interpreter
         member = place.member or await self._start(place)
         outcome = await member.carry_out(
             Work(parcel), job.begun, partial(self._said, job), attempt.context.progress
@@ -204,7 +259,8 @@ class ProcessExecutor:
 
     async def _start(self, place: _Place) -> Member:
         try:
-            member = Member(self._groups, self._env, self._path, partial(self._printed, place))
+            env, command = environment_of(self._env, place.interpreter), program(place.interpreter)
+            member = Member(self._groups, env, command, partial(self._printed, place))
         except OSError as error:
             raise WorkerDied(f"a worker process cannot be started: {error.strerror}") from error
         place.member = member
@@ -226,11 +282,12 @@ class ProcessExecutor:
 class _Job:
     """One attempt that is there. `scope` ends it; its deadline is set when the body begins."""
 
-    __slots__ = ("attempt", "cancelled", "scope", "started_at")
+    __slots__ = ("attempt", "cancelled", "interpreter", "scope", "started_at")
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.cancelled = False
+        self.interpreter: Interpreter | None = None
         self.scope: anyio.CancelScope | None = None
         self.started_at = 0
 
@@ -246,14 +303,16 @@ class _Job:
 
 
 class _Place:
-    """Room for one worker, and for the attempt that it carries out."""
+    """Room for one worker, and for the attempt that it carries out. `interpreter` is the
+    worker's, None: the daemon's own."""
 
-    __slots__ = ("called", "job", "member", "readers")
+    __slots__ = ("called", "interpreter", "job", "member", "readers")
 
     def __init__(self, readers: TaskGroup) -> None:
         self.readers = readers
         self.job: _Job | None = None
         self.member: Member | None = None
+        self.interpreter: Interpreter | None = None
         self.called = anyio.Event()
 
     def give(self, job: _Job) -> None:
@@ -269,6 +328,14 @@ class _Place:
         if self.member is not None:
             await self.member.close()
             self.member = None
+
+
+def environment_of(env: Mapping[str, str], interpreter: Interpreter | None) -> Mapping[str, str]:
+    """The variables of a worker; what it starts finds the programs of its environment first."""
+    if interpreter is None:
+        return env
+    path = os.pathsep.join([str(interpreter.python.parent), env.get("PATH", os.defpath)])
+    return {**env, "PATH": path, "VIRTUAL_ENV": str(interpreter.folder)}
 
 
 def cores() -> int:

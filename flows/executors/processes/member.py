@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from subprocess import DEVNULL
 
 import anyio
 
+from triphammer.flows.envs.building import Interpreter
 from triphammer.flows.errors import WorkerDied
 from triphammer.flows.executors.doorbell import Doorbell
 from triphammer.flows.executors.processes.groups import Groups
@@ -35,12 +37,25 @@ CLOSE_GRACE = CLOSE_SECONDS + 1
 """Seconds that one without a body has to close its resources."""
 LAST_WORDS = 1.0
 """Seconds to wait for what a process that has ended printed last."""
-_PROGRAM = """\
+_LIKE_US = """\
 import json, sys
 sys.path[:] = json.loads(sys.argv.pop(1))
 from triphammer.flows.executors.processes.worker import main
 main()
 """
+_IN_ENV = """\
+import sys
+sys.path.append(sys.argv.pop(1))
+from triphammer.flows.executors.processes.worker import main
+main()
+"""
+
+
+def program(interpreter: Interpreter | None) -> Sequence[str]:
+    """The command of a worker: like this process, or in an environment of its own."""
+    if interpreter is None:
+        return [sys.executable, "-c", _LIKE_US, json.dumps(sys.path)]
+    return [str(interpreter.python), "-c", _IN_ENV, str(interpreter.bridge)]
 
 
 class Member:
@@ -48,7 +63,11 @@ class Member:
     file descriptors 1 and 2. Made on the loop; raises OSError when it cannot be started."""
 
     def __init__(
-        self, groups: Groups, env: Mapping[str, str], path: str, printed: Callable[[str], None]
+        self,
+        groups: Groups,
+        env: Mapping[str, str],
+        program: Sequence[str],
+        printed: Callable[[str], None],
     ) -> None:
         ours, theirs = socket.socketpair()
         self._output, written = os.pipe()
@@ -61,7 +80,7 @@ class Member:
         try:
             number = theirs.fileno()
             self._group = groups.start(
-                [sys.executable, "-c", _PROGRAM, path, str(number), str(os.getpid())],
+                [*program, str(number), str(os.getpid())],
                 env=env,
                 gone=Doorbell(self._gone).ring,
                 stdin=DEVNULL,

@@ -1,0 +1,1 @@
+"""Python environments of flows and tasks that bring requirements of their own."""
