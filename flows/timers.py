@@ -64,9 +64,13 @@ class Timers:
     async def _wait(self) -> None:
         if not self._due:
             await anyio.sleep_forever()
+        due = int(self._due[0][0])
+        if self._clock.reread == math.inf:  # no step of it holds anything up
+            await self._clock.wait_until(due)
+            return
         left = self._latest[0][0] - _elapsed()
         with anyio.move_on_after(max(left, 0.0)):
-            await self._clock.wait_until(int(self._due[0][0]))
+            await self._clock.wait_until(due)
 
     def _call_due(self) -> None:
         now, elapsed = self._clock.now(), _elapsed()

@@ -34,7 +34,7 @@ class Hub:
     def __init__(self) -> None:
         self._latest: deque[News] = deque(maxlen=KEPT)
         self._published = 0
-        self._more = anyio.Event()
+        self._more: anyio.Event | None = None  # made by whoever waits
         self._closed = False
         self._listeners = 0
 
@@ -51,8 +51,9 @@ class Hub:
             self._wake()
 
     def _wake(self) -> None:
-        self._more.set()
-        self._more = anyio.Event()
+        if self._more is not None:
+            self._more.set()
+            self._more = None
 
     @contextmanager
     def listen(self) -> Generator[Listener]:
@@ -81,6 +82,7 @@ class Hub:
         while self._published == place:
             if self._closed:
                 raise anyio.EndOfStream
+            self._more = self._more or anyio.Event()
             await self._more.wait()
         count, kept = self._published - place, len(self._latest)
         if count > kept:

@@ -113,10 +113,13 @@ class InlineExecutor:
         try:
             value = attempt.body()
             if isawaitable(value):
-                with anyio.move_on_after(attempt.timeout) as limit:
+                if attempt.timeout is None:
                     value = await value
-                if limit.cancelled_caught:
-                    return timed_out(attempt, started_at, self._now())
+                else:
+                    with anyio.move_on_after(attempt.timeout) as limit:
+                        value = await value
+                    if limit.cancelled_caught:
+                        return timed_out(attempt, started_at, self._now())
             return success(attempt, started_at, self._now(), attempt.encode(value))
         except anyio.get_cancelled_exc_class() as error:
             # Somebody's cancellation goes on from here; the code's own ends the attempt only.

@@ -62,7 +62,7 @@ class Writer:
         self._group: deque[_Batch] = deque()
         self._size = 0
         self._wake = anyio.Event()
-        self._room = anyio.Event()
+        self._room: anyio.Event | None = None  # made by whoever waits
         self._failed = failed
         self._error: Exception | None = None
         self._abandoned: Exception | None = None
@@ -84,6 +84,7 @@ class Writer:
         if not units:
             return ()
         while self._size >= QUEUE and self._error is None:
+            self._room = self._room or anyio.Event()
             await self._room.wait()
         ready = anyio.Event()
         outcomes: list[Outcome] = []
@@ -159,8 +160,12 @@ class Writer:
             group.append(self._queue.popleft())
             size += len(group[-1].units)
         self._size -= size
-        self._room.set()
-        self._room = anyio.Event()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def _commit_group(self) -> None:
         self._take()
@@ -190,7 +195,7 @@ class Writer:
         self._group.clear()
         self._queue.clear()
         self._size = 0
-        self._room.set()
+        self._make_room()
         for batch in waiting:
             batch.done([_unavailable(error)] * len(batch.units))
 
