@@ -71,10 +71,19 @@ class Project:
             self._take_in(top)
         found = list(self._resolve(module))
         if not found or found[-1].name != module:
+            beside = self._files_in(module)
+            if beside:
+                return beside
             raise GraphError(f"there is no module {module!r}: it is named by [flows] modules")
         file = Path(found[-1].file)
         beside = self.snapshot.python_files(file.parent) if found[-1].package else ()
         return (file, *beside)
+
+    def _files_in(self, module: str) -> tuple[Path, ...]:
+        """Those of a package that has no `__init__.py`."""
+        parts = module.split(".")
+        root = self._root_of(parts[0])
+        return () if root is None else self.snapshot.python_files(root.joinpath(*parts))
 
     def _take_in(self, top: str) -> None:
         """Let what an installed package imports of itself belong to versions as well."""

@@ -16,6 +16,8 @@ from triphammer.service.reloads.git import index_lock
 
 QUIET_SECONDS = 0.2
 """Without a change for so long, a save of several files is over."""
+UNREST_SECONDS = 30.0
+"""When files change for so long without a pause, that is told of."""
 LOCK_SECONDS = 5.0
 """After so long a lock of git's index is told of: a dead git may have left it behind."""
 
@@ -90,7 +92,11 @@ class FileWatch:
 
     async def _settled(self) -> None:
         """Return when nothing has changed for a while and git is not at work."""
+        tell_at = anyio.current_time() + UNREST_SECONDS
         while True:
+            if anyio.current_time() > tell_at:
+                tell_at += UNREST_SECONDS
+                self._log.warning("Python files change all the time: loaded after a pause of 0.2 s")
             await self._unlocked()
             count = self._news.count
             await anyio.sleep(QUIET_SECONDS)

@@ -19,6 +19,7 @@ from tests.chaos.kill_loop import ROOT, run_loop
 from tests.chaos.planted import PLANTED
 from tests.chaos.planted_dispatch import PLANTED_IN_FLOW_CONTROL
 from tests.chaos.power_loss import losses, record, scratch_folder
+from tests.chaos.reload_storm import run_storm
 from tests.kafka.broker import Broker, open_broker
 from tests.kafka.node import free_port
 
@@ -38,12 +39,16 @@ SUITES: Mapping[str, Sequence[str]] = {
     "no_fence": ("tests/contracts/test_stores.py", "tests/contracts/test_store_model.py"),
     "no_savepoints": ("tests/contracts/test_stores.py",),
     "begun_from_the_queue_and_when_offered": ("tests/service/dispatcher/test_starter.py",),
+    "no_second_look": ("tests/flows/test_snapshot.py",),
+    "broken_flows_go": ("tests/service/test_loading.py",),
     "withdrawn_and_begun": ("tests/service/dispatcher/test_starter.py",),
     **{
         plant.__name__: ("tests/chaos/test_dispatch_model.py",) for plant in PLANTED_IN_FLOW_CONTROL
     },
 }
 """By a suite: which is to fail."""
+STORM = ("late_imports_forgotten", "sensors_begun_anew")
+"""By the storm of reloads."""
 KILLS = 6
 EVENTS = 300
 UNFINISHED = "unfinished"
@@ -56,6 +61,9 @@ async def noticed(name: str, folder: Path, broker: Broker, seed: int) -> str:
         return await anyio.to_thread.run_sync(_by_suite, name)
     if name in KILLED_AT:
         return await _by_kills(name, folder, broker, seed)
+    if name in STORM:
+        storm = await run_storm(folder, rounds=3, rate=40, seed=seed, planted=name)
+        return "" if storm.is_good else f"storm of reloads: {storm}"
     return await anyio.to_thread.run_sync(_by_power_loss, name, folder, seed)
 
 

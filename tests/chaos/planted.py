@@ -17,6 +17,7 @@ import msgspec
 
 from tests.chaos.launcher import patch
 from tests.chaos.planted_dispatch import PLANTED_IN_DISPATCH
+from tests.chaos.planted_reload import PLANTED_IN_RELOADS
 
 Around = Callable[..., Any]
 
@@ -214,6 +215,7 @@ PLANTED: Mapping[str, Callable[[], None]] = {
         no_savepoints,
         no_flush,
         *PLANTED_IN_DISPATCH,
+        *PLANTED_IN_RELOADS,
     )
 }
 

@@ -28,6 +28,7 @@ import httpx
 
 from tests.acceptance.process import DaemonProcess, project
 from tests.chaos.regime import say_command
+from tests.house.tracked import ROOT
 
 BROKEN_EVERY = 10
 FAR_EVERY = 25
@@ -234,11 +235,17 @@ def rss(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
-async def run_storm(folder: Path, *, rounds: int, rate: float, seed: int) -> Report:
-    """A daemon in `folder` under `rate` events a second and `rounds` reloads."""
+async def run_storm(
+    folder: Path, *, rounds: int, rate: float, seed: int, planted: str = ""
+) -> Report:
+    """A daemon in `folder` under `rate` events a second and `rounds` reloads; `planted` is a fault
+    that it has."""
     root = project(folder / "project", {"steady": STEADY})
     save(root, 0, Random(seed), is_broken=False)
-    with DaemonProcess(root) as daemon:
+    launcher = (sys.executable, "-m", "tests.chaos.launcher", f"planted:{planted}", "--")
+    with DaemonProcess(
+        root, through=launcher if planted else (), env={"PYTHONPATH": str(ROOT)} if planted else {}
+    ) as daemon:
         report = await Storm(daemon, rate, seed).run(rounds)
         assert daemon.stop() == 0
     return report

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.chaos.noticing import KILLED_AT, SUITES, noticed
+from tests.chaos.noticing import KILLED_AT, STORM, SUITES, noticed
 from tests.chaos.planted import PLANTED
 from tests.chaos.regime import seed, times
 from tests.kafka.broker import Broker
@@ -23,11 +23,11 @@ pytestmark = [
 
 
 def test_each_has_somebody_who_is_to_notice() -> None:
-    assert {*KILLED_AT, *SUITES, "no_flush"} == set(PLANTED)
+    assert {*KILLED_AT, *SUITES, *STORM, "no_flush"} == set(PLANTED)
 
 
-@pytest.mark.parametrize("name", SUITES)
-async def test_suites_notice(name: str, kafka: Broker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*SUITES, *STORM])
+async def test_suites_and_storms_notice(name: str, kafka: Broker, tmp_path: Path) -> None:
     assert await noticed(name, tmp_path, kafka, seed())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from triphammer.flows.errors import GraphError
 from triphammer.flows.project import Project, module_source, stored_modules
 
 
@@ -80,4 +81,42 @@ def test_stored_sources_have_the_file_that_they_came_from(tmp_path: Path) -> Non
         str(tmp_path / "flows" / "a.py"),
         str(tmp_path / "lib" / "b.py"),
         "/srv/c.py",
+    ]
+
+
+def test_the_files_of_a_module_are_its_own_and_of_a_package_those_in_it(tmp_path: Path) -> None:
+    write(tmp_path, "one", "pack__INIT", "pack__a", "pack___private", "pack__deep__b", "space__c")
+    project = Project(tmp_path)
+    assert project.files_of("one") == (tmp_path / "one.py",)
+    assert project.files_of("pack") == (tmp_path / "pack/__init__.py", tmp_path / "pack/a.py")
+    assert project.files_of("pack.a") == (tmp_path / "pack/a.py",)
+    assert project.files_of("space.c") == (tmp_path / "space/c.py",)
+    assert project.files_of("space") == (tmp_path / "space/c.py",)
+    for name in ("none", "pack.none", "json"):
+        with pytest.raises(GraphError, match=f"there is no module '{name}'"):
+            project.files_of(name)
+
+
+def test_of_an_installed_package_only_its_own_modules_belong_to_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, root = tmp_path / "root" / ".venv" / "site", tmp_path / "root"
+    write(
+        site, "acme_x__INIT", "acme_x__util", "other_x", acme_x__flows="import acme_x.util, other_x"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    project = Project(root)
+    (file,) = project.files_of("acme_x.flows")
+    modules = project.closure(file)
+    assert list(modules) == [
+        ".venv/site//acme_x/flows.py",
+        ".venv/site//acme_x/__init__.py",
+        ".venv/site//acme_x/util.py",
+    ]
+    assert next(iter(modules.values())).name == "acme_x.flows"
+    sources = {path: module.source for path, module in modules.items()}
+    assert [m.name for m in stored_modules(root, sources).values()] == [
+        "acme_x.flows",
+        "acme_x",
+        "acme_x.util",
     ]
