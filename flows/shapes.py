@@ -280,10 +280,10 @@ def _hook(kind: Any, value: Any) -> Any:
         return value
     if issubclass(origin, PurePath) and isinstance(value, (str, Artifact)):
         return origin(value)
-    if origin is Artifact and is_mapping(value):
-        return from_shown(value)
     if is_mapping(value) and _is_mapping_class(origin):
         return origin(value)  # the headers of an event that was waited for
+    if origin is Artifact and is_mapping(value):
+        return from_shown(value)
     validate = getattr(origin, "model_validate", None)
     if validate is not None and is_mapping(value):
         try:
