@@ -108,7 +108,8 @@ class TaskContext:
     `deadline` is when the timeout ends it (UTC), None: never. `progress` may be called any
     time and from any thread; the last call is shown wherever the task is (`reached`), and
     `notice` is told of each. `outgoing` and `starts` join the attempt's commit.
-    `upstream["parse"]` tells how a task before this one has ended: `.state`, `.error`.
+    `upstream["parse"]` tells how a task right before this one has ended: `.state`, `.error`;
+    `results["parse"]` is what it has given.
     `earlier` attempts were before an operator had the task run again.
     `groups` starts processes, `opened` has the resources, where the executor has lent them;
     `contained`: nothing may leave this process (the testing kit).
@@ -133,6 +134,7 @@ class TaskContext:
         "outgoing",
         "params",
         "reached",
+        "results",
         "run",
         "secrets",
         "starts",
@@ -154,6 +156,7 @@ class TaskContext:
         state: Callable[[str], Mapping[str, bytes]],
         secrets: Secrets,
         upstream: Mapping[str, Ended] = MappingProxyType({}),
+        results: Mapping[str, Any] = MappingProxyType({}),
         root: str = "",
         earlier: int = 0,
     ) -> None:
@@ -167,6 +170,7 @@ class TaskContext:
         self.deadline: datetime | None = None
         self.secrets = secrets
         self.upstream = upstream
+        self.results = results
         self._root = root
         self.groups: Groups | None = None
         self.opened: Opened | None = None

@@ -281,7 +281,8 @@ def _hook(kind: Any, value: Any) -> Any:
     if issubclass(origin, PurePath) and isinstance(value, (str, Artifact)):
         return origin(value)
     if is_mapping(value) and _is_mapping_class(origin):
-        return origin(value)  # the headers of an event that was waited for
+        make: Any = origin
+        return make(value)  # the headers of an event that was waited for
     if origin is Artifact and is_mapping(value):
         return from_shown(value)
     validate = getattr(origin, "model_validate", None)

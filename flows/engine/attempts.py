@@ -31,29 +31,57 @@ class Upstreams(Mapping[str, Ended]):
     """How the tasks before this one have ended, by name. The last part of a name will do
     where only one ends so: `parse` for `extract.parse`."""
 
-    __slots__ = ("_names", "_scope")
+    __slots__ = ("_scope", "names")
 
     def __init__(self, names: Sequence[str], scope: RunScope) -> None:
-        self._names = names
+        self.names = names
         self._scope = scope
 
     def __getitem__(self, key: str) -> Ended:
-        ended = self._scope.ended(self._full(key))
+        ended = self._scope.ended(self.full(key))
         if ended is None:
             raise KeyError(f"{key!r} has not ended; there are: {', '.join(self)}")
         return ended
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._names if self._scope.ended(name) is not None)
+        return (name for name in self.names if self._scope.ended(name) is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _full(self, key: str) -> str:
-        if key in self._names:
+    def full(self, key: str) -> str:
+        """The whole name that `key` is, or is the only end of."""
+        if key in self.names:
             return key
-        near = [name for name in self._names if name.endswith((f".{key}", f"/{key}"))]
+        near = [name for name in self.names if name.endswith((f".{key}", f"/{key}"))]
         return near[0] if len(near) == 1 else key
+
+
+class Results(Mapping[str, Any]):
+    """What the tasks before this one have given, by name, decoded afresh at each look. The last
+    part of a name will do as in `Upstreams`."""
+
+    __slots__ = ("_ends", "_scope")
+
+    def __init__(self, ends: Upstreams, scope: RunScope) -> None:
+        self._ends = ends
+        self._scope = scope
+
+    def __getitem__(self, key: str) -> Any:
+        name = self._ends.full(key)
+        if name not in self._ends.names:
+            known = ", ".join(self._ends.names) or "none"
+            text = f"{key!r} does not stand right before this task ({known} do): write {key} >> it"
+            raise KeyError(text)
+        if self._scope.stored(name) is None:
+            raise KeyError(f"{key!r} has no result: it is {self._ends[name].state}")
+        return self._scope.result(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._ends.names if self._scope.stored(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Call:
@@ -127,6 +155,7 @@ def make_attempt(
 ) -> Attempt:
     """The attempt that `launch` asks for. Nothing is decoded yet: its executor does that."""
     flow, node, call = start.flow.name, launch.node.node, Call(launch, scope)
+    upstream = Upstreams(node.above, scope)
     own = TaskContext(
         run=start.id,
         flow=flow,
@@ -138,7 +167,8 @@ def make_attempt(
         folder=folder,
         state=state,
         secrets=scope.secrets,
-        upstream=Upstreams(node.above, scope),
+        upstream=upstream,
+        results=Results(upstream, scope),
         root=start.flow.root,
     )
     own.files, own.largest = scope.artifacts, largest

@@ -35,7 +35,8 @@ def pack(
     """The parcel of one attempt. Raises `ValueMisfit` for values that cannot be pickled."""
     flow, node = start.flow, launch.node.node
     stand_in(flow.version, module_source(flow.file, "", "").name, flow.module)
-    results = {name: scope.stored(name) for name in node.data}
+    # What stands before it in order only may be looked up by name: `context().results`.
+    results = {name: scope.stored(name) for name in dict.fromkeys((*node.data, *node.above))}
     ends = {name: ended for name in node.above if (ended := scope.ended(name)) is not None}
     turns = scope.all_turns()
     return Parcel(
@@ -50,7 +51,7 @@ def pack(
         item=launch.item,
         values=_pickled(launch, (start.event, start.params, results, ends, turns, launch.value)),
         state=state(flow.name),
-        artifacts=_contents(results, scope.artifacts),
+        artifacts=_contents({name: results[name] for name in node.data}, scope.artifacts),
         files=scope.artifacts.place,
         largest=largest,
         workdir=folder.place,

@@ -14,7 +14,6 @@ import msgspec
 from triphammer.flows.journal import (
     Encoded,
     ErrorInfo,
-    Kept,
     OutMessage,
     RunChange,
     TaskRow,
@@ -35,6 +34,7 @@ from triphammer.service.store.deliveries import OutboxResult as OutboxResult
 from triphammer.service.store.deliveries import RedriveMessage as RedriveMessage
 from triphammer.service.store.deliveries import SkipMessage as SkipMessage
 from triphammer.service.store.operator_units import OperationRow, OperatorUnit
+from triphammer.service.store.results import ResultReads
 from triphammer.service.store.versions import (
     SaveCatalog,
     SaveVersion,
@@ -458,7 +458,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     tag: str | None = None
 
 
-class Store(BackfillReads, WaitReads, Protocol):
+class Store(BackfillReads, WaitReads, ResultReads, Protocol):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or
@@ -578,11 +578,6 @@ class Store(BackfillReads, WaitReads, Protocol):
 
     async def known_runs(self, ids: Sequence[str]) -> Sequence[str]:
         """Those of `ids` that are stored."""
-        ...
-
-    async def artifacts(self, run: str, limit: int) -> Sequence[Kept]: ...
-    async def artifact(self, digest: str) -> Kept | None:
-        """What the newest that has kept this content says of it."""
         ...
 
     async def artifacts_named(self, digests: Sequence[str]) -> Sequence[str]:

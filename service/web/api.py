@@ -151,6 +151,11 @@ def _run_routes(router: APIRouter, reading: Reading) -> None:
         """Captured lines in order; `after` is the `seq` of the last line seen."""
         return Answer(await reading.logs(id, task=task, attempt=attempt, after=after, limit=limit))
 
+    @router.get("/runs/{id}/tasks/{task:path}/result", tags=["runs"], responses=problems(404))
+    async def task_result(id: str, task: str) -> Answer[models.TaskResult]:
+        """The result of one task by its name, or of one item: `enrich[17]`."""
+        return Answer(await reading.task_result(id, task))
+
     @router.get("/runs/{id}/artifacts", tags=["runs"], responses=problems(404))
     async def run_artifacts(
         id: str, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000

@@ -227,6 +227,15 @@ class Artifacts(TypedDict):
     items: list[Artifact]
 
 
+class TaskResult(TypedDict):
+    """What a task has given; of a map the list of what its items have, null where there is
+    nothing."""
+
+    task: str
+    state: TaskState
+    result: Any
+
+
 class LogLine(TypedDict):
     """One captured line."""
 

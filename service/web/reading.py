@@ -8,6 +8,7 @@ import anyio.to_thread
 
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Kept
+from triphammer.flows.references import suggest
 from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
@@ -182,6 +183,20 @@ class Reading:
             return views.graph(await self._library.version(row.flow, row.version))
         except NotFound:  # its code is gone: the run is still shown, without its drawing
             return None
+
+    async def task_result(self, id: str, task: str) -> models.TaskResult:
+        """The result of one task. Raises `NotFound` naming one that is near."""
+        run = await self.full_id(id, UnknownRun)
+        rows = {row.name: row for row in await self.store.task_and_items(run, task)}
+        row = rows.pop(task, None)
+        if row is None:
+            known = [one.name for one in await self.store.tasks(run, items=False)]
+            raise NotFound(f"no task {task!r} of run {run} has begun{suggest(task, known)}")
+        result = views.value(row.result)
+        if row.items is not None and row.result is None:
+            items = (rows.get(f"{task}[{n}]") for n in range(row.items))
+            result = [None if item is None else views.value(item.result) for item in items]
+        return {"task": row.name, "state": row.state, "result": result}
 
     async def kept(self, digest: str) -> Kept | None:
         """What is known of an artifact that a task has kept."""

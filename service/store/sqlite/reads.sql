@@ -42,6 +42,11 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?1)
     (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?3), 0)
 ORDER BY seq LIMIT ?4;
 
+-- name: task_and_items
+-- One task by its name, and the items of a map of that name.
+SELECT * FROM tasks
+WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND (name = ?2 OR map = ?2) ORDER BY seq;
+
 -- name: tasks_of_runs
 -- Those of the runs whose numbers are in a JSON array, in the order they were first written.
 SELECT tasks.* FROM json_each(?) AS asked JOIN tasks ON tasks.run = asked.value ORDER BY seq;

@@ -112,6 +112,10 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         found = await self._readers.rows(self._sql["tasks"], run, items, after, most)
         return [rows.task_row(row) for row in found]
 
+    async def task_and_items(self, run: str, name: str) -> Sequence[TaskRow]:
+        found = await self._readers.rows(self._sql["task_and_items"], run, name)
+        return [rows.task_row(row) for row in found]
+
     async def item_counts(self, run: str) -> Mapping[str, Mapping[str, int]]:
         return _nested(await self._readers.rows(self._sql["item_counts"], run))
 

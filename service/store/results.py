@@ -1,0 +1,24 @@
+"""What a store tells of the results of tasks, and of the files that they have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from triphammer.flows.journal import Kept, TaskRow
+
+
+class ResultReads(Protocol):
+    """A part of `Store`."""
+
+    async def task_and_items(self, run: str, name: str) -> Sequence[TaskRow]:
+        """The row of one task; of a map also those of its items, in the order they were written."""
+        ...
+
+    async def artifacts(self, run: str, limit: int) -> Sequence[Kept]:
+        """What the tasks of a run have kept, in order."""
+        ...
+
+    async def artifact(self, digest: str) -> Kept | None:
+        """What the newest that has kept this content says of it."""
+        ...
