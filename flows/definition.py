@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from triphammer.config.errors import PatternError
 from triphammer.config.patterns import compile_pattern
+from triphammer.config.source import Source
 from triphammer.flows.errors import GraphError
 from triphammer.flows.flow import Flow
 from triphammer.flows.graph import FlowDef
@@ -53,7 +55,7 @@ def define(
         name=flow.name,
         version=version,
         graph=graph,
-        on=flow.on,
+        on=tuple(_in_zone(source, flow.timezone) for source in flow.on),
         params=params,
         fill=fill,
         mode=flow.mode,
@@ -73,6 +75,13 @@ def define(
         module=flow.module,
         lease=lease,
     )
+
+
+def _in_zone(source: Source, timezone: str | None) -> Source:
+    """A timer without a zone of its own has that of its flow."""
+    if timezone is None or source.kind != "timer":
+        return source
+    return replace(source, options={**source.options, "timezone": timezone})
 
 
 def _many(flow: Flow[..., Any]) -> bool:

@@ -42,7 +42,7 @@ class TimerSensor:
         self._context = context
         self._options = context.spec.options
         self.flow: str = self._options["flow"]
-        self._schedule = schedule_of(self._options["schedule"], context.settings.flows.timezone)
+        self._schedule = schedule_of(self._options, context.settings.flows.timezone)
         self._makes_up: bool = self._options["missed"] != "none"
         self._merged = 0
         self.next_due: int | None = None
@@ -191,14 +191,16 @@ class TimerSensor:
 
 
 def schedule_of(options: Mapping[str, Any], timezone: str) -> Schedule:
-    """The schedule that a timer's options describe; `timezone` where they name none."""
-    match options["kind"]:
+    """The schedule that a timer's options describe. Where it names no zone that of its flow
+    holds, and `timezone` where the flow names none."""
+    schedule, default = options["schedule"], options.get("timezone") or timezone
+    match schedule["kind"]:
         case "every":
-            return Every(options["period"])
+            return Every(schedule["period"])
         case "cron":
-            return Cron(options["expression"], time_zone(options["tz"] or timezone, "timezone"))
+            return Cron(schedule["expression"], time_zone(schedule["tz"] or default, "timezone"))
         case _:
-            time = datetime.fromisoformat(options["time"])
-            zone = time_zone(timezone, "timezone")
+            time = datetime.fromisoformat(schedule["time"])
+            zone = time_zone(default, "timezone")
             aware = time if time.tzinfo is not None else time.replace(tzinfo=zone)
             return At(micros(aware.astimezone(UTC)))

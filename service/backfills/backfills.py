@@ -69,7 +69,8 @@ class Backfills:
         live = self._library.flow(flow)
         if again and only is not None:
             raise Rejected(422, f"again runs every tick, only={only!r} some of them: give one")
-        first, last = stretch(begin, end, time_zone(self._timezone, "timezone"), self._clock.now())
+        zone = time_zone(live.timezone or self._timezone, "timezone")
+        first, last = stretch(begin, end, zone, self._clock.now())
         return Asked(
             flow=live.name,
             begin=first,
@@ -144,6 +145,6 @@ class Backfills:
         for spec in specs:
             assert spec is not None
             last = (await self.store.positions(spec.id)).get(POSITION)
-            schedule = schedule_of(spec.options["schedule"], self._timezone)
+            schedule = schedule_of(spec.options, self._timezone)
             timers.append((schedule, None if last is None else int(last)))
         return timers

@@ -122,7 +122,8 @@ class BackfillReads(Protocol):
         ...
 
     async def open_backfills(self) -> Sequence[BackfillRow]:
-        """Those of which something is pending or under way, oldest first."""
+        """Those of which something is pending or under way, oldest first; their ticks are not
+        counted: it is asked whenever a run has ended."""
         ...
 
     async def ticks(

@@ -38,7 +38,8 @@ class SqliteBackfills:
         return await self._backfills("backfills", limit, before, flow)
 
     async def open_backfills(self) -> Sequence[BackfillRow]:
-        return await self._backfills("open_backfills")
+        found = await self._readers.rows(self._sql["open_backfills"])
+        return [_backfill(row, {}) for row in found]
 
     async def ticks(
         self, backfill: str, *, state: str | None = None, after: int | None = None, limit: int = 500

@@ -33,7 +33,7 @@ def _cron(data: bytes) -> None:
     """An accepted expression is also one that the timer can work with, in any zone."""
     text, _, zone = text_of(data).partition("\n")
     source = cron(text, tz=zone or None)
-    schedule = schedule_of(source.options["schedule"], "UTC")
+    schedule = schedule_of(source.options, "UTC")
     assert isinstance(schedule, Cron)
     first = list(islice(schedule.ticks_after(NOW), 3))
     assert first == sorted(set(first))
@@ -48,14 +48,14 @@ def _cron(data: bytes) -> None:
 def _every(data: bytes) -> None:
     period, _, jitter = text_of(data).partition("\n")
     source = every(period, jitter=jitter or 0)
-    schedule = schedule_of(source.options["schedule"], "UTC")
+    schedule = schedule_of(source.options, "UTC")
     assert NOW < (schedule.next_after(NOW) or 0) < INT64
     schedule.newest(NOW - YEAR, NOW)
 
 
 def _at(data: bytes) -> None:
     source = at(text_of(data))
-    schedule_of(source.options["schedule"], "Asia/Seoul").next_after(NOW)
+    schedule_of(source.options, "Asia/Seoul").next_after(NOW)
 
 
 def _queries(data: bytes) -> None:

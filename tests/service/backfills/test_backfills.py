@@ -328,3 +328,15 @@ def test_bad_input(
 def test_an_unknown_flow_is_named_with_one_that_is_close(sim: Simulation) -> None:
     with pytest.raises(UnknownFlow, match="did you mean 'daily'"):
         sim.backfill("dailly", "2026-03-01", "2026-03-02")
+
+
+@flow(on=cron("0 6 * * *"), timezone="Asia/Seoul")
+def eastern(event: Event) -> Any:
+    return work(event.data["due"], event.data["backfill"])
+
+
+@pytest.mark.parametrize("flows", [(eastern,)])
+def test_days_and_ticks_are_those_of_the_flows_own_zone(sim: Simulation) -> None:
+    sim.backfill(eastern, "2026-03-10", "2026-03-10")
+    sim.advance("12h")
+    assert begun == [("03-09T21", True), ("03-10T21", False)]
