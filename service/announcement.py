@@ -87,6 +87,8 @@ def _notes(loaded: LoadedSettings, sources: Sequence[Source]) -> Iterator[str]:
     kinds = {source.kind for source in sources}
     if "kafka" in kinds and loaded.settings.kafka.bootstrap is None:
         yield "no Kafka broker is configured ([kafka] bootstrap): topics wait, all else works"
+    if loaded.settings.server.open and not loaded.settings.server.host.startswith(LOOPBACK):
+        yield "it is open: whoever reaches it may do anything ([server] open, --open)"
     open_hooks = [s.name for s in sources if s.kind == "webhook" and not s.options.get("verify")]
     if open_hooks and not loaded.settings.server.host.startswith(LOOPBACK):
         yield f"anybody can post to {', '.join(sorted(set(open_hooks)))}: give them a verify="

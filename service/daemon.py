@@ -30,6 +30,7 @@ from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
 from triphammer.service.web.headers import Sealed
 from triphammer.service.web.server import WebServer, listen
+from triphammer.service.web.tls import Tls
 
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two tries to open the store again: a look costs little, and clients are waiting."""
@@ -47,12 +48,14 @@ async def serve_until(
     systemd: Systemd,
     log: logging.Logger,
     show: Show | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Run the daemon until `stop`. Outgoing messages are shown instead of sent if there is `show`.
 
     Raises `CannotServe`, `FolderLocked`, `SchemaTooNew`.
     """
     server = loaded.settings.server
+    context = None if tls is None else tls.context
     share_interpreter()
     health = Health(SystemClock().now)
     health.report("store", "it is not open yet", essential=True)
@@ -61,7 +64,7 @@ async def serve_until(
         refuse_unguarded(access.protection, loaded.root / loaded.settings.store.data)
         front = Front(health, open=access.protection.open)
         connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
-        web = WebServer(Sealed(front), listener.dup(), tls=_tls(loaded), connections=connections)
+        web = WebServer(Sealed(front), listener.dup(), tls=context, connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)
@@ -122,10 +125,3 @@ class _Sessions:
         self._systemd.waiting(text, delay + OPENING_SECONDS)
         with anyio.move_on_after(delay):
             await stop.wait()
-
-
-def _tls(loaded: LoadedSettings) -> tuple[str, str] | None:
-    server = loaded.settings.server
-    if server.tls_cert is None or server.tls_key is None:
-        return None
-    return str(loaded.root / server.tls_cert), str(loaded.root / server.tls_key)

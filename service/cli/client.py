@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,7 +34,7 @@ class DaemonClient:
             raise DaemonError(f"--url {url!r} is no URL: it begins with http:// or https://")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self._url, timeout=timeout, headers=headers, trust_env=False
+            base_url=self._url, timeout=timeout, headers=headers, verify=_trusted(), trust_env=False
         )
 
     def __enter__(self) -> DaemonClient:
@@ -108,7 +110,12 @@ class DaemonClient:
     def _send(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._http.request(method, path, **options)
-        except httpx.ConnectError:
+        except httpx.ConnectError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise DaemonError(
+                    f"the certificate of {self._url} is not trusted ({error}): name the file of "
+                    "who made it in the variable SSL_CERT_FILE"
+                ) from None
             raise DaemonError(
                 f"no daemon at {self._url}: start one with `triphammer serve`, "
                 "or say where it is with --url or TRIPHAMMER_URL"
@@ -118,6 +125,17 @@ class DaemonClient:
         if answer.is_success:
             return answer.json()
         raise DaemonError(_detail(answer))
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    """Whose certificates are believed: those that the variable OpenSSL knows names, if any."""
+    file = os.environ.get("SSL_CERT_FILE")
+    if not file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:
+        raise DaemonError(f"SSL_CERT_FILE names {file}: {error.strerror or error}") from None
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -35,7 +35,8 @@ def serve(
     open: Open = False,
     config: Config = None,
 ) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C; SIGHUP loads the flows again."""
+    """Run the daemon until SIGTERM or Ctrl-C; SIGHUP loads the flows and the
+    certificate again."""
     # Only here: importing the daemon takes longer than most commands.
     from triphammer.service.cli.serving import serve_here
 

@@ -23,6 +23,7 @@ from triphammer.service.outbox.showing import Show
 from triphammer.service.reloads.asking import Reloads
 from triphammer.service.signals import obey_signals
 from triphammer.service.systemd import of_this_process
+from triphammer.service.web.tls import Tls
 
 COLLECTIONS = (20_000, 20, 50)
 """Thresholds of the garbage collector: the usual ones took a tenth of all processor time under
@@ -54,8 +55,15 @@ async def serve_until_signal(
     """The daemon, stopped and reloaded by signals; what goes out is sent, or shown."""
     stop, reloads, log = anyio.Event(), Reloads(), logging.getLogger("triphammer")
     systemd = of_this_process(log)
+    tls = Tls.of(loaded)
+
+    def reload() -> None:
+        if tls is not None:
+            tls.renew()
+        reloads.ask()
+
     async with anyio.create_task_group() as group:
-        await group.start(obey_signals, stop, reloads.ask)
+        await group.start(obey_signals, stop, reload)
         group.start_soon(systemd.feed, name="watchdog")
         await serve_until(
             loaded,
@@ -66,6 +74,7 @@ async def serve_until_signal(
             systemd=systemd,
             log=log,
             show=show,
+            tls=tls,
         )
         group.cancel_scope.cancel()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Generator
+import ssl
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -91,6 +92,15 @@ class _Server(uvicorn.Server):
                 await self.stopping.wait()
 
 
+def _always(context: ssl.SSLContext) -> Callable[..., ssl.SSLContext]:
+    """uvicorn would read the files itself, once and for all."""
+
+    def made(*_: object) -> ssl.SSLContext:
+        return context
+
+    return made
+
+
 class WebServer:
     """Serves an ASGI application on a socket until cancelled or asked to stop."""
 
@@ -99,10 +109,9 @@ class WebServer:
         app: Any,
         listener: socket.socket,
         *,
-        tls: tuple[str, str] | None,
+        tls: ssl.SSLContext | None,
         connections: Connections,
     ) -> None:
-        certificate, key = tls or (None, None)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -111,10 +120,9 @@ class WebServer:
             http="httptools",
             ws="none",
             timeout_graceful_shutdown=GRACE_SECONDS,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
+            ssl_context_factory=None if tls is None else _always(tls),
             server_header=False,
-            # Nothing here asks who the client is: no proxy's word is taken for it.
+            # The guard judges whether a proxy's word is taken for who the client is.
             proxy_headers=False,
         )
         self._server = _Server(config, connections)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches what the tests need besides Python packages: Kafka's jars, a browser and strace.
+# Fetches what the tests need besides Python packages: Kafka's jars, a browser, strace and openssl.
 # With CI=true a missing part is an error; elsewhere the tests that need it are skipped.
 set -euo pipefail
 missing() {
@@ -12,7 +12,7 @@ missing() {
 [ "${1:-}" != kafka ] || exit 0
 
 wanted=()
-for tool in chromium strace; do
+for tool in chromium strace openssl; do
   command -v "$tool" >/dev/null || wanted+=("$tool")
 done
 [ ${#wanted[@]} -gt 0 ] || exit 0

@@ -16,6 +16,7 @@ import pytest
 from tests.service.web.wire import LIMITS, App, settle
 from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.server import WebServer, listen
+from triphammer.service.web.tls import Tls
 
 PEM = Path(__file__).parents[2] / "support" / "loopback.pem"
 SILENT = 200
@@ -41,7 +42,7 @@ class Served:
         self._listener = listen("127.0.0.1", 0)
         self.place = self._listener.getsockname()
         self._secure = secure
-        tls = (str(PEM), str(PEM)) if secure else None
+        tls = Tls(PEM, PEM).context if secure else None
         self.web = WebServer(self.app, self._listener, tls=tls, connections=self.connections)
 
     def client(self) -> httpx.AsyncClient:
