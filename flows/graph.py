@@ -35,6 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `rate` is attempts per second. `retry_on` and `never_retry` name types of errors.
     `retries` counts attempts after the first. `timeout` seconds. `env`: the environment that the
     body runs in; None: the daemon's.
+    `by_name`: each item of the map is a mapping of arguments (`map_kwargs`).
     What is to be drawn around the node (`setup`, ... `on_failure`) is not kept by it.
     """
 
@@ -57,6 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     never_retry: tuple[str, ...] = ()
     breaker: Breaker | None = None
     cross: bool = False
+    by_name: bool = False
     wait: str | None = None
     setup: tuple[Any, ...] = ()
     teardown: tuple[Any, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from triphammer.flows.errors import GraphError
 from triphammer.flows.places import NOWHERE, Place
@@ -27,6 +27,16 @@ def hints_of(fn: Callable[..., Any]) -> dict[str, Any]:
         raise GraphError(message, place.file, place.line) from error
 
 
+def check_names(
+    name: str, signature: inspect.Signature, given: Mapping[str, Any], place: Place
+) -> None:
+    """Raise `GraphError` at `place` for a name that is no parameter."""
+    unknown = _unknown(signature, given)
+    if unknown is not None:
+        known = suggest(unknown, signature.parameters)
+        raise GraphError(f"{name}() has no argument {unknown!r}{known}", place.file, place.line)
+
+
 def check_call(
     name: str,
     signature: inspect.Signature,
@@ -40,9 +50,7 @@ def check_call(
     if unknown is not None and unknown in option_names:
         message = f"{unknown}= is an option: write {name}.options({unknown}=...)(...)"
         raise GraphError(message, place.file, place.line)
-    if unknown is not None:
-        known = suggest(unknown, signature.parameters)
-        raise GraphError(f"{name}() has no argument {unknown!r}{known}", place.file, place.line)
+    check_names(name, signature, kwargs, place)
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -56,3 +64,20 @@ def _unknown(signature: inspect.Signature, kwargs: Mapping[str, Any]) -> str | N
         return None
     by_name = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     return next((name for name in kwargs if name not in by_name), None)
+
+
+def misfit_of_row(
+    fn: Callable[..., Any], row: Any, fixed: Mapping[str, Any], uses: Mapping[str, Any]
+) -> str | None:
+    """What is wrong with `row` as arguments by name beside the `fixed` ones; None: nothing."""
+    if not isinstance(row, Mapping):
+        return f"map_kwargs() takes mappings of arguments, got {type(row).__name__}"
+    given = cast("Mapping[str, Any]", row)
+    twice = sorted({*given} & {*fixed})
+    if twice:
+        return f"{', '.join(twice)} is fixed for all items already"
+    try:
+        inspect.signature(fn).bind(**{**dict.fromkeys(uses), **fixed, **given})
+    except TypeError as error:
+        return str(error)
+    return None

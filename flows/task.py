@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
+import msgspec
+
 from triphammer.flows.drawing import Drawing, drawing_now
 from triphammer.flows.errors import GraphError
 from triphammer.flows.expr import Expr
@@ -16,7 +18,7 @@ from triphammer.flows.kinds import is_array
 from triphammer.flows.options import MAP_ONLY, OPTION_NAMES, TaskOptions, apply_options
 from triphammer.flows.places import Place, user_place
 from triphammer.flows.resource import check_plain, uses_of
-from triphammer.flows.signatures import check_call, hints_of, place_of
+from triphammer.flows.signatures import check_call, check_names, hints_of, place_of
 from triphammer.flows.surround import draw
 
 __all__ = ["Task", "TaskCall", "chain", "task"]
@@ -66,6 +68,19 @@ class TaskCall(Generic[P, R]):
         columns = tuple(mapped_over(self._name, column) for column in collections)
         self._check(columns, self._fixed)
         return self._draw(drawing, columns, self._fixed, mapped=True)
+
+    def map_kwargs(self, rows: Any) -> Handle:
+        """Draw one node that runs once for each of `rows`, mappings of arguments by name.
+
+        What is the same for all is fixed by `.partial(...)`. `rows` is a list, a handle or a field.
+        Raises `GraphError`.
+        """
+        drawing = self._drawing()
+        column = mapped_over(self._name, rows)
+        check_names(self._name, self._task.signature, self._fixed, user_place())
+        refuse_uncalled([column, *self._fixed.values()])
+        options = msgspec.structs.replace(self._options, by_name=True)
+        return draw(drawing, self._task.spec, options, (column,), self._fixed, mapped=True)
 
     def draw_as(self, args: tuple[Any, ...], body: Callable[[str], None]) -> Handle:
         """Draw one node, and by `body` what is inside it."""
@@ -166,6 +181,10 @@ class Task(Generic[P, R]):
     def map(self, *collections: Any) -> Handle:
         """One task per item: see `TaskCall.map`."""
         return self._call.map(*collections)
+
+    def map_kwargs(self, rows: Any) -> Handle:
+        """One task per mapping of arguments: see `TaskCall.map_kwargs`."""
+        return self._call.map_kwargs(rows)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Handle:
         """Draw a node of this task; only the function's own arguments are taken."""

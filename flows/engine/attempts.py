@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -15,13 +15,14 @@ from triphammer.flows.engine.parcels import pack
 from triphammer.flows.engine.plan import PlannedNode
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch, RunStart
-from triphammer.flows.errors import FlowError
+from triphammer.flows.errors import FlowError, ValueMisfit
 from triphammer.flows.executors.contract import Attempt, AttemptId
 from triphammer.flows.expr import missing, resolve
 from triphammer.flows.journal import Encoded
 from triphammer.flows.opened import Opened
 from triphammer.flows.outcomes import Ended
 from triphammer.flows.resource import Resource
+from triphammer.flows.signatures import misfit_of_row
 from triphammer.flows.workdir import RunFolder
 
 _SHARED = (str, int, float, bool, bytes, type(None))
@@ -97,19 +98,32 @@ class Call:
     def __call__(self) -> Any:
         planned = self._launch.node
         kwargs: Mapping[str, Any] = planned.node.kwargs
-        if self._launch.item is not None:
+        by_name: Mapping[str, Any] = {}
+        fitted: list[Any] = []
+        if self._launch.item is not None and planned.node.options.by_name:
+            by_name = self._by_name(planned, kwargs)
+        elif self._launch.item is not None:
             item = enumerate(_item(self._launch))
             fitted = [_fit(planned, _name(planned, i), value) for i, value in item]
         else:
             args = enumerate(planned.node.args)
             fitted = [self._value(_name(planned, i), template) for i, template in args]
         named = {name: self._value(name, template) for name, template in kwargs.items()}
-        return self._with_resources(partial(planned.node.spec.fn, *fitted, **named), len(fitted))
+        given = {*planned.positional[: len(fitted)], *named, *by_name}
+        call = partial(planned.node.spec.fn, *fitted, **named, **by_name)
+        return self._with_resources(call, given)
 
-    def _with_resources(self, fn: Callable[..., Any], positional: int) -> Any:
+    def _by_name(self, planned: PlannedNode, fixed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments that the item itself is. Raises `ValueMisfit` where it does not fit."""
+        (row,) = _item(self._launch)
+        wrong = misfit_of_row(planned.node.spec.fn, row, fixed, planned.node.spec.uses)
+        if wrong is not None:
+            raise ValueMisfit(f"{self._launch.name}: {wrong}")
+        return {name: _fit(planned, name, value) for name, value in row.items()}
+
+    def _with_resources(self, fn: Callable[..., Any], given: Container[str]) -> Any:
         """What `fn` gives, with the resources that the call has left to us."""
         planned = self._launch.node
-        given = {*planned.positional[:positional], *planned.node.kwargs}
         wanted = {n: r for n, r in planned.node.spec.uses.items() if n not in given}
         if not wanted:
             return fn()
