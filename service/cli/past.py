@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from triphammer.flows.excerpt import Excerpt, rows_before
+from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
+from triphammer.flows.loader import load_version
 from triphammer.sensors.codec import event_of_json
 from triphammer.service.cli.client import DaemonClient, DaemonError
 from triphammer.service.repeating import Journal, Past
@@ -42,6 +45,13 @@ def _state(daemon: DaemonClient, flow: str) -> dict[str, bytes]:
     except DaemonError:
         return {}
     return {key: msgspec.json.encode(value) for key, value in values.items()}
+
+
+def fetch_flow(daemon: DaemonClient, root: Path, flow: str, version: str) -> FlowDef:
+    """The flow at a version that the daemon has had. Raises `GraphError` if it does not load."""
+    told = daemon.get(f"/api/v1/versions/{version}/source")
+    sources = {file["path"]: file["source"] for file in told["files"]}
+    return load_version(root, flow, told["file"], sources)
 
 
 def fetch_journal(daemon: DaemonClient, past: Past, excerpt: Excerpt) -> Journal:

@@ -54,6 +54,12 @@ def run(
         str | None,
         typer.Option("--only", help="Of that run only this task (or item, as `enrich[17]`)."),
     ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version", help="The code of that run (`run`), or of this version; default: of now."
+        ),
+    ] = None,
     url: Url = URL,
     config: Config = None,
     json: AsJson = False,
@@ -67,6 +73,8 @@ def run(
         raise fail("which one? name a flow, a file, or --from-run RUN", 2)
     if only is not None and from_run is None:
         raise fail("--only is about the run of --from-run RUN: name that", 2)
+    if version is not None and (from_run is None or flow is not None):
+        raise fail("--version is about the flow of --from-run RUN: name that, and no flow", 2)
     if event is not None and from_run is not None:
         raise fail("--from-run brings its event along: leave --event out", 2)
     # Only here: loading flows takes longer than most commands.
@@ -81,6 +89,7 @@ def run(
         debug=debug,
         from_run=from_run,
         only=only,
+        version=version,
         url=url,
         json=json,
     )

@@ -26,7 +26,7 @@ from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.debugging import debug_executors, log_to_terminal, untimed
 from triphammer.service.cli.options import json_argument
 from triphammer.service.cli.output import fail
-from triphammer.service.cli.past import fetch_journal, fetch_past
+from triphammer.service.cli.past import fetch_flow, fetch_journal, fetch_past
 from triphammer.service.cli.ran import Ran, as_json, show
 from triphammer.service.errors import CannotServe, UnknownFlow
 from triphammer.service.hub import News
@@ -48,6 +48,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     debug: bool
     from_run: str | None
     only: str | None
+    version: str | None
     url: str
     json: bool
 
@@ -71,6 +72,8 @@ def run_here(asked: Asked, config: Path | None) -> None:
         log_to_terminal()
     given = None if asked.event is None else _event(json_argument(asked.event, "--event"))
     job = _job(loaded, asked, given)
+    if asked.debug and any(node.options.env for node in job.flow.graph.every()):
+        typer.echo("note: with --debug tasks with env= run in this interpreter", err=True)
     ran = anyio.run(partial(_run, loaded, secrets, asked, job))
     if asked.json:
         as_json(ran)
@@ -89,7 +92,12 @@ def _job(loaded: LoadedSettings, asked: Asked, event: Event | None) -> Job:
         return Job(flow=flow, event=event, params=asked.params)
     with connect(asked.url) as daemon:
         past = fetch_past(daemon, asked.from_run)
-        flow = _found(loaded, asked.flow or past.flow)
+        version = past.version if asked.version == "run" else asked.version
+        flow = (
+            _found(loaded, asked.flow or past.flow)
+            if version is None
+            else fetch_flow(daemon, loaded.root, past.flow, version)
+        )
         params = {**_still_taken(past.params, flow), **asked.params}
         job = Job(flow=flow, event=past.event, params=params, past=past)
         if asked.only is None:

@@ -144,6 +144,8 @@ def test_one_task_is_repeated_on_what_was_there_before_it(daemon: DaemonProcess)
     assert again["result"] == "now [10, 30] 7 3000000 eu 3 o-1"
     assert (ran, again["messages"]) == (["total"], [])
     file.write_text(file.read_text().replace("row == 2", "row == 20"))
+    again, ran = repeated(daemon, "--only", "enrich[1]", "--version", "run", code=1)
+    assert (again["state"], ran) == ("failed", ["enrich 2"]), "the code of that run"
     again, ran = repeated(daemon, "--only", "enrich[1]")
     assert (again["state"], again["result"], ran) == ("succeeded", 20, ["enrich 2"])
     again, ran = repeated(daemon, "--only", "enrich")
@@ -169,6 +171,8 @@ def test_what_cannot_be_repeated(daemon: DaemonProcess) -> None:
     assert "name that" in said("orders", "--only", "total")
     assert "--from-run brings its event" in said("--from-run", past["id"], "--event", "{}")
     assert "name a flow, a file, or --from-run RUN" in said()
+    assert "and no flow" in said("orders", "--from-run", past["id"], "--version", "run")
+    assert "no version" in said("--from-run", past["id"], "--version", "f00")
     file = daemon.project / "flows" / "orders.py"
     file.write_text(
         file.read_text().replace("def parse(", "def read(").replace(" parse(", " read(")

@@ -73,6 +73,24 @@ def test_state_is_set_and_tasks_go_on_from_it_also_after_a_crash(make_daemon: Se
     nothing_went_wrong(daemon)
 
 
+def test_a_run_of_a_flow_that_is_removed_remembers_over_a_crash(make_daemon: Serve) -> None:
+    daemon = make_daemon({**FLOWS, "gone": FLOWS["polling"].replace("def polling", "def gone")})
+    told(daemon, "set", "gone", "cursor", "40")
+    daemon.cli("start", "gone", "--param", "gate=open")
+    daemon.wait_until(lambda: daemon.runs("gone", "running"))
+    daemon.kill()
+    (daemon.project / "flows" / "gone.py").unlink()
+    daemon.start()
+    (daemon.project / "open").touch()
+    [run] = daemon.wait_for_runs("gone")
+    assert run["result"] == 40
+    assert told(daemon, "get", "gone")["values"] == {"cursor": 41}
+    refused = daemon.cli("state", "set", "gone", "cursor", "1")
+    assert "no flow is named 'gone'" in refused.stderr
+    assert told(daemon, "delete", "gone", "--all")["keys"] == ["cursor"]
+    nothing_went_wrong(daemon)
+
+
 def test_while_a_task_is_under_way_state_is_left_alone_unless_forced(make_daemon: Serve) -> None:
     daemon = make_daemon(FLOWS)
     daemon.cli("start", "polling", "--param", "gate=open")
