@@ -15,6 +15,7 @@ FlowError                  root of the family
 ├── Fail                   raised by a task: it has failed for good, no retry
 └── TaskFailed             raised inside the engine: one attempt failed
     ├── WaitTimeout        what a task waited for has not come in time
+    ├── Rejected           what a task asked for was not approved
     ├── LoopExhausted      a loop's condition did not hold after all its turns
     ├── BreakerOpen        the task's breaker is open, and `when_open="fail"`
     ├── AttemptTimeout     the attempt took longer than its timeout
@@ -62,8 +63,21 @@ class ValueMisfit(FlowError, TypeError):
 class ParamMisfit(ValueMisfit):
     """Parameters of a run are wrong; `faults` says of each by its name what."""
 
+    where = "params"
+
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__("; ".join(faults.values()))
+        self.faults = dict(faults)
+
+
+class FormMisfit(ParamMisfit):
+    """What was filled into a form is wrong; `faults` says of each field by its name what."""
+
+    where = "form"
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        told = (f"{name}: {fault}" if name else fault for name, fault in faults.items())
+        ValueMisfit.__init__(self, f"the form does not fit: {'; '.join(told)}")
         self.faults = dict(faults)
 
 
@@ -122,6 +136,10 @@ class WaitTimeout(TaskFailed):
 
 class BreakerOpen(TaskFailed):
     """The task's circuit breaker is open: the attempt was not begun."""
+
+
+class Rejected(TaskFailed):
+    """Somebody has said no to what a task asked for, or nobody has answered in time."""
 
 
 class AttemptTimeout(TaskFailed):

@@ -103,7 +103,7 @@ def _typed(flow: str, param: Param, value: Any) -> Any:
 
 def _described(flow: Flow[..., Any], param: Param) -> Param:
     try:
-        schema = dict(_schema(param.annotation))
+        schema = dict(schema_of(param.annotation))
         if not param.required:
             schema["default"] = _plain(flow.name, param, param.default)
     except ValueMisfit as error:
@@ -111,7 +111,7 @@ def _described(flow: Flow[..., Any], param: Param) -> Param:
     return msgspec.structs.replace(param, schema=schema)
 
 
-def _schema(annotation: Any) -> Mapping[str, Any]:
+def schema_of(annotation: Any) -> Mapping[str, Any]:
     """The JSON schema (2020-12) of an annotation; by pydantic only where it must be."""
     if annotation is Any:
         return {}

@@ -1,4 +1,4 @@
-"""What a flow waits for without holding anything: time, or an event."""
+"""What a flow waits for without holding anything: time, an event, or somebody's answer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from triphammer.config.durations import DurationLike, seconds
 from triphammer.config.errors import DurationError, PatternError
 from triphammer.flows.awaited import checked, tells_apart
 from triphammer.flows.drawing import Drawing, Result, drawing_now
-from triphammer.flows.errors import GraphError
+from triphammer.flows.errors import GraphError, ValueMisfit
 from triphammer.flows.expr import Expr
+from triphammer.flows.forms import form_schema
 from triphammer.flows.graph import Options, TaskSpec
 from triphammer.flows.handle import Handle
 from triphammer.flows.kinds import is_mapping
@@ -142,7 +143,7 @@ class WaitFor(Waits):
         drawing = self._drawing()
         drawing.check([pattern, since, timeout])
         _check_pattern(pattern)
-        if since not in ("run", "start_of_day") and not isinstance(since, Expr):
+        if not isinstance(since, Expr) and since not in ("run", "start_of_day"):
             _check_duration(since, "wait_for(since=)")
         _check_timeout(self.name, timeout, on_timeout, ("fail", "skip"))
         drawn = self._draw(
@@ -154,6 +155,51 @@ class WaitFor(Waits):
         )
         (node,) = drawn.graph_ends.first
         return Awaited(node, Result(drawing, node), drawn.graph_ends)
+
+
+class Approve(Waits):
+    """`approve(...)`: waits for somebody's yes."""
+
+    name = "approve"
+
+    def options(self, **options: Unpack[WaitOptions]) -> Approve:
+        """With these options: `approve.options(name="release")("Release it?")`."""
+        return Approve(self._with(options))
+
+    def __call__(
+        self,
+        title: Any,
+        *,
+        form: type[Any] | None = None,
+        timeout: DurationLike | None = None,
+        on_timeout: Literal["reject", "fail"] = "reject",
+    ) -> Handle:
+        """Ask `title`, and be over once somebody has approved it, over HTTP, by the command line
+        or on the console.
+
+        `form` is what they fill in: a pydantic model, a dataclass or a msgspec struct. Of the
+        result, `d["by"]` is who approved, `d["form"]` what was filled in. A rejection skips this
+        task, and so what stands behind it. It waits for ever, or until `timeout`, which is a
+        rejection then, or with `on_timeout="fail"` a failure. Raises `GraphError`.
+        """
+        self._drawing().check([title, timeout])
+        if not isinstance(title, Expr) and (not isinstance(title, str) or not title):
+            refuse(f'approve() takes what is asked, approve("Release it?"), not {title!r}')
+        _check_timeout(self.name, timeout, on_timeout, ("reject", "fail"))
+        return self._draw(
+            title=title,
+            form=form,
+            schema=None if form is None else _schema(form),
+            timeout=timeout,
+            on_timeout=on_timeout,
+        )
+
+
+def _schema(form: Any) -> Mapping[str, Any]:
+    try:
+        return form_schema(form)
+    except ValueMisfit as error:
+        refuse(f"approve(form={form!r}): {error}")
 
 
 def _check_pattern(pattern: Any) -> None:
@@ -192,3 +238,4 @@ def refuse(message: str) -> NoReturn:
 
 sleep = Sleep()
 wait_for = WaitFor()
+approve = Approve()

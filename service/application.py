@@ -68,6 +68,7 @@ def application(
         sweeper=sweeper,
         retry=core.retry,
         marking=core.marking,
+        approvals=core.approvals,
     )
     reading = Reading(
         store=opened.store,

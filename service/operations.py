@@ -16,6 +16,7 @@ from triphammer.sensors.event import Event
 from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.sensors.webhook.sensor import WebhookSensor
 from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.approvals import Approvals
 from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.marking import Marking, RunMark, TaskMark
@@ -51,6 +52,7 @@ class Operations:
         sweeper: Sweeper,
         retry: Retry,
         marking: Marking,
+        approvals: Approvals,
     ) -> None:
         self._store = store
         self._library = library
@@ -64,6 +66,7 @@ class Operations:
         self._sweeper = sweeper
         self._retry = retry
         self._marking = marking
+        self._approvals = approvals
 
     async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
         """Take posted events in, as one transaction.
@@ -159,6 +162,22 @@ class Operations:
         """Let a run that has ended count as somebody says; see `Marking.run`."""
         self._dispatcher.check_open()
         await self._marking.run(run, state, asked, reason=reason)
+
+    async def answer(
+        self,
+        run: str,
+        task: str | None,
+        asked: Asked,
+        *,
+        approved: bool,
+        form: Mapping[str, Any] | None = None,
+        reason: str = "",
+    ) -> str:
+        """Approve or reject what a task asks for; see `Approvals.answer`."""
+        self._dispatcher.check_open()
+        return await self._approvals.answer(
+            run, task, asked, approved=approved, form=form, reason=reason
+        )
 
     async def annotate(
         self,

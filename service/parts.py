@@ -27,6 +27,7 @@ from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.backfills.filler import Filler
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.approvals import Approvals
 from triphammer.service.dispatcher.catalog import Catalog
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.flow_state import FlowStates
@@ -162,6 +163,7 @@ class Core:
             clock=edges.clock,
             hub=self.hub,
         )
+        self.approvals = Approvals(store=edges.store, library=self.library, clock=edges.clock)
         self.waker.bind(self.engine)
 
     def _room_changed(self) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from triphammer.flows.resource import resource, use
     from triphammer.flows.state import state
     from triphammer.flows.task import chain, task
-    from triphammer.flows.waits import sleep, wait_for
+    from triphammer.flows.waits import approve, sleep, wait_for
     from triphammer.sensors.custom import sensor
     from triphammer.sensors.event import Event
     from triphammer.sensors.files.source import done_file, files
@@ -69,7 +69,7 @@ _HOMES = {
     "triphammer.flows.resource": ("resource", "use"),
     "triphammer.flows.state": ("state",),
     "triphammer.flows.task": ("chain", "task"),
-    "triphammer.flows.waits": ("sleep", "wait_for"),
+    "triphammer.flows.waits": ("approve", "sleep", "wait_for"),
     "triphammer.sensors.custom": ("sensor",),
     "triphammer.sensors.event": ("Event",),
     "triphammer.sensors.files.source": ("done_file", "files"),
@@ -90,6 +90,7 @@ __all__ = [
     "Failed",
     "Ok",
     "Skip",
+    "approve",
     "artifact",
     "at",
     "branch",

@@ -11,12 +11,12 @@ from triphammer.config.durations import format_duration, micros, parse_duration
 from triphammer.config.patterns import compile_pattern
 from triphammer.flows.codec import to_plain
 from triphammer.flows.engine.run_scope import NOTHING
-from triphammer.flows.errors import WaitTimeout
+from triphammer.flows.errors import Rejected, WaitTimeout
 from triphammer.flows.expr import Scope, resolve
 from triphammer.flows.graph import Node
 from triphammer.flows.journal import Encoded, ErrorInfo, Wait, WaitAnswer
 
-WAITS = frozenset({"sleep", "wait_for"})
+WAITS = frozenset({"sleep", "wait_for", "approve"})
 """The kinds of tasks that wait."""
 WITHDRAWN = "Withdrawn"
 """The type of error in the row of a wait that nobody needs any more."""
@@ -37,6 +37,9 @@ def wanted(node: Node, task: str, scope: Scope, now: int, zone: str) -> Wait:
         return Wait(task=task, kind="sleep", due_at=now + micros(asked["duration"]))
     timeout = asked["timeout"]
     due = None if timeout is None else now + micros(timeout)
+    if node.spec.kind == "approve":
+        title, schema = str(asked["title"]), node.kwargs["schema"]
+        return Wait(task=task, kind="approve", due_at=due, title=title, form=schema)
     pattern = to_plain(asked["pattern"])
     compile_pattern(pattern)
     return Wait(
@@ -51,11 +54,15 @@ def wanted(node: Node, task: str, scope: Scope, now: int, zone: str) -> Wait:
 
 def settled(node: Node, answer: WaitAnswer, waited: int) -> Settled:
     """What becomes of a task by its answer after so many microseconds."""
-    if node.spec.kind == "sleep" or answer.how == "event":
+    if node.spec.kind == "sleep" or answer.how in ("event", "approved"):
         return Settled("succeeded", answer.value or NOTHING)
-    text = f"nothing came within {_lasted(waited)}"
-    error = ErrorInfo(WaitTimeout.__name__, text)
-    return Settled("failed" if node.kwargs["on_timeout"] == "fail" else "skipped", None, error)
+    if answer.how == "rejected":
+        error = ErrorInfo(Rejected.__name__, f"rejected by {answer.by}")
+        return Settled("skipped", answer.value, error)
+    came = "nobody answered" if node.spec.kind == "approve" else "nothing came"
+    text, what = f"{came} within {_lasted(waited)}", node.kwargs["on_timeout"]
+    error = ErrorInfo((Rejected if what == "reject" else WaitTimeout).__name__, text)
+    return Settled("failed" if what == "fail" else "skipped", None, error)
 
 
 def _since(since: Any, now: int, zone: str) -> int | None:

@@ -1,7 +1,8 @@
-"""Commands about one run: cancel, retry, mark, note, tag."""
+"""Commands about one run: cancel, retry, mark, approve, reject, note, tag."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from getpass import getuser
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,8 +11,16 @@ import typer
 
 from triphammer.config.ids import new_id
 from triphammer.service.cli.connecting import connect
-from triphammer.service.cli.options import URL, AsJson, Url, json_argument, reports_errors
+from triphammer.service.cli.options import (
+    URL,
+    AsJson,
+    Url,
+    json_argument,
+    parse_texts,
+    reports_errors,
+)
 from triphammer.service.cli.output import fail, print_json
+from triphammer.service.web.forms import read_form
 
 RunId = Annotated[str, typer.Argument(help="A run; the id may be shortened.")]
 
@@ -25,7 +34,7 @@ STATES = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (cancel, retry, mark, note, tag):
+    for command in (cancel, retry, mark, approve, reject, note, tag):
         app.command()(reports_errors(command))
 
 
@@ -85,6 +94,76 @@ def mark(
     with connect(url) as daemon:
         answer = daemon.post(f"/api/v1/runs/{run}/{path}", json=body, headers=_who())
     _print(answer, json, f"{answer['id']}: {' '.join([*task, 'marked', body['state']])}")
+
+
+TaskName = Annotated[
+    str | None, typer.Argument(help="The task that asks; may be left out where only one does.")
+]
+Form = Annotated[
+    list[str] | None, typer.Option("--form", metavar="K=V", help="A field of its form; repeatable.")
+]
+Reason = Annotated[str, typer.Option(help="Kept with who answered and when.")]
+
+
+def approve(
+    run: RunId,
+    task: TaskName = None,
+    form: Form = None,
+    reason: Reason = "",
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Approve what a run asks for: it goes on."""
+    _answer("approve", run, task, form, reason, url, json)
+
+
+def reject(
+    run: RunId,
+    task: TaskName = None,
+    form: Form = None,
+    reason: Reason = "",
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Reject what a run asks for: the task is skipped, and what stands behind it."""
+    _answer("reject", run, task, form, reason, url, json)
+
+
+def _answer(
+    verb: str,
+    run: str,
+    task: str | None,
+    form: list[str] | None,
+    reason: str,
+    url: str,
+    json: bool,
+) -> None:
+    body: dict[str, Any] = {"reason": reason}
+    with connect(url) as daemon:
+        now = daemon.get(f"/api/v1/runs/{run}")
+        task = task or _asking(now)
+        if form:
+            body["form"] = _filled(now, task, parse_texts(form, "--form"))
+        path = f"/api/v1/runs/{run}/tasks/{quote(task)}/{verb}"
+        answer = daemon.post(path, json=body, headers=_who())
+    told = {"approve": "approved", "reject": "rejected"}[verb]
+    _print(answer, json, f"{answer['id']}: {task} {told}")
+
+
+def _filled(run: Any, task: str, given: Mapping[str, str]) -> Mapping[str, Any]:
+    """What was given, read as the form of the task asks for it."""
+    schema = next((wait["form"] for wait in run["waits"] if wait["task"] == task), None)
+    return given if schema is None else read_form(schema, given)
+
+
+def _asking(run: Any) -> str:
+    """The one task of a run that waits for an answer."""
+    names = [w["task"] for w in run["waits"] if w["kind"] == "approve" and not w["answered"]]
+    if len(names) == 1:
+        return str(names[0])
+    if names:
+        raise fail(f"several tasks of {run['id']} ask, name one: {', '.join(names)}", 2)
+    raise fail(f"no task of {run['id']} waits for an answer: it is {run['state']}")
 
 
 def note(

@@ -99,13 +99,18 @@ def _alone(error: Exception) -> Exception:
 
 def parse_params(given: Sequence[str] | None) -> Mapping[str, Any]:
     """`key=value` texts as parameters; a value that is no JSON is taken as text."""
-    params: dict[str, Any] = {}
+    return {key: json_or_text(text) for key, text in parse_texts(given, "--param").items()}
+
+
+def parse_texts(given: Sequence[str] | None, option: str) -> Mapping[str, str]:
+    """The `key=value` texts of an option."""
+    texts: dict[str, str] = {}
     for item in given or ():
         key, sign, text = item.partition("=")
         if not sign or not key:
-            raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint="--param")
-        params[key] = json_or_text(text)
-    return params
+            raise typer.BadParameter(f"{item!r} is not KEY=VALUE", param_hint=option)
+        texts[key] = text
+    return texts
 
 
 def json_or_text(text: str) -> Any:

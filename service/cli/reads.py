@@ -196,6 +196,10 @@ def _show_run(run: Any) -> None:
     ]
     columns = ("TASK", "STATE", "ATTEMPT", "ITEMS", "PROGRESS", "ERROR")
     print_table(columns, rows, "No task has begun.")
+    if run["waits"]:
+        typer.echo()
+        waits = [(w["task"], _awaited(w), moment(w["due_at"]) or "for ever") for w in run["waits"]]
+        print_table(("WAITS", "FOR", "UNTIL"), waits, "")
     if run["operations"]:
         typer.echo()
         done = [(moment(o["at"]), o["by"], o["what"], o["detail"]) for o in run["operations"]]
@@ -208,6 +212,13 @@ def _show_run(run: Any) -> None:
         print_table(("MESSAGE", "TO", "STATE", "ATTEMPTS", "ERROR"), sent, "")
     if run["error"] is not None and run["error"].get("traceback"):
         typer.echo(f"\n{run['error']['traceback'].rstrip()}")
+
+
+def _awaited(wait: Any) -> str:
+    if wait["kind"] == "approve":
+        fields = "" if wait["form"] is None else ", ".join(wait["form"]["properties"])
+        return f"an answer: {wait['title']}" + (f" (--form {fields})" if fields else "")
+    return "time to pass" if wait["kind"] == "sleep" else f"an event: {json_line(wait['pattern'])}"
 
 
 def _show_event(event: Any) -> None:

@@ -8,15 +8,18 @@ from typing import Protocol
 import msgspec
 
 from triphammer.flows.journal import Wait, WaitAnswer
+from triphammer.service.store.operator_units import Operation
 
 
 class AnswerWait(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer the wait of a task, if it is open. Outcome: whether it was."""
+    """Answer the wait of a task, if it is open and the operation's key is new. Outcome: whether
+    it was."""
 
     run: str
     task: str
     kind: str
     answer: WaitAnswer
+    operation: Operation | None = None
 
 
 class WakeDue(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,14 +11,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from triphammer.flows.errors import ParamMisfit
-from triphammer.service.errors import NotFound, UnknownEvent
+from triphammer.flows.errors import FormMisfit, ParamMisfit, UnknownTask
+from triphammer.service.errors import NotFound, StateForbids, UnknownEvent
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import Field, fields, read_form
+from triphammer.service.web.operating import asked_on_page
 from triphammer.service.web.pages import Pages, seconds_of
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
@@ -28,6 +29,9 @@ PAGE = 50
 KEPT = 100
 """Artifacts that a run's page shows."""
 NO_FAULTS: Mapping[str, str] = {}
+Filled = Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]
+"""By task what was filled into its form, and what is wrong with it."""
+NOTHING_FILLED: Filled = {}
 
 
 class Console:
@@ -49,6 +53,7 @@ class Console:
             Route("/flows/{name}/runs", self.start_run, methods=["POST"]),
             Route("/runs", self.runs),
             Route("/runs/{id}", self.run),
+            Route("/runs/{id}/tasks/{task:path}/answer", self.answer, methods=["POST"]),
             Route("/events", self.events),
             Route("/events/{key}", self.event),
             Mount("/static", StaticFiles(directory=HERE / "static")),
@@ -135,17 +140,50 @@ class Console:
             run = await self._reading.run(request.path_params["id"])
         except NotFound as error:
             return self._missing(error)
+        return await self._run_page(run)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer what a task of a run asks for by the form of its page."""
+        id, task = request.path_params["id"], request.path_params["task"]
+        try:
+            run = await self._reading.run(id)
+        except NotFound as error:
+            return self._missing(error)
+        given = {key: str(value) for key, value in (await request.form()).items()}
+        approved, reason = given.pop("answer", "") == "approve", given.pop("reason", "")
+        schema = _form_of(run, task)
+        values = None if schema is None else read_form(schema, given)
+        try:
+            await self._operations.answer(
+                run["id"],
+                task,
+                asked_on_page(request),
+                approved=approved,
+                form=values if approved else None,
+                reason=reason,
+            )
+        except FormMisfit as error:
+            return await self._run_page(run, {task: (given, error.faults)}, status=422)
+        except (StateForbids, UnknownTask) as error:
+            return self._pages.page("missing.html", status=409, reason=str(error))
+        return RedirectResponse(f"/runs/{run['id']}", status_code=303)
+
+    async def _run_page(
+        self, run: models.RunInFull, filled: Filled = NOTHING_FILLED, *, status: int = 200
+    ) -> Response:
         kept = (await self._reading.artifacts_of(run["id"], KEPT))["items"]
         logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
         tasks = {task["name"]: task for task in run["tasks"]}
         drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
         return self._pages.page(
             "run.html",
+            status=status,
             run=run,
             drawing=drawing,
             bars=bars(run["tasks"]),
             kept=kept,
             logs=logs["items"],
+            questions=[_question(wait, filled) for wait in run["waits"]],
         )
 
     async def events(self, request: Request) -> Response:
@@ -171,6 +209,19 @@ class Console:
 
     def _missing(self, error: NotFound) -> Response:
         return self._pages.page("missing.html", status=404, reason=str(error))
+
+
+def _form_of(run: models.RunInFull, task: str) -> Mapping[str, Any] | None:
+    return next((wait["form"] for wait in run["waits"] if wait["task"] == task), None)
+
+
+def _question(wait: models.Wait, filled: Filled) -> dict[str, Any]:
+    """What a task waits for, with the form of an approval as it was filled in last."""
+    given, faults = filled.get(wait["task"], ({}, NO_FAULTS))
+    form = [] if wait["form"] is None else fields(wait["form"], given, faults)
+    names = {field.name for field in form}
+    others = [fault for name, fault in faults.items() if name not in names]
+    return {**wait, "fields": form, "others": others}
 
 
 NARROWEST = 0.5

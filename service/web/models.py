@@ -164,11 +164,27 @@ class Operation(TypedDict):
     detail: str
 
 
+class Wait(TypedDict):
+    """What a task waits for. `kind`: `sleep`, `wait_for` (an event that matches `pattern`) or
+    `approve` (an answer to `title`, with a `form` whose JSON schema this is). `due_at`: when its
+    time is over. `answered`: it has come, and the run is about to go on."""
+
+    task: str
+    kind: Annotated[str, Meta(extra_json_schema={"enum": ["sleep", "wait_for", "approve"]})]
+    began_at: Moment
+    due_at: Moment | None
+    pattern: dict[str, Any] | None
+    title: str | None
+    form: dict[str, Any] | None
+    answered: bool
+
+
 class RunInFull(Run):
-    """One run with its tasks, messages, what operators have done to it, and its graph (null when
-    its code is gone). `next` is the `after` of the next page of tasks."""
+    """One run with its tasks, what it waits for, messages, what operators have done to it, and its
+    graph (null when its code is gone). `next` is the `after` of the next page of tasks."""
 
     tasks: list[TaskInFull]
+    waits: list[Wait]
     operations: list[Operation]
     next: str | None
     messages: list[Message]

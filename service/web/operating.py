@@ -82,11 +82,31 @@ class AnnotateBody(BaseModel):
     remove_tags: list[Tag] = Field(default_factory=list[str])
 
 
+class AnswerBody(BaseModel):
+    """What somebody answers to an approval."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    by: str | None = Field(
+        default=None, max_length=200, description="Who answers; of a token its name counts."
+    )
+    form: dict[str, Any] | None = Field(
+        default=None, description="The fields of the form, where the approval has one."
+    )
+    reason: str = Field(default="", max_length=1000)
+
+
 def asked(request: Request, key: Key = None, by: By = None) -> Asked:
     """Who asks, for the record: of a token its name."""
     caller = caller_of(request.scope)
     name = by or "api" if caller in (LOCAL, NOBODY) else caller.name
     return Asked(by=name, key=key)
+
+
+def asked_on_page(request: Request) -> Asked:
+    """Who asks by a page of the console."""
+    caller = caller_of(request.scope)
+    return Asked(by="console" if caller in (LOCAL, NOBODY) else caller.name)
 
 
 Who = Annotated[Asked, Depends(asked)]
@@ -97,6 +117,7 @@ def operating_api(operations: Operations, reading: Reading) -> APIRouter:
     router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"])
     _ending(router, operations, reading)
     _marking(router, operations, reading)
+    _approving(router, operations, reading)
     return router
 
 
@@ -144,3 +165,31 @@ def _marking(router: APIRouter, operations: Operations, reading: Reading) -> Non
             run, who, note=body.note, add=body.add_tags, remove=body.remove_tags
         )
         return Answer(await reading.run(run))
+
+
+def _approving(router: APIRouter, operations: Operations, reading: Reading) -> None:
+    async def answer(
+        id: str, task: str, request: Request, who: Asked, body: AnswerBody | None, approved: bool
+    ) -> Answer[models.RunInFull]:
+        run, given = await reading.full_id(id, UnknownRun), body or AnswerBody()
+        if given.by and caller_of(request.scope) in (LOCAL, NOBODY):
+            who = Asked(by=given.by, key=who.key)
+        await operations.answer(
+            run, task, who, approved=approved, form=given.form, reason=given.reason
+        )
+        return Answer(await reading.run(run))
+
+    @router.post("/runs/{id}/tasks/{task:path}/approve", responses=problems(404, 409))
+    async def approve_task(
+        id: str, task: str, request: Request, who: Who, body: AnswerBody | None = None
+    ) -> Answer[models.RunInFull]:
+        """Approve what a task asks for, with its form filled in. 409 when it was answered, or asks
+        for nothing (yet); 422 names the fields that are wrong."""
+        return await answer(id, task, request, who, body, True)
+
+    @router.post("/runs/{id}/tasks/{task:path}/reject", responses=problems(404, 409))
+    async def reject_task(
+        id: str, task: str, request: Request, who: Who, body: AnswerBody | None = None
+    ) -> Answer[models.RunInFull]:
+        """Reject what a task asks for: it is skipped, and what stands behind it."""
+        return await answer(id, task, request, who, body, False)

@@ -41,7 +41,8 @@ def problem_of(error: TriphammerError) -> Response:
         return problem(error.status, str(error), headers=error.headers)
     if isinstance(error, ParamMisfit):
         found = [
-            {"where": f"params.{name}", "problem": fault} for name, fault in error.faults.items()
+            {"where": f"{error.where}.{name}" if name else error.where, "problem": fault}
+            for name, fault in error.faults.items()
         ]
         return problem(_status(error), str(error), errors=found)
     return problem(_status(error), str(error))

@@ -160,6 +160,7 @@ class Reading:
             **views.run(row),
             "tasks": tasks,
             "next": rows[-1].name if every_item and len(rows) == limit else None,
+            "waits": [views.wait(w) for w in await self.store.waits(row.id) if w.wait.task],
             "operations": [views.operation(o) for o in await self.store.operations(row.id)],
             "messages": [views.message(m) for m in messages],
             "graph": await self._graph(row),

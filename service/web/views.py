@@ -25,6 +25,7 @@ from triphammer.service.store.contract import (
 )
 from triphammer.service.store.operator_units import OperationRow
 from triphammer.service.store.versions import ServedRow
+from triphammer.service.store.waits import WaitRow
 from triphammer.service.web import access_models, models
 
 
@@ -149,6 +150,21 @@ def disposition(item: Disposition) -> models.Disposition:
         "outcome": item.outcome,
         "detail": item.detail,
         "run": item.run,
+    }
+
+
+def wait(row: WaitRow) -> models.Wait:
+    """What a task waits for."""
+    asked = row.wait
+    return {
+        "task": asked.task,
+        "kind": asked.kind,
+        "began_at": moment(row.began_at),
+        "due_at": moment(asked.due_at),
+        "pattern": None if asked.pattern is None else dict(asked.pattern),
+        "title": asked.title or None,
+        "form": None if asked.form is None else dict(asked.form),
+        "answered": row.answered,
     }
 
 

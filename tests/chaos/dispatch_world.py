@@ -272,6 +272,7 @@ class World:
             sweeper=sweeper,
             retry=core.retry,
             marking=core.marking,
+            approvals=core.approvals,
         )
 
     # --- what is done to it -----------------------------------------------------------------

@@ -197,6 +197,7 @@ class SimulatedDaemon:
             sweeper=sweeper,
             retry=core.retry,
             marking=core.marking,
+            approvals=core.approvals,
         )
 
 

@@ -226,6 +226,48 @@ class Simulation:
         self.call(self.operations.mark_task(run.id, task, state, asked, result=result))
         self.settle()
 
+    def approve(
+        self,
+        run: SimulatedRun,
+        task: str | None = None,
+        *,
+        form: Mapping[str, Any] | None = None,
+        by: str = "test",
+        reason: str = "",
+    ) -> None:
+        """Approve what a run asks for (the one task that does), as `triphammer approve` does.
+
+        Raises `FormMisfit`, and StateForbids where nothing is asked (any more).
+        """
+        self._answer(run, task, form, by, reason, approved=True)
+
+    def reject(
+        self,
+        run: SimulatedRun,
+        task: str | None = None,
+        *,
+        by: str = "test",
+        reason: str = "",
+    ) -> None:
+        """Reject what a run asks for."""
+        self._answer(run, task, None, by, reason, approved=False)
+
+    def _answer(
+        self,
+        run: SimulatedRun,
+        task: str | None,
+        form: Mapping[str, Any] | None,
+        by: str,
+        reason: str,
+        *,
+        approved: bool,
+    ) -> None:
+        answer = self.operations.answer(
+            run.id, task, Asked(by=by), approved=approved, form=form, reason=reason
+        )
+        self.call(answer)
+        self.settle()
+
     def retry(
         self, run: SimulatedRun, since: str | None = None, *, failed_only: bool = False
     ) -> None:

@@ -40,7 +40,7 @@ class Operators:
     def retry(self, raw: Raw, unit: RetryRun) -> bool:
         """A run that has ended is queued again, some of its tasks as if they had not begun."""
         values = (unit.operation.run, unit.epoch)
-        if self._is_known(raw, unit.operation):
+        if self.is_known(raw, unit.operation):
             return False
         found = raw.execute(self._sql["retry_run"], values).fetchone()
         if found is None:
@@ -48,35 +48,35 @@ class Operators:
         run, event = found
         raw.execute(self._sql["begin_anew"], (run, rows.names_text(unit.anew)))
         raw.execute(self._sql["claim_open"], (event,))
-        self._note(raw, unit.operation)
+        self.note(raw, unit.operation)
         return True
 
     def mark_task(self, raw: Raw, unit: MarkTask) -> bool:
         """A task of a run that has ended counts as somebody says."""
         values = (unit.operation.run, unit.epoch)
-        if self._is_known(raw, unit.operation):
+        if self.is_known(raw, unit.operation):
             return False
         found = raw.execute(self._sql["touch_ended"], values).fetchone()
         if found is None:
             return False
         raw.execute(self._sql["put_task"], rows.task_values(found[0], unit.row))
         raw.execute(self._sql["begin_anew"], (found[0], rows.names_text(unit.anew)))
-        self._note(raw, unit.operation)
+        self.note(raw, unit.operation)
         return True
 
     def mark_run(self, raw: Raw, unit: MarkRun) -> bool:
         """A run that has ended counts as somebody says."""
         values = (unit.operation.run, unit.epoch, unit.state, rows.packed(unit.error))
-        if self._is_known(raw, unit.operation):
+        if self.is_known(raw, unit.operation):
             return False
         if raw.execute(self._sql["mark_run"], values).rowcount == 0:
             return False
-        self._note(raw, unit.operation)
+        self.note(raw, unit.operation)
         return True
 
     def annotate(self, raw: Raw, unit: Annotate) -> bool:
         """A run has a note and tags."""
-        if self._is_known(raw, unit.operation):
+        if self.is_known(raw, unit.operation):
             return False
         found = raw.execute(self._sql["tags_of_run"], (unit.operation.run,)).fetchone()
         if found is None:
@@ -88,13 +88,15 @@ class Operators:
         raw.execute(self._sql["annotate_run"], (run, unit.note, rows.names_text(tags)))
         raw.execute(self._sql["drop_tags"], (run,))
         raw.execute(self._sql["add_tags"], (run, rows.names_text(tags)))
-        self._note(raw, unit.operation)
+        self.note(raw, unit.operation)
         return True
 
-    def _is_known(self, raw: Raw, operation: Operation) -> bool:
+    def is_known(self, raw: Raw, operation: Operation) -> bool:
+        """Whether its key was given for the run before."""
         values = (operation.run, operation.key)
         return raw.execute(self._sql["operation_of_key"], values).fetchone() is not None
 
-    def _note(self, raw: Raw, it: Operation) -> None:
+    def note(self, raw: Raw, it: Operation) -> None:
+        """Keep it for those who ask later."""
         values = (it.run, it.at, it.by, it.what, it.detail, it.key)
         raw.execute(self._sql["add_operation"], values)

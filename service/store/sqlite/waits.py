@@ -16,6 +16,7 @@ from triphammer.flows.journal import Wait, WaitAnswer
 from triphammer.sensors.event import Event
 from triphammer.service.store.awaited import event_answer, keys_for, keys_of, matches, only_type
 from triphammer.service.store.contract import Outcome
+from triphammer.service.store.sqlite.operators import Operators
 from triphammer.service.store.sqlite.rows import packed
 from triphammer.service.store.sqlite.statements import statements
 from triphammer.service.store.waits import AnswerWait, LookedBack, WakeDue, Woken
@@ -33,6 +34,7 @@ class Waits:
 
     def __init__(self) -> None:
         self._sql = statements("waits.sql")
+        self._operators = Operators()
         self.woken: list[Woken] = []
 
     def take_woken(self) -> Sequence[Woken]:
@@ -95,10 +97,15 @@ class Waits:
 
     def answer(self, raw: Raw, unit: AnswerWait) -> Outcome:
         """Whether it was open; it is answered now."""
+        operation = unit.operation
+        if operation is not None and self._operators.is_known(raw, operation):
+            return False
         values = (unit.run, unit.task, unit.kind, packed(unit.answer))
         found = raw.execute(self._sql["answer_open"], values).fetchone()
         if found is None:
             return False
+        if operation is not None:
+            self._operators.note(raw, operation)
         self.woken.append(Woken(unit.run, found[0], unit.task, unit.answer))
         return True
 
