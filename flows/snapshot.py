@@ -26,6 +26,14 @@ class Snapshot:
             return seen
         raise OSError(None, seen)
 
+    def note(self, file: Path) -> None:
+        """Let the content of `file`, or that it is not there, be a part of this."""
+        self._look(_content, file)
+
+    def files(self) -> frozenset[Path]:
+        """The files whose content was asked for."""
+        return frozenset(path for look, path in self._seen if look is _content)
+
     def is_file(self, path: Path) -> bool:
         """Whether there is a file at `path`."""
         return self._look(_is_file, path) is True

@@ -13,7 +13,7 @@ import msgspec
 
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.source import SensorSpec
-from triphammer.flows.envs.spec import wanted
+from triphammer.flows.envs.spec import LISTED, PROJECT, wanted
 from triphammer.flows.errors import EnvFailed, GraphError
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.loader import FlowSet, load_files, load_flows
@@ -93,6 +93,7 @@ def _fitting(found: FlowSet, loaded: LoadedSettings) -> FlowSet:
     flows: dict[str, FlowDef] = {}
     errors, broken = list(found.errors), dict(found.broken)
     for name, flow in found.flows.items():
+        _note_requirements(flow, loaded.root, found.snapshot)
         wrong = next(chain(wrong_pools(flow, pools), wrong_envs(flow, loaded.root)), None)
         if wrong is None:
             flows[name] = flow
@@ -100,6 +101,14 @@ def _fitting(found: FlowSet, loaded: LoadedSettings) -> FlowSet:
             errors.append(GraphError(wrong, flow.file, flow.line))
             broken.setdefault(flow.file, str(errors[-1]))
     return msgspec.structs.replace(found, flows=flows, errors=errors, broken=broken)
+
+
+def _note_requirements(flow: FlowDef, root: Path, snapshot: Snapshot) -> None:
+    """A change of these files is a change of what was loaded, though no version has them."""
+    for env in envs_of(flow):
+        if env.folder is not None:
+            for name in (LISTED, PROJECT):
+                snapshot.note(root / env.folder / name)
 
 
 def wrong_envs(flow: FlowDef, root: Path) -> Iterator[str]:

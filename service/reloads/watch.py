@@ -87,6 +87,7 @@ class FileWatch:
                 await heard.wait()
 
     def _folders(self, snapshot: Snapshot) -> frozenset[Path]:
+        self._news.files = frozenset(str(file).lstrip(TOP) for file in snapshot.files())
         locks = () if self._lock is None else (self._lock.parent,)
         return snapshot.folders().union(locks)
 
@@ -116,10 +117,11 @@ class FileWatch:
 
 
 class FileNews:
-    """Counts what is told of Python files, folders and links, and of git's lock."""
+    """Counts what is told of Python files, folders and links, of git's lock, and of `files`."""
 
     def __init__(self, lock: Path | None) -> None:
         self._lock = None if lock is None else str(lock).lstrip(TOP)
+        self.files: frozenset[str] = frozenset()
         self.count = 0
         self.next = anyio.Event()
         """Set at the next change."""
@@ -131,7 +133,7 @@ class FileNews:
         self.next = anyio.Event()
 
     def changed(self, path: str) -> None:
-        if path == self._lock or path.endswith(".py") or os.path.islink(TOP + path):  # noqa: PTH114
+        if path.endswith(".py") or path == self._lock or path in self.files or _is_link(path):
             self.heard()
 
     def written(self, path: str) -> None:
@@ -151,3 +153,7 @@ class FileNews:
 
     def missed(self, reason: str) -> None:
         self.heard()
+
+
+def _is_link(path: str) -> bool:
+    return os.path.islink(TOP + path)  # noqa: PTH114 - a hot path without a Path object

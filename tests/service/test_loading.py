@@ -134,3 +134,17 @@ async def test_at_the_start_a_broken_file_is_recalled_and_no_other(project: Proj
     assert started.flows["a"] is stored["a"]
     assert started.flows["b"].version != stored["b"].version
     assert set(started.wrong) == {"a"}
+
+
+async def test_requirements_count_though_they_are_in_no_version(
+    project: Project, tmp_path: Path
+) -> None:
+    """Else a flow that is broken by them would stay so when they are mended."""
+    project.save(one=A.replace("@flow", '@flow(env="envs/one")'))
+    broken = await project.load()
+    assert broken.flows == {}
+    assert broken.snapshot.holds()
+    (tmp_path / "envs" / "one").mkdir(parents=True)
+    (tmp_path / "envs" / "one" / "requirements.txt").touch()
+    assert not broken.snapshot.holds()
+    assert list((await project.load()).flows) == ["a"]
