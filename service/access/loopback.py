@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-RESERVED = ("localhost", "local", "internal", "home.arpa")
+RESERVED = (".localhost", ".local", ".internal", ".home.arpa")
 """Endings that nobody can register: no site of somebody else has such a name."""
 
 
@@ -40,8 +40,10 @@ def is_rebindable(host: str) -> bool:
     """Whether a `Host` is a name that somebody could let point here, so that their page counts
     as one of ours (DNS rebinding). Addresses, names without a dot and reserved ones are not."""
     name = host_name(host)
+    if "." not in name or name.endswith(RESERVED):
+        return False
     try:
         ip_address(name)
     except ValueError:
-        return "." in name and not name.endswith(tuple(f".{end}" for end in RESERVED))
+        return True
     return False

@@ -36,7 +36,7 @@ class Proxies:
         """The client that sent the request of an ASGI scope."""
         address: str = (scope.get("client") or ("", 0))[0]
         secure, host = scope.get("scheme") == "https", headers.get("host")
-        if not self._trust(address):
+        if not (self._networks and self._trust(address)):
             traced = any(name in headers for name in TRACES)
             return Peer(address=address, secure=secure, host=host, forwarded=traced)
         proto = headers.get("x-forwarded-proto")

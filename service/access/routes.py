@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 from triphammer.service.access.scopes import Need
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-HOOKS, EVENTS = "/hooks/", "/api/v1/events"
+HOOKS, EVENTS, STREAM = "/hooks/", "/api/v1/events", "/api/v1/stream"
 DECLARED: Mapping[tuple[str, str], Need] = {
     # Webhooks are judged by their flow's `verify=`.
     ("POST", "/hooks/{path:path}"): "public",
@@ -64,8 +64,9 @@ class Rules:
         self._declared: Mapping[tuple[str, str], Need] = {
             (method, _plain(path)): need for (method, path), need in declared.items()
         }
-        self._patterns: Sequence[tuple[str, re.Pattern[str], Need]] = [
-            (method, compile_path(path)[0], need) for (method, path), need in declared.items()
+        self._patterns: Sequence[tuple[str, str, re.Pattern[str], Need]] = [
+            (method, path.partition("{")[0], compile_path(path)[0], need)
+            for (method, path), need in declared.items()
         ]
         self._literal: Mapping[tuple[str, str], Need] = {
             (method, path): self._match(method, path)
@@ -85,7 +86,9 @@ class Rules:
 
     def _match(self, method: str, path: str) -> Need:
         fitting: list[Need] = [
-            need for m, regex, need in self._patterns if m == method and regex.match(path)
+            need
+            for m, start, regex, need in self._patterns
+            if m == method and path.startswith(start) and regex.match(path)
         ]
         if not fitting:
             return "read" if method == "GET" else "admin"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triphammer.sensors.headers import Headers
 from triphammer.service.access.audit import Audit
 from triphammer.service.access.loopback import host_name, is_rebindable
 from triphammer.service.access.origin import is_foreign, is_ours
 from triphammer.service.access.proxies import Peer
-from triphammer.service.access.routes import EVENTS, HOOKS, RULES, SAFE
+from triphammer.service.access.routes import EVENTS, HOOKS, RULES, SAFE, STREAM
 from triphammer.service.access.scopes import LOCAL, MEANING, NOBODY, Caller, Need, admitted
 from triphammer.service.access.standing import Access
 from triphammer.service.access.tokens import Tokens
@@ -45,9 +45,25 @@ class Guard:
             await answer(scope, receive, send)
             return
         let_in = admitted(scope, caller)
+        if scope["path"] == STREAM and caller.token is not None:
+            send = self._while_in_force(caller.token, send)
         if self._is_watched(scope):
             send = self._audit.watched(let_in, peer.address, send)
         await self._inner(let_in, receive, send)
+
+    def _while_in_force(self, token: str, send: Send) -> Send:
+        """`send` for an answer without an end: it ends when the token does."""
+        ended = False
+
+        async def sending(message: Message) -> None:
+            nonlocal ended
+            if ended:
+                return
+            if message["type"] == "http.response.body" and self._tokens.row(token) is None:
+                ended, message = True, {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        return sending
 
     def _is_watched(self, scope: Scope) -> bool:
         """Events tell of themselves, and come by the thousand."""

@@ -206,3 +206,37 @@ def test_the_audit_log_tells_who_did_what(daemon: DaemonProcess, tokens: Mapping
     assert [item["action"] for item in shown] == ["pause_flow", "start_run"]
     assert "pause_flow" in daemon.cli("audit").stdout
     assert "Nothing was done yet." in daemon.cli("audit", "--action", "x").stdout
+
+
+def test_a_live_stream_ends_with_its_token(
+    daemon: DaemonProcess, tokens: Mapping[str, str]
+) -> None:
+    headers = {"Authorization": f"Bearer {tokens['read']}"}
+    daemon.env["TRIPHAMMER_TOKEN"] = tokens["admin"]
+    with (
+        httpx.Client(base_url=daemon.url, trust_env=False, timeout=None, headers=headers) as client,
+        client.stream("GET", "/api/v1/stream") as answer,
+    ):
+        lines = answer.iter_lines()
+        next(lines)
+        ask(daemon, "POST", "/api/v1/flows/taking/pause", tokens["operate"])
+        while "paused" not in next(lines):
+            pass
+        assert daemon.cli("token", "revoke", "read").returncode == 0
+        ask(daemon, "POST", "/api/v1/flows/taking/resume", tokens["operate"])
+        assert "live" not in "".join(lines)
+
+
+def test_files_of_the_console_are_all_that_its_folder_gives(daemon: DaemonProcess) -> None:
+    for path in (
+        "/static/../console.py",
+        "/static/%2e%2e/console.py",
+        "/static/..%2fconsole.py",
+        "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
+        "/static/",
+    ):
+        request = httpx.Request("GET", daemon.url)
+        raw = request.url.copy_with(raw_path=path.encode())
+        with httpx.Client(trust_env=False) as client:
+            assert client.get(raw).status_code in (401, 404), path
