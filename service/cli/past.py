@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from triphammer.flows.loader import load_version
 from triphammer.sensors.codec import event_of_json
 from triphammer.service.cli.client import DaemonClient, DaemonError
 from triphammer.service.repeating import Journal, Past
+
+_PART = re.compile(rb"artifact[^0-9a-f]{1,4}([0-9a-f]{64})")
+"""How JSON, MessagePack and pickles name an artifact that is part of a value."""
 
 
 def fetch_past(daemon: DaemonClient, run: str) -> Past:
@@ -58,7 +63,7 @@ def fetch_journal(daemon: DaemonClient, past: Past, excerpt: Excerpt) -> Journal
     """What the run's tasks before the excerpt's have given. Raises `FlowError` where they had
     not ended."""
     rows = rows_before(excerpt, list(_rows(daemon, past.run)), past.run)
-    return Journal(rows, [_content(daemon, digest) for digest in dict.fromkeys(_named(rows))])
+    return Journal(rows, list(_contents(daemon, past.run, rows)))
 
 
 def _rows(daemon: DaemonClient, run: str) -> Iterator[TaskRow]:
@@ -85,11 +90,23 @@ def _row(told: Any) -> TaskRow:
     )
 
 
-def _named(rows: Sequence[TaskRow]) -> Iterator[str]:
-    for row in rows:
-        if row.result is not None and row.result.kind == "artifact":
-            yield row.result.body.decode()
+def _contents(daemon: DaemonClient, run: str, rows: Sequence[TaskRow]) -> Iterator[bytes]:
+    """What the results are that are artifacts, and the artifacts that are part of results."""
+    results = [row.result for row in rows if row.result is not None]
+    whole = dict.fromkeys(r.body.decode() for r in results if r.kind == "artifact")
+    inside = [digest for r in results if r.kind != "artifact" for digest in _named_in(r.body)]
+    for digest in whole:
+        content = _content(daemon, run, digest)
+        inside += _named_in(content)
+        yield content
+    for digest in dict.fromkeys(inside):
+        with suppress(DaemonError):  # it only looks like one of ours
+            yield _content(daemon, run, digest)
 
 
-def _content(daemon: DaemonClient, digest: str) -> bytes:
-    return b64decode(daemon.get(f"/api/v1/artifacts/{digest}/content")["content"])
+def _named_in(body: bytes) -> Iterator[str]:
+    return (found.decode() for found in _PART.findall(body))
+
+
+def _content(daemon: DaemonClient, run: str, digest: str) -> bytes:
+    return b64decode(daemon.get(f"/api/v1/runs/{run}/stored/{digest}")["content"])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.flows.engine.breakers import BreakerCount
-from triphammer.service.errors import UnknownEvent
+from triphammer.service.errors import UnknownEvent, UnknownRun
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
@@ -173,11 +173,12 @@ def _run_routes(router: APIRouter, reading: Reading) -> None:
         of them elsewhere."""
         return Answer(await reading.stored_tasks(id, limit=limit, after=after))
 
-    @router.get("/artifacts/{digest}/content", tags=["runs"], responses=problems(404))
+    @router.get("/runs/{id}/stored/{digest}", tags=["runs"], responses=problems(404))
     async def stored_content(
-        digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
+        id: str, digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
     ) -> Answer[models.StoredContent]:
-        """The content of an artifact that a stored result names, as base64."""
+        """The content of an artifact that a stored result of the run is, as base64."""
+        await reading.full_id(id, UnknownRun)
         return Answer(await reading.stored_content(digest))
 
 

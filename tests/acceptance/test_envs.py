@@ -52,6 +52,14 @@ def dying() -> int:
 def metal(n: int = 2):
     return [measure(n), called(), beside(), shell("echo", "ours")["stdout"], dying()]
 
+@task(executor="process")
+def besides() -> int:
+    return 1
+
+@flow
+def plain():
+    besides()
+
 @task(env=python_env(["--no-index", "--find-links wheels", "odd-metal==2.0"]))
 def newer() -> str:
     import odd_metal
@@ -211,3 +219,24 @@ def test_the_daemon_builds_ahead_and_a_killed_build_is_no_trouble(
         assert daemon.stop() == 0
     finally:
         daemon.kill()
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_for_its_environment_is_cancelled_and_holds_up_no_stop(
+    make_daemon: Serve, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    requirement = f"-c file://{tmp_path / 'pipe'}"
+    text = FLOWS.replace('"odd-metal==2.0"', f'"odd-metal==2.0", "{requirement}"')
+    text = text.replace('@flow(env="envs/metal")', "@flow")
+    daemon = make_daemon({"metals": text}, '[limits]\nprocesses = 1\n[server]\ndrain = "1s"\n')
+    wheels(daemon.project / "wheels")
+    daemon.cli("start", "mixed")
+    [run] = daemon.wait_for_runs("mixed", state="running")
+    daemon.wait_until(lambda: list((daemon.project / ".triphammer" / "envs").glob(".b*/bin")))
+    assert daemon.cli("start", "plain", "--wait").returncode == 0, "it holds no place"
+    assert daemon.cli("cancel", run["id"]).returncode == 0
+    daemon.wait_for_runs("mixed", state="cancelled")
+    daemon.cli("start", "mixed")
+    daemon.wait_for_runs("mixed", state="running")
+    assert daemon.stop() == 0

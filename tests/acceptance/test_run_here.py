@@ -33,7 +33,7 @@ def slow():
 ORDERS = """
 from dataclasses import dataclass
 from pathlib import Path
-from triphammer import Event, context, events, flow, publish, state, task
+from triphammer import Artifact, Event, artifact, context, events, flow, publish, state, task
 
 class Odd:
     def __init__(self, n: int) -> None:
@@ -56,6 +56,16 @@ def big() -> str:
     return "x" * 3_000_000
 
 @task
+def page() -> Artifact:
+    note("page")
+    return artifact("a page")
+
+@task
+def pages() -> dict[str, Artifact]:
+    note("pages")
+    return {"one": artifact("page one")}
+
+@task
 def enrich(row: int) -> int:
     note(f"enrich {row}")
     if row == 2:
@@ -63,8 +73,16 @@ def enrich(row: int) -> int:
     return row * 10
 
 @task(trigger_rule="all_done")
-def total(rows: list[int | None], odd: Odd, big: str, region: str) -> str:
+def total(
+    rows: list[int | None],
+    odd: Odd,
+    big: str,
+    region: str,
+    page: Artifact,
+    more: dict[str, Artifact],
+) -> str:
     note("total")
+    assert (page.read_text(), more["one"].read_text()) == ("a page", "page one")
     return f"{rows} {odd.n} {len(big)} {region} {state['seen']} {context().event.id}"
 
 @task
@@ -80,7 +98,7 @@ def note(text: str) -> None:
 @flow(on=events(type="orders"))
 def orders(event: Event, region: str = "eu"):
     rows = parse(event.data["rows"])
-    told = total(enrich.options(errors="skip").map(rows), odd(), big(), region)
+    told = total(enrich.options(errors="skip").map(rows), odd(), big(), region, page(), pages())
     return after(told)
 """
 HEADERS = {"content-type": "application/cloudevents+json"}
@@ -131,7 +149,8 @@ def test_a_run_is_repeated_here_with_its_event_params_and_state(daemon: DaemonPr
     again, ran = repeated(daemon)
     assert (again["state"], again["result"]) == ("succeeded", told)
     assert [message["target"] for message in again["messages"]] == ["done"]
-    assert ran == ["after", "big", "enrich 1", "enrich 2", "enrich 3", "odd", "parse", "total"]
+    items = [f"enrich {n}" for n in (1, 2, 3)]
+    assert ran == ["after", "big", *items, "odd", "page", "pages", "parse", "total"]
     other, _ = repeated(daemon, "--param", "region=us", "orders")
     assert "us 3 o-1" in other["result"]
     assert len(daemon.runs("orders")) == 1, "the daemon has nothing of it"
