@@ -117,6 +117,7 @@ class Limits(Section):
     streams: int = Field(default=200, ge=1)
     log_lines: int = Field(default=10_000, ge=1)
     artifact: Size = 1000 * MB
+    grace: Duration = timedelta(seconds=10)
 
     @field_validator("bodies")
     @classmethod

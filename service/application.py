@@ -77,6 +77,7 @@ def application(
         admission=core.admission,
         supervisor=supervisor,
         artifacts=opened.artifacts,
+        abandoned=lambda: core.engine.abandoned,
     )
     gauges = Gauges(
         store=opened.store,

@@ -80,6 +80,11 @@ class Gauges:
                 type="counter",
             ),
             _one("triphammer_runs_active", "Runs under way.", self._engine.active),
+            _one(
+                "triphammer_attempts_abandoned",
+                "Attempts that were to end and whose code goes on.",
+                len(self._engine.abandoned),
+            ),
             _one("triphammer_runs_queued", "Runs that wait for a place.", self._starter.queued),
             _one("triphammer_stream_listeners", "Open live streams.", self._hub.listeners),
             *self._pools(),

@@ -128,15 +128,21 @@ class Operations:
             return await self._dispatcher.request(live, params, by=by, source=API, id=id)
         return await self._dispatcher.request_on(event, live, params, by=by, source=API, id=id)
 
-    async def cancel(self, run: str, asked: Asked = SOMEBODY) -> RunRow:
-        """End a run that is queued or under way. Raises `UnknownRun`, `StateForbids`."""
+    async def cancel(self, run: str, asked: Asked = SOMEBODY, *, now: bool = False) -> RunRow:
+        """End a run that is queued or under way, and with `now` its teardowns too.
+
+        Raises `UnknownRun`, `StateForbids`.
+        """
         row = await self._row(run)
         if row.state in ENDED:
             raise StateForbids(f"run {run} has already ended: it is {row.state}")
         reason = f"cancelled by {asked.by}"
         if not self._engine.cancel(run, reason):
             self._starter.cancel(row, reason)
-        await self._store.commit([Annotate(operation=self._noted(run, asked, "cancel"))])
+        elif now:
+            self._engine.cancel(run, reason)
+        noted = self._noted(run, asked, "cancel", "at once" if now else "")
+        await self._store.commit([Annotate(operation=noted)])
         return row
 
     async def retry(self, run: str, asked: Asked, *, since: str | None, failed_only: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.flows.engine.engine import Engine, RunEnd
+from triphammer.flows.engine.stopping import Abandoned
 from triphammer.flows.engine.values import RunLate
 from triphammer.flows.executors.contract import Executor
 from triphammer.flows.executors.keeping import Keeps
@@ -144,6 +146,7 @@ class Core:
             pools=settings.pools,
             on_late=self._late,
             largest=settings.limits.artifact,
+            on_abandoned=partial(_tell_abandoned, log),
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)
@@ -224,3 +227,13 @@ class Core:
 
 def _told(posted: Sequence[Posted]) -> None:
     """A run that is late may end meanwhile: then its end is told of."""
+
+
+def _tell_abandoned(log: logging.Logger, one: Abandoned, goes_on: bool) -> None:
+    id = one.id
+    if goes_on:
+        text = "task %s of run %s (%s) was to end and goes on: it is left alone"
+        log.warning(text, id.task, id.run, one.flow)
+    else:
+        text = "task %s of run %s (%s), which was left alone, has ended"
+        log.info(text, id.task, id.run, one.flow)

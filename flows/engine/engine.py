@@ -32,6 +32,7 @@ from triphammer.flows.engine.plan import Plan
 from triphammer.flows.engine.pools import PoolCount, Pools
 from triphammer.flows.engine.rows import CANCELLED, RUN_TIMEOUT
 from triphammer.flows.engine.run_scope import RunScope
+from triphammer.flows.engine.stopping import Abandoned, Stopping
 from triphammer.flows.engine.values import Launch, Mark, RunEnd, RunLate, RunStart, Sent
 from triphammer.flows.executors.contract import (
     Attempt,
@@ -81,6 +82,7 @@ class Engine:
         largest: int = sys.maxsize,
         pools: Mapping[str, int] | None = None,
         on_late: Callable[[RunLate], None] | None = None,
+        on_abandoned: Callable[[Abandoned, bool], None] = lambda _, __: None,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -104,6 +106,7 @@ class Engine:
         self._breakers = Breakers(
             journal.state, self._timers.at, clock.now, self._still_wanted, self._passed
         )
+        self._stopping: Stopping[tuple[ActiveRun, Launch]] = Stopping(on_abandoned)
         self._ready: dict[str, list[Attempt]] = {}
         self._open_posts = 0
         self._draining = False
@@ -192,7 +195,11 @@ class Engine:
         """Take results in (the executors' `Report`). Those fenced off are dropped."""
         now = self._clock.now()
         answers: dict[str, Answer] = {}
+        again: list[tuple[ActiveRun, Launch]] = []
         for result in results:
+            run = self._runs.get(result.id.run)
+            flow = "" if run is None else run.machine.start.flow.name
+            again += self._stopping.ended(result, flow, now)
             if isinstance(result, Released):
                 self._pools.release(result.id)
                 continue  # the executor itself keeps the retry waiting
@@ -210,8 +217,15 @@ class Engine:
                 if answer is None:
                     answer = answers[result.id.run] = Answer(run)
                 answer.take(result, now)
+        for waiting in filter(self._still_wanted, again):
+            self._begin(waiting[0], [waiting[1]], now)
         self._carry_out(answers.values(), now)
         self._quieter.set()
+
+    @property
+    def abandoned(self) -> Sequence[Abandoned]:
+        """Attempts whose code goes on although they have ended."""
+        return self._stopping.abandoned
 
     def delivered(self, run: str, task: str, message: str, error: str | None = None) -> None:
         """That a message of a task was delivered, or (`error`) never will be, is stored."""
@@ -420,6 +434,7 @@ class Engine:
         for name in names:
             one = run.running.pop(name, None)
             if one is not None:  # else its task waits for a delivery
+                self._stopping.stop(one.id, run.machine.start.flow.name)
                 self._executors[one.executor].cancel(one.id)
 
     def _end(self, run: ActiveRun, state: str) -> None:
@@ -515,6 +530,8 @@ class Engine:
         return True
 
     def _begin(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
+        id, holds = run.machine.start.id, self._stopping.holds
+        launches = [one for one in launches if not holds(id, one.name, (run, one))]
         once = [launch for launch in launches if launch.node.node.options.at_most_once]
         if not once:
             self._make_ready(run, launches, now)

@@ -57,11 +57,13 @@ class FlowLoop:
         ended: Ended = nothing_more,
         stall: Stall | None = None,
         mark: str | None = None,
+        grace: float = 10.0,
     ) -> None:
         self._now = now
         self._ended = ended
         self._stall = stall
         self._groups = Groups(mark)
+        self._grace = grace
         self._opened = Opened()
         self._owners: asyncio.Task[None] | None = None
         self._report: Report | None = None
@@ -78,7 +80,13 @@ class FlowLoop:
     def build(cls, context: ExecutorContext) -> Self:
         """The flow loop of a daemon or a local run."""
         mark = None if context.folder is None else mark_of(context.folder)
-        return cls(context.now, ended=context.ended, stall=context.stall, mark=mark)
+        return cls(
+            context.now,
+            ended=context.ended,
+            stall=context.stall,
+            mark=mark,
+            grace=context.settings.limits.grace.total_seconds(),
+        )
 
     @property
     def running(self) -> int:
@@ -187,7 +195,7 @@ class FlowLoop:
                 found.cancel()
 
     def _body(self, attempt: Attempt) -> LoopBody:
-        return LoopBody(attempt, self._now, self._tell, self._groups, self._opened)
+        return LoopBody(attempt, self._now, self._tell, self._groups, self._opened, self._grace)
 
     def _tell(self, body: LoopBody, result: AttemptResult | Released, over: bool) -> None:
         if over:

@@ -12,15 +12,12 @@ from triphammer.flows.executors.outcome import cancellation, failure, success, t
 from triphammer.flows.executors.processes.groups import Groups
 from triphammer.flows.opened import Opened
 
-GRACE = 5.0
-"""Seconds a cancelled coroutine has to end before it is given up."""
-
 
 class LoopBody:
     """Belongs to the loop's thread.
 
     `tell` gets what there is to report, and whether the coroutine has ended. A coroutine that
-    does not end `GRACE` seconds after its cancellation is reported `still_running`, and as
+    does not end `grace` seconds after its cancellation is reported `still_running`, and as
     `Released` once it ends after all.
     """
 
@@ -28,6 +25,7 @@ class LoopBody:
         "_begun",
         "_early",
         "_given_up",
+        "_grace",
         "_groups",
         "_now",
         "_opened",
@@ -45,12 +43,14 @@ class LoopBody:
         tell: Callable[[LoopBody, AttemptResult | Released, bool], None],
         groups: Groups,
         opened: Opened,
+        grace: float,
     ) -> None:
         self.attempt = attempt
         self.task: Task[None] | None = None
         self._now = now
         self._tell = tell
         self._groups = groups
+        self._grace = grace
         self._opened = opened
         self._timer: TimerHandle | None = None
         self._started = now()
@@ -82,7 +82,7 @@ class LoopBody:
         # A task that is cancelled before its first step never sees it: `_run` looks itself.
         if self._begun:
             self.task.cancel()
-            self._timer = self.task.get_loop().call_later(GRACE, self._give_up)
+            self._timer = self.task.get_loop().call_later(self._grace, self._give_up)
 
     def _give_up(self) -> None:
         assert self._early is not None

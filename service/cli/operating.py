@@ -38,10 +38,18 @@ def register(app: typer.Typer) -> None:
         app.command()(reports_errors(command))
 
 
-def cancel(run: RunId, url: Url = URL, json: AsJson = False) -> None:
-    """End a run that is queued or under way."""
+def cancel(
+    run: RunId,
+    now: Annotated[
+        bool, typer.Option("--now", help="Its teardowns are not run, or are cut off.")
+    ] = False,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """End a run that is queued or under way. Its tasks are asked to end, and after [limits] grace
+    processes are killed and coroutines given up; its teardowns run."""
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/runs/{run}/cancel", headers=_who())
+        answer = daemon.post(f"/api/v1/runs/{run}/cancel", json={"now": now}, headers=_who())
     _print(answer, json, f"{answer['id']}: cancelling")
 
 

@@ -185,6 +185,12 @@ class RunInFull(Run):
 
     tasks: list[TaskInFull]
     waits: list[Wait]
+    """One run with its tasks, messages, what operators have done to it, and its graph (null when
+    its code is gone). `next` is the `after` of the next page of tasks. `still_running` are tasks
+    that were to end and whose code goes on."""
+
+    tasks: list[TaskInFull]
+    still_running: list[str]
     operations: list[Operation]
     next: str | None
     messages: list[Message]

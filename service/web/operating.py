@@ -33,6 +33,14 @@ By = Annotated[
 ]
 
 
+class CancelBody(BaseModel):
+    """How a run is ended."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    now: bool = Field(default=False, description="Without its teardowns, which are cut off, too.")
+
+
 class RetryBody(BaseModel):
     """What runs again: by default all of it."""
 
@@ -123,9 +131,12 @@ def operating_api(operations: Operations, reading: Reading) -> APIRouter:
 
 def _ending(router: APIRouter, operations: Operations, reading: Reading) -> None:
     @router.post("/runs/{id}/cancel", responses=problems(404, 409))
-    async def cancel_run(id: str, who: Who) -> Answer[models.RunInFull]:
+    async def cancel_run(
+        id: str, who: Who, body: CancelBody | None = None
+    ) -> Answer[models.RunInFull]:
         """End a run that is queued or under way; 409 when it has ended."""
-        await operations.cancel(await reading.full_id(id, UnknownRun), who)
+        now = body is not None and body.now
+        await operations.cancel(await reading.full_id(id, UnknownRun), who, now=now)
         return Answer(await reading.run(id))
 
     @router.post("/runs/{id}/retry", responses=problems(404, 409))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import anyio.to_thread
 
+from triphammer.flows.engine.stopping import Abandoned
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Kept
 from triphammer.flows.references import suggest
@@ -42,9 +43,12 @@ class Reading:
         admission: Admission,
         supervisor: Supervisor,
         artifacts: Artifacts,
+        abandoned: Callable[[], Sequence[Abandoned]],
     ) -> None:
         self.store = store
         self.artifacts = artifacts
+        self._artifacts = artifacts
+        self._abandoned = abandoned
         self._logs = logs
         self._library = library
         self._admission = admission
@@ -161,6 +165,7 @@ class Reading:
             "tasks": tasks,
             "next": rows[-1].name if every_item and len(rows) == limit else None,
             "waits": [views.wait(w) for w in await self.store.waits(row.id) if w.wait.task],
+            "still_running": [a.id.task for a in self._abandoned() if a.id.run == row.id],
             "operations": [views.operation(o) for o in await self.store.operations(row.id)],
             "messages": [views.message(m) for m in messages],
             "graph": await self._graph(row),

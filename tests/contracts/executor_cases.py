@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
+from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -246,7 +247,7 @@ async def at_work(
 ) -> AsyncGenerator[Bench]:
     """An executor that runs while the context is open."""
     bench = Bench()
-    limits = limits or Limits(threads=2, processes=2)
+    limits = limits or Limits(threads=2, processes=2, grace=timedelta(seconds=2))
     capture = Capture(bench.sink, SECRETS, now, limits.log_lines)
     with capturing(capture) as told:
 

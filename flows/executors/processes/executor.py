@@ -56,6 +56,7 @@ class ProcessExecutor:
     def __init__(self, context: ExecutorContext, *, processes: int) -> None:
         self._context = context
         self._most = processes
+        self._grace = context.settings.limits.grace.total_seconds()
         self._report: Report | None = None
         self._jobs: dict[AttemptId, _Job] = {}
         self._waiting: deque[_Job] = deque()
@@ -234,7 +235,7 @@ class ProcessExecutor:
             return refusal(attempt, now(), error, retryable=not isinstance(error, ValueMisfit))
         if place.member is not None and job.scope.cancelled_caught:
             attempt.context.used_workdir()
-            await place.member.end(partial(self._said, job))
+            await place.member.end(partial(self._said, job), self._grace)
             await place.let_go()
         why = cancellation if job.cancelled else timed_out
         return why(attempt, job.started_at, now())

@@ -31,8 +31,6 @@ from triphammer.flows.executors.remote import Outcome
 from triphammer.flows.journal import LogLine
 from triphammer.flows.opened import CLOSE_SECONDS
 
-GRACE = 2.0
-"""Seconds that a body which is to end has for its `finally` blocks before it is killed."""
 CLOSE_GRACE = CLOSE_SECONDS + 1
 """Seconds that one without a body has to close its resources."""
 LAST_WORDS = 1.0
@@ -137,10 +135,11 @@ class Member:
         except EOFError:
             raise await self._death() from None
 
-    async def end(self, said: Callable[[tuple[LogLine, ...]], None]) -> None:
-        """End it: asked first, killed with all that it started when it does not obey."""
+    async def end(self, said: Callable[[tuple[LogLine, ...]], None], grace: float) -> None:
+        """End it: asked first, so that `finally` blocks run, and killed with all that it started
+        when it has not obeyed after `grace` seconds."""
         self._group.ask_to_end()
-        with anyio.move_on_after(GRACE), suppress(EOFError):
+        with anyio.move_on_after(grace), suppress(EOFError):
             while True:
                 message = await self._end.receive()
                 if isinstance(message, Said):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 from typing import Any
 
 import anyio
 import pytest
 
 from tests.contracts.executor_cases import KINDS, at_work, attempt, now
-from triphammer.flows.executors import loop_body
+from triphammer.config.settings import Limits
 from triphammer.flows.executors.flow_loop import FlowLoop
 
 pytestmark = pytest.mark.anyio
@@ -62,8 +63,7 @@ async def test_cancelling_before_the_first_step_means_it_never_begins() -> None:
     assert begun == []
 
 
-async def test_a_coroutine_that_will_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_body, "GRACE", 0.01)
+async def test_a_coroutine_that_will_not_end_is_given_up() -> None:
     let_go: list[asyncio.Event] = []
 
     async def deaf() -> str:
@@ -75,7 +75,8 @@ async def test_a_coroutine_that_will_not_end_is_given_up(monkeypatch: pytest.Mon
                 continue
         return "late"
 
-    async with at_work(KINDS["async"]) as bench:
+    soon = Limits(grace=timedelta(milliseconds=10))
+    async with at_work(KINDS["async"], limits=soon) as bench:
         result = await bench.of(attempt(deaf, timeout=0.01))
         assert result.error is not None
         assert result.error.type == "AttemptTimeout"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ async def test_a_cancelled_function_may_tidy_up(tmp_path: Path) -> None:
 
 
 async def test_workers_stay_warm_and_no_more_are_made_than_allowed() -> None:
-    async with at_work(make, limits=Limits(processes=2)) as bench:
+    async with at_work(make, limits=Limits(processes=2, grace=timedelta(seconds=2))) as bench:
         attempts = [a("pid", task=f"pid[{n}]") for n in range(20)]
         bench.executor.submit(attempts)
         pids = {value(bench, await bench.result(one.id)) for one in attempts}
