@@ -7,8 +7,8 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
