@@ -26,6 +26,7 @@ from triphammer.flows.engine.active import ActiveRun, Answer, Running, rows_of
 from triphammer.flows.engine.advances import Advances
 from triphammer.flows.engine.attempts import make_attempt
 from triphammer.flows.engine.breakers import BreakerCount, Breakers, refused
+from triphammer.flows.engine.lateness import Lateness
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
 from triphammer.flows.engine.plan import Plan
@@ -94,12 +95,12 @@ class Engine:
         self._on_store_error = on_store_error
         self._deliveries = deliveries
         self._zone = zone
-        self._on_late = on_late
         self._largest = largest
         self._executors: Mapping[str, Executor] = {}
         self._runs: dict[str, ActiveRun] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
         self._timers = Timers(clock)
+        self._lateness = Lateness(self._timers.at, self._still, self._overdue, on_late)
         self._advances = Advances(self._timers.at, clock.now, self._show_advances)
         self._pace = Pace(journal.state, self._timers.at, clock.now, self._paced)
         self._pools = Pools(pools or {}, clock.now, self._still_wanted, self._given_slots)
@@ -186,7 +187,7 @@ class Engine:
         self._carry_out(answers, now)
         for answer in answers:
             start = answer.run.machine.start
-            self._watch(start, start.started_at or now, now)
+            self._lateness.watch(start, start.started_at or now, now)
             if start.cancel and not answer.run.machine.ended:
                 self._cut(answer.run, start.cancel, CANCELLED)
             self._rest(answer.run)
@@ -284,21 +285,6 @@ class Engine:
         self._stop_attempts(active, stopped)
         self._carry_out([answer], now)
 
-    def _watch(self, start: RunStart, since: int, now: int) -> None:
-        """Look at the run again when its time is over. Only its id is kept until then; for one
-        that waits it is its row that is looked at."""
-        timeout, deadline = start.flow.timeout, start.flow.deadline
-        if timeout is not None:
-            self._at(since + int(timeout * 1e6), now, partial(self._overdue, start.id, start.epoch))
-        if deadline is not None and self._on_late is not None:
-            self._at(since + int(deadline * 1e6), now, partial(self._late, start.id, start.epoch))
-
-    def _at(self, due: int, now: int, action: Callable[[], None]) -> None:
-        if due > now:
-            self._timers.at(due, action)
-        else:
-            action()
-
     def _still(self, run: str, epoch: int) -> ActiveRun | None:
         """A run that is under way and is not being ended already."""
         active = self._runs.get(run)
@@ -306,18 +292,8 @@ class Engine:
             return None
         return active if active.machine.start.epoch == epoch else None
 
-    def _overdue(self, run: str, epoch: int) -> None:
-        active = self._still(run, epoch)
-        if active is not None:
-            timeout = active.machine.start.flow.timeout
-            reason = f"the run took longer than its flow's timeout of {timeout:g} s"
-            self._cut(active, reason, RUN_TIMEOUT)
-
-    def _late(self, run: str, epoch: int) -> None:
-        active = self._still(run, epoch)
-        if active is not None and self._on_late is not None:
-            flow = active.machine.start.flow
-            self._on_late(RunLate(run, flow.name, flow.deadline or 0.0, epoch))
+    def _overdue(self, active: ActiveRun, reason: str) -> None:
+        self._cut(active, reason, RUN_TIMEOUT)
 
     async def drain(self, grace: float) -> Sequence[tuple[str, str, int]]:
         """Begin no attempt any more; wait up to `grace` seconds for those under way.

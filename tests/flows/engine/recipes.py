@@ -126,10 +126,11 @@ def drop(made: Any, fails: int = 0) -> str:
 class Drawer:
     """Draws moves until so many nodes are drawn."""
 
-    def __init__(self, seed: int, most: int, *, publishes: bool = True) -> None:
+    def __init__(self, seed: int, most: int, *, publishes: bool = True, races: bool = True) -> None:
         self.random = Random(seed)
         self.left = most
         self.publishes = publishes
+        self.races = races
         self._flows = 0
 
     def moves(self, pool: list[Any], depth: int) -> None:
@@ -260,6 +261,8 @@ def nap(d: Drawer, pool: list[Any], depth: int) -> None:
 
 def race(d: Drawer, pool: list[Any], depth: int) -> None:
     """The first of two waits is there soon; the other one is withdrawn, or its time is over."""
+    if not d.races:
+        return
     never = {"type": ["never"], "data": {"n": [d.one(pool)]}}
     soon = sleep(f"{d.random.randint(1, 9)}ms")
     if d.random.random() < 0.5:
@@ -328,10 +331,15 @@ _LARGE = (in_group, in_group, sub_flow, mapped_flow, looped_body)
 
 
 def random_flow(
-    seed: int, most: int = 60, *, name: str = "random", publishes: bool = True
+    seed: int,
+    most: int = 60,
+    *,
+    name: str = "random",
+    publishes: bool = True,
+    races: bool = True,
 ) -> Flow[..., Any]:
     """A flow of about `most` nodes."""
-    drawer = Drawer(seed, most, publishes=publishes)
+    drawer = Drawer(seed, most, publishes=publishes, races=races)
     around: dict[str, Any] = {}
     if drawer.random.random() < 0.3:
         around = {"on_failure": alert, "on_success": done}
