@@ -181,15 +181,11 @@ class Wait(TypedDict):
 
 class RunInFull(Run):
     """One run with its tasks, what it waits for, messages, what operators have done to it, and its
-    graph (null when its code is gone). `next` is the `after` of the next page of tasks."""
+    graph (null when its code is gone). `next` is the `after` of the next page of tasks;
+    `still_running` are tasks that were to end and whose code goes on."""
 
     tasks: list[TaskInFull]
     waits: list[Wait]
-    """One run with its tasks, messages, what operators have done to it, and its graph (null when
-    its code is gone). `next` is the `after` of the next page of tasks. `still_running` are tasks
-    that were to end and whose code goes on."""
-
-    tasks: list[TaskInFull]
     still_running: list[str]
     operations: list[Operation]
     next: str | None
