@@ -54,16 +54,12 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/tokens/{id}/revoke"): "admin",
 }
 _RANK: Mapping[Need, int] = {"public": 0, "read": 1, "emit": 1, "operate": 2, "admin": 3}
-_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
 class Rules:
     """What a request asks for, by its method and path."""
 
     def __init__(self, declared: Mapping[tuple[str, str], Need]) -> None:
-        self._declared: Mapping[tuple[str, str], Need] = {
-            (method, _plain(path)): need for (method, path), need in declared.items()
-        }
         self._patterns: Sequence[tuple[str, str, re.Pattern[str], Need]] = [
             (method, path.partition("{")[0], compile_path(path)[0], need)
             for (method, path), need in declared.items()
@@ -73,10 +69,6 @@ class Rules:
             for method, path in declared
             if "{" not in path
         }
-
-    def declared(self, method: str, template: str) -> Need | None:
-        """What the table says of a route, None if it does not name it."""
-        return self._declared.get((method, _plain(template)))
 
     def need(self, method: str, path: str) -> Need:
         """The scope that a request asks for: of several rules that fit the strictest holds."""
@@ -93,10 +85,6 @@ class Rules:
         if not fitting:
             return "read" if method == "GET" else "admin"
         return max(fitting, key=lambda need: _RANK[need])
-
-
-def _plain(template: str) -> str:
-    return _PARAMETER.sub(r"{\1}", template)
 
 
 RULES = Rules(DECLARED)

@@ -92,3 +92,11 @@ def test_values_do_not_change() -> None:
 
 def test_paths_stay_relative_until_the_root_is_known() -> None:
     assert Settings().store.data == Path(".triphammer")
+
+
+def test_a_proxy_is_an_address_or_a_network() -> None:
+    given = {"server": {"trusted_proxies": ["10.0.0.7", "10.0.0.0/8", "2001:db8::/32"]}}
+    assert len(Settings.model_validate(given).server.trusted_proxies) == 3
+    for wrong in ("proxy.example", "10.0.0.7/8", ""):
+        with pytest.raises(ValidationError, match="is no address or network"):
+            Settings.model_validate({"server": {"trusted_proxies": [wrong]}})
