@@ -115,7 +115,7 @@ class SimulatedRun:
 
     @property
     def order(self) -> Sequence[str]:
-        """Its tasks and map items in the order in which they first began."""
+        """Its tasks and map items in the order in which they first began; waits are none."""
         return list(dict.fromkeys(self._sim.begun(self.id)))
 
     def tasks(self) -> Mapping[str, SimulatedTask]:
