@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from triphammer.config.errors import TriphammerError
 from triphammer.config.ids import is_row_number
 from triphammer.sensors.errors import Overloaded, Rejected
-from triphammer.service.deadletters import DeadFilter, DeadLetter, Told
+from triphammer.service.deadletters import Begun, DeadFilter, DeadLetter, Told
 from triphammer.service.dispatcher.redrive import Redrive
 from triphammer.service.errors import NotFound, StateForbids, UnknownFlow
 from triphammer.service.store.contract import (
     DeadEvent,
     DeadRecordRow,
+    NewRun,
     Page,
     RunRow,
     SkipRecord,
@@ -119,10 +120,10 @@ class DeadRecords:
         return [row.seq for row in found] == [number]
 
 
-async def _told(act: Callable[..., Awaitable[object]], *what: str) -> Told:
+async def _told(act: Callable[..., Awaitable[NewRun | None]], *what: str) -> Told:
     """What became of one; only a store that cannot commit ends the whole request."""
     try:
-        await act(*what)
+        begun = await act(*what)
     except Overloaded:
         raise
     except UnknownFlow as error:
@@ -131,7 +132,7 @@ async def _told(act: Callable[..., Awaitable[object]], *what: str) -> Told:
         return False
     except TriphammerError as error:
         return str(error)
-    return True
+    return True if begun is None else Begun(begun.id)
 
 
 def _key_and_subscription(id: str) -> tuple[str, str]:

@@ -60,10 +60,19 @@ class Acted(msgspec.Struct, frozen=True):
     count: int
     not_dead: Sequence[str] = ()
     refused: Mapping[str, str] = {}
+    runs: Sequence[str] = ()
+    """The runs that took the place of what was dead; of very many only the first."""
 
 
-Told = bool | str
-"""What became of a dead letter: True, False if it was not dead, or why it must stay dead."""
+class Begun(msgspec.Struct, frozen=True):
+    """A dead letter has a new life as this run."""
+
+    run: str
+
+
+Told = bool | str | Begun
+"""What became of a dead letter: True or what has `Begun`, False if it was not dead, or why it
+must stay dead."""
 
 
 Find = Callable[[str], Awaitable[Sequence[str]]]
@@ -177,7 +186,7 @@ class DeadLetters:
         """What dies while this goes on is left alone: it would never end."""
         until = self._clock.now() + 1 if which.until is None else which.until
         bounded = msgspec.structs.replace(which, until=until)
-        done, refused = 0, dict[str, str]()
+        done, refused, runs = 0, dict[str, str](), list[str]()
         for kind in self._of(which):
             after: str | None = None
             while found := await kind.page(bounded, after, BATCH):
@@ -185,8 +194,9 @@ class DeadLetters:
                 ids = [letter.id for letter in found]
                 acted = _acted(dict(zip(ids, await act(kind, ids), strict=True)))
                 done += acted.count
+                runs += acted.runs[: max(0, BATCH - len(runs))]
                 refused.update(islice(acted.refused.items(), REFUSED - len(refused)))
-        return Acted(done, refused=refused)
+        return Acted(done, refused=refused, runs=tuple(runs))
 
 
 _Act = Callable[[Kind, Sequence[str]], Awaitable[Sequence[Told]]]
@@ -202,7 +212,8 @@ async def _skip(kind: Kind, ids: Sequence[str]) -> Sequence[Told]:
 
 def _acted(told: Mapping[str, Told]) -> Acted:
     return Acted(
-        count=sum(each is True for each in told.values()),
+        count=sum(each is True or isinstance(each, Begun) for each in told.values()),
+        runs=tuple(each.run for each in told.values() if isinstance(each, Begun)),
         not_dead=sorted(id for id, each in told.items() if each is False),
         refused={id: each for id, each in told.items() if isinstance(each, str)},
     )

@@ -94,6 +94,8 @@ def redrive(
         print_json(answer)
         return
     typer.echo(f"{answer['redriven']} redriven")
+    for run in answer["runs"]:
+        typer.echo(run)
     if answer["enabled"]:
         typer.echo(f"{target} is enabled again")
     _tell_missed(answer)

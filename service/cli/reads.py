@@ -188,6 +188,7 @@ def _show_run(run: Any) -> None:
     names = ("id", "flow", "version", "state", "event", "params", "result")
     print_fields({name: run[name] for name in names} | {"error": _error(run) or None})
     print_fields({"created": run["created_at"], "finished": run["finished_at"]})
+    print_fields({"queued for": run["queued_for"]})
     print_fields({"still running": ", ".join(run["still_running"]) or None})
     print_fields({"note": run["note"] or None, "tags": ", ".join(run["tags"]) or None})
     typer.echo()

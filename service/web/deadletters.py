@@ -137,6 +137,7 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
 def _redriven(acted: Acted, enabled: bool) -> models.Redriven:
     return {
         "redriven": acted.count,
+        "runs": list(acted.runs),
         "not_dead": list(acted.not_dead),
         "refused": _refused(acted),
         "enabled": enabled,

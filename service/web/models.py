@@ -182,10 +182,12 @@ class Wait(TypedDict):
 class RunInFull(Run):
     """One run with its tasks, what it waits for, messages, what operators have done to it, and its
     graph (null when its code is gone). `next` is the `after` of the next page of tasks;
-    `still_running` are tasks that were to end and whose code goes on."""
+    `queued_for` says what a queued run waits for, `still_running` are tasks that were to end and
+    whose code goes on."""
 
     tasks: list[TaskInFull]
     waits: list[Wait]
+    queued_for: str | None
     still_running: list[str]
     operations: list[Operation]
     next: str | None
@@ -517,9 +519,11 @@ class Refused(TypedDict):
 
 
 class Redriven(TypedDict):
-    """How many have a new life. `enabled`: a target that had answered 410 is sent to again."""
+    """How many have a new life, and as which `runs` (of very many the first). `enabled`: a target
+    that had answered 410 is sent to again."""
 
     redriven: int
+    runs: list[str]
     not_dead: list[str]
     refused: list[Refused]
     enabled: bool

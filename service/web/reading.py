@@ -165,6 +165,7 @@ class Reading:
             "tasks": tasks,
             "next": rows[-1].name if every_item and len(rows) == limit else None,
             "waits": [views.wait(w) for w in await self.store.waits(row.id) if w.wait.task],
+            "queued_for": None if row.state != "queued" else await self._queued_for(row),
             "still_running": [a.id.task for a in self._abandoned() if a.id.run == row.id],
             "operations": [views.operation(o) for o in await self.store.operations(row.id)],
             "messages": [views.message(m) for m in messages],
@@ -183,6 +184,20 @@ class Reading:
         if not await self.store.artifacts_named([digest]):
             raise NotFound(f"no task has a result with the artifact {digest}")
         return {"content": await anyio.to_thread.run_sync(self.artifacts.get, digest)}
+
+    async def _queued_for(self, row: RunRow) -> str:
+        """What a queued run waits for."""
+        live = self._library.live.get(row.flow)
+        if row.flow in self._admission.paused:
+            return f"{row.flow} is paused"
+        if row.order_key is not None and row.holds:
+            holder = await self.store.holder(row.flow, row.order_key)
+            if holder is not None and holder[0] != row.id:
+                dead = "; retry, redrive or skip it" if holder[1] == "failed" else ""
+                return f"{holder[0]}, which has the key {row.order_key} and is {holder[1]}{dead}"
+        most = 1 if live is None else live.max_runs
+        own, all = self._admission.active_of(row.flow), self._admission.active
+        return f"a place: {own} of at most {most} runs of {row.flow} are under way, {all} in all"
 
     async def _graph(self, row: RunRow) -> models.Graph | None:
         try:

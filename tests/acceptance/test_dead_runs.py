@@ -65,13 +65,17 @@ def test_behind_a_failed_run_its_key_waits_and_other_keys_go_on(make_daemon: Ser
         order(daemon, "good", n)
     daemon.wait_for_runs("orders", 3)
     [failed] = daemon.wait_for_runs("orders", 1, "failed")
-    assert len(daemon.runs("orders", "queued")) == 2
+    waiting = daemon.runs("orders", "queued")
+    assert len(waiting) == 2
+    shown = daemon.cli("show", waiting[0]["id"]).stdout
+    assert f'{failed["id"]}, which has the key "bad" and is failed; retry, redrive or' in shown
     [letter] = letters(daemon)
     assert (letter["kind"], letter["id"], letter["flow"]) == ("run", failed["id"], "orders")
     assert letter["reason"] == "LookupError: book: no such customer"
     assert letter["key"] == '"bad"'
     again = daemon.cli("deadletters", "redrive", failed["id"])
-    assert again.stdout == "1 redriven\n"
+    count, run = again.stdout.splitlines()
+    assert (count, daemon.get(f"/api/v1/runs/{run}")["flow"]) == ("1 redriven", "orders")
     daemon.wait_for_runs("orders", 2, "failed")
     daemon.kill()
     (daemon.project / "mended").touch()
@@ -114,8 +118,9 @@ def test_an_event_that_did_not_fit_is_redriven_after_the_fix(make_daemon: Serve)
     file.write_text(TYPED.replace("TYPE", "str"))
     daemon.signal(signal.SIGHUP)
     daemon.wait_for_line("reloaded")
-    assert daemon.cli("deadletters", "redrive", "--all").stdout == "1 redriven\n"
+    redriven = daemon.cli("deadletters", "redrive", "--all").stdout
     [run] = daemon.wait_for_runs("bills")
+    assert redriven == f"1 redriven\n{run['id']}\n"
     assert run["result"] == "twelve"
     shown = daemon.get(f"/api/v1/events/{told['event']}")["dispositions"]
     assert [(d["flow"], d["outcome"], d["run"]) for d in shown] == [("bills", "ran", run["id"])]

@@ -59,6 +59,11 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?) AND map IS NOT NULL GROUP BY map
 SELECT task, attempt, started_at, finished_at, error FROM attempts
 WHERE run = (SELECT seq FROM runs WHERE id = ?) ORDER BY seq;
 
+-- name: holder
+-- Whose turn a key is: the run under way, else the first that holds it.
+SELECT id, state FROM runs WHERE flow = ?1 AND order_key = ?2 AND holds = 1
+ORDER BY state NOT IN ('running', 'waiting'), coalesce(place, seq) LIMIT 1;
+
 -- name: operations
 -- Of a run, the oldest first.
 SELECT at, by, what, detail, key FROM operations

@@ -123,6 +123,10 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         found = await self._readers.rows(self._sql["failed_attempts"], run)
         return [rows.failed_attempt(row) for row in found]
 
+    async def holder(self, flow: str, key: str) -> tuple[str, str] | None:
+        found = await self._readers.rows(self._sql["holder"], flow, key)
+        return (found[0]["id"], found[0]["state"]) if found else None
+
     async def operations(self, run: str) -> Sequence[OperationRow]:
         found = await self._readers.rows(self._sql["operations"], run)
         return [OperationRow(*row) for row in found]
