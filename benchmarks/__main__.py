@@ -22,6 +22,7 @@ from benchmarks import (
     overload,
     recovery,
     simulation,
+    waiting,
     webhooks,
 )
 from benchmarks.figures import Figure, row, table_head
@@ -47,6 +48,7 @@ ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "recovery": recovery.recovery,
     "loading": loading.loading,
     "simulation": lambda _: simulation.simulation(),
+    "waiting": waiting.waiting,
 }
 
 

@@ -22,10 +22,10 @@ def footprint(folder: Path) -> list[Figure]:
     _start(idle)  # compiles the bytecode where there is none yet
     ready = median(_start(idle) for _ in range(STARTS))
     with idle:
-        before = _cpu_seconds(idle.pid)
+        before = cpu_seconds(idle.pid)
         time.sleep(IDLE_SECONDS)
-        busy = 100 * (_cpu_seconds(idle.pid) - before) / IDLE_SECONDS
-        memory = _rss_mib(idle.pid)
+        busy = 100 * (cpu_seconds(idle.pid) - before) / IDLE_SECONDS
+        memory = rss_mib(idle.pid)
     return [
         Figure("start to ready", ready * 1e3, 1000, "ms", AIM),
         Figure("idle memory", memory, 80, "MiB", AIM),
@@ -41,12 +41,14 @@ def _start(daemon: DaemonProcess) -> float:
     return took
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What a process has used up so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _rss_mib(pid: int) -> float:
+def rss_mib(pid: int) -> float:
+    """The resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
