@@ -13,6 +13,7 @@ from triphammer.service.cli.options import (
     Params,
     Url,
     parse_params,
+    parse_texts,
     reports_errors,
 )
 from triphammer.service.cli.output import fail
@@ -60,6 +61,16 @@ def run(
             "--version", help="The code of that run (`run`), or of this version; default: of now."
         ),
     ] = None,
+    approve: Annotated[
+        bool | None,
+        typer.Option(
+            "--approve/--reject", help="What `approve` asks for; default: ask at the terminal."
+        ),
+    ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option("--form", metavar="K=V", help="With --approve: a field of the form."),
+    ] = None,
     url: Url = URL,
     config: Config = None,
     json: AsJson = False,
@@ -78,6 +89,7 @@ def run(
     if event is not None and from_run is not None:
         raise fail("--from-run brings its event along: leave --event out", 2)
     # Only here: loading flows takes longer than most commands.
+    from triphammer.service.cli.asking import Answers
     from triphammer.service.cli.running import Asked, run_here
 
     asked = Asked(
@@ -92,5 +104,6 @@ def run(
         version=version,
         url=url,
         json=json,
+        answers=Answers(approve, parse_texts(form, "--form")),
     )
     run_here(asked, config)

@@ -22,6 +22,7 @@ from triphammer.flows.journal import LogLine
 from triphammer.sensors.cloudevents import from_http
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import Headers
+from triphammer.service.cli.asking import Answers, Questions
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.debugging import debug_executors, log_to_terminal, untimed
 from triphammer.service.cli.options import json_argument
@@ -51,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
     url: str
     json: bool
+    answers: Answers = Answers()
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +135,10 @@ async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job)
         if asked.fast:
             hurried.follow(local.core.engine.wait_quiet)
         run = await _begin(local, flow, job)
-        row = await local.wait(run, None if asked.json else _progress)
+        async with anyio.create_task_group() as group:
+            group.start_soon(Questions(local, run, asked.answers).answer, name="questions")
+            row = await local.wait(run, None if asked.json else _progress)
+            group.cancel_scope.cancel()
         ran = await _outcome(local, row.id, job)
         return await _delivered(ran, loaded, secrets) if asked.deliver else ran
 

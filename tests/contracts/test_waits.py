@@ -111,7 +111,10 @@ async def test_what_came_before_is_to_be_looked_at_and_goes_first(store: SqliteS
     await one(store, accept(Decided(event=before)))
     heard: list[Woken] = []
     store.listen(heard.extend)
-    change = {"tasks": (a_task("w", "waiting"),), "waits": (a_wait(due_at=NOW + 1),)}
+    change: dict[str, Any] = {
+        "tasks": (a_task("w", "waiting"),),
+        "waits": (a_wait(due_at=NOW + 1),),
+    }
     await one(store, changed(run, state="waiting", **change))
     await one(store, accept(Decided(event=paid())))
     (asked,) = await store.waits_to_look(10)
