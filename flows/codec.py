@@ -121,6 +121,15 @@ def to_json(value: Any, what: str) -> bytes:
         raise ValueMisfit(f"{what} cannot be written as JSON: {fault(error)}") from error
 
 
+def printed(value: Any) -> bytes:
+    """The bytes by which a value is told from others, of its own type. Raises what pickling it
+    raises."""
+    kind = type_name(class_of(value)).encode()
+    with suppress(*MISFITS):
+        return kind + b" " + _PRINTER.encode(value)
+    return kind + b" " + pickle.dumps(value, protocol=5)
+
+
 def _comes_back(value: Any, body: bytes, shape: Shape) -> bool:
     try:
         back = shape.decode(body)
@@ -252,6 +261,7 @@ def _simple(value: Any, form: str) -> Any:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_json_hook)
 _PACKER = msgspec.msgpack.Encoder(enc_hook=_pack_hook)
+_PRINTER = msgspec.msgpack.Encoder(enc_hook=_pack_hook, order="deterministic")
 
 
 def _json_safe(value: Any) -> Any:

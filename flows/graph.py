@@ -57,6 +57,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     retry_on: tuple[str, ...] = ()
     never_retry: tuple[str, ...] = ()
     breaker: Breaker | None = None
+    cache: float | None = None
+    cache_key: Callable[..., Any] | None = None
     cross: bool = False
     by_name: bool = False
     wait: str | None = None

@@ -74,6 +74,9 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     first, as (started, finished, error) - only written when there are any. `progress` is how
     far the attempt says it is, (done, total); None leaves what was said of the same attempt.
 
+    `cache_key` tells what a result depends on, where others may use it; `cached_from` is the run
+    that a result was taken from.
+
     `earlier` of its attempts were before an operator had it run again: those do not count
     against `retries`. The store sets it, no row that is written changes it. A `pending` row is
     of a task that is to run again and has not begun.
@@ -90,6 +93,15 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     items: int | None = None
     progress: tuple[float, float] | None = None
     earlier: int = 0
+    cache_key: str | None = None
+    cached_from: str | None = None
+
+
+class Cached(msgspec.Struct, frozen=True):
+    """A result that was found before, and in which run."""
+
+    value: Encoded
+    run: str
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from math import inf
 from pathlib import PurePath
 from typing import Any, Literal, TypedDict, get_args
 
@@ -66,6 +67,10 @@ class TaskOptions(TypedDict, total=False):
     `breaker(...)`: after so many failed attempts within that time, in all runs, attempts wait
     until one that is let through now and then succeeds.
 
+    `cache` takes a result that was found before, at most so long ago (True: as long as its run is
+    kept), with the same code, arguments and packages, in place of running; `cache_key` is a
+    function of the task's arguments whose result counts in their place.
+
     `setup` and `teardown` are tasks, or calls of tasks: the first must succeed before this one
     begins, the second runs once this one has ended, however that was. True says that this task
     is itself a setup or teardown. `on_success` and `on_failure` are tasks that run when this one
@@ -90,6 +95,8 @@ class TaskOptions(TypedDict, total=False):
     retry_on: ErrorTypes
     never_retry: ErrorTypes
     breaker: str | Breaker | None
+    cache: bool | DurationLike | None
+    cache_key: Callable[..., Any] | None
     cross: bool
     wait: Literal["delivered"] | None
     setup: Any
@@ -108,6 +115,8 @@ def apply_options(base: Options, given: Mapping[str, Any], *, is_async: bool) ->
     options = msgspec.structs.replace(base, **changes)
     _check_executor(options, place, is_async=is_async)
     _check_pool(options, given, place)
+    if options.cache_key is not None and options.cache is None:
+        raise GraphError("cache_key= is about a cache: give cache= too", place.file, place.line)
     return options
 
 
@@ -205,6 +214,19 @@ def _breaker(value: Any) -> Breaker | None:
         return parse_breaker(value)
     except ValueError as error:
         raise _Wrong(str(error)) from error
+
+
+def _cache(value: Any) -> float | None:
+    if value is None or value is False:
+        return None
+    return inf if value is True else _timeout(value)
+
+
+def _cache_key(value: Any) -> Callable[..., Any] | None:
+    if value is not None and not callable(value):
+        raise _Wrong("must be a function of the task's arguments")
+    key: Callable[..., Any] | None = value
+    return key
 
 
 def _executor(value: Any) -> str | None:
@@ -316,6 +338,8 @@ _NORMAL: Mapping[str, Callable[[Any], Any]] = {
     "retry_on": _error_types,
     "never_retry": _error_types,
     "breaker": _breaker,
+    "cache": _cache,
+    "cache_key": _cache_key,
     "wait": _one_of("delivered", None),
     "setup": _around,
     "teardown": _around,

@@ -147,6 +147,7 @@ class Core:
             on_late=self._late,
             largest=settings.limits.artifact,
             on_abandoned=partial(_tell_abandoned, log),
+            find=edges.store.cached,
         )
         self.engine.use(edges.executors)
         self.starter.bind(self.engine, self.journal)

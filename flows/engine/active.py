@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from triphammer.flows.context import TaskContext
 from triphammer.flows.engine.machine import RunMachine
-from triphammer.flows.engine.values import Step
+from triphammer.flows.engine.values import Launch, Step
 from triphammer.flows.executors.contract import AttemptId, AttemptResult
 from triphammer.flows.journal import Kept, OutMessage, RunChange, StartRequest, TaskRow, Wait
 from triphammer.flows.workdir import RunFolder
@@ -38,10 +38,21 @@ class ActiveRun:
     """A run that the engine has. `told`: the state that its row has, "" before it begins.
 
     `paces` are turns of `rate=`, and breakers, that the next change must make durable. `posts` are
-    changes that are not committed yet.
+    changes that are not committed yet. `cache_keys` are of tasks with `cache=` the attempt for
+    which was looked, and what its result depends on.
     """
 
-    __slots__ = ("folder", "gone", "machine", "paces", "posts", "running", "started_at", "told")
+    __slots__ = (
+        "cache_keys",
+        "folder",
+        "gone",
+        "machine",
+        "paces",
+        "posts",
+        "running",
+        "started_at",
+        "told",
+    )
 
     def __init__(
         self, machine: RunMachine, folder: RunFolder, started_at: int, *, told: str
@@ -52,6 +63,7 @@ class ActiveRun:
         self.told = told
         self.running: dict[str, Running] = {}
         self.paces: dict[str, bytes | None] = {}
+        self.cache_keys: dict[str, tuple[int, str]] = {}
         self.posts = 0
         self.gone = False
 
@@ -67,6 +79,22 @@ class ActiveRun:
             due = None if limit is None else since + int(limit * 1e6)
             if due is not None and due > now:
                 yield Wait(task="", kind=kind, due_at=due)
+
+    def id_of(self, launch: Launch) -> AttemptId:
+        """The attempt that a launch is."""
+        start = self.machine.start
+        return AttemptId(start.id, launch.name, launch.attempt, start.epoch)
+
+    def keyed(self, result: AttemptResult) -> AttemptResult:
+        """A result that others may use says what it depends on: one that did nothing else."""
+        attempt, key = self.cache_keys.pop(result.id.task, (0, ""))
+        made = None if result.value is None else result.value.body.decode("latin-1")
+        others = [kept for kept in result.kept if kept.digest != made]
+        did = result.outbox or result.starts or result.state_writes or others
+        found = result.cached_from is not None or result.error is not None
+        if not key or attempt != result.id.attempt or found or did:
+            return result
+        return msgspec.structs.replace(result, cache_key=key)
 
     def is_current(self, id: AttemptId) -> bool:
         """The fence: whether this is the attempt under way, of this epoch."""
@@ -89,7 +117,7 @@ class Answer:
 
     def take(self, result: AttemptResult, now: int) -> None:
         """An attempt has ended; what it asked for counts only with its success."""
-        self.run.machine.finished(result, self.step, now)
+        self.run.machine.finished(self.run.keyed(result), self.step, now)
         if result.error is not None:
             return
         task = result.id.task
@@ -141,3 +169,24 @@ class Answer:
 def rows_of(running: Mapping[str, Running]) -> Mapping[str, TaskRow]:
     """The rows of attempts under way, by task."""
     return {name: one.row for name, one in running.items()}
+
+
+def still_running(run: ActiveRun, begun: Sequence[Running]) -> Sequence[Answer]:
+    """Those of `begun` that still run, to be journaled; nobody waits for it."""
+    if run.gone or run.machine.ended:
+        return ()
+    answer = Answer(run)
+    answer.step.rides += [one.row for one in begun if run.running.get(one.id.task) is one]
+    return () if answer.empty else (answer,)
+
+
+def advanced(runs: Mapping[str, ActiveRun], contexts: Sequence[TaskContext]) -> Sequence[Answer]:
+    """How far attempts say that they are, to be journaled; nobody waits for it."""
+    answers: dict[str, Answer] = {}
+    for context in contexts:
+        run = runs.get(context.run)
+        one = None if run is None else run.running.get(context.task)
+        if run is None or one is None or one.context is not context or run.machine.ended:
+            continue
+        answers.setdefault(context.run, Answer(run)).step.rides.append(one.row)
+    return list(answers.values())

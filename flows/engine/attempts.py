@@ -96,6 +96,14 @@ class Call:
         self._scope = scope
 
     def __call__(self) -> Any:
+        fitted, named = self.arguments()
+        given = {*self._launch.node.positional[: len(fitted)], *named}
+        fn = partial(self._launch.node.node.spec.fn, *fitted, **named)
+        return self._with_resources(fn, given)
+
+    def arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """What the function is given, by place and by name. Raises `ValueMisfit`, and what
+        evaluating it raises."""
         planned = self._launch.node
         kwargs: Mapping[str, Any] = planned.node.kwargs
         by_name: Mapping[str, Any] = {}
@@ -109,9 +117,7 @@ class Call:
             args = enumerate(planned.node.args)
             fitted = [self._value(_name(planned, i), template) for i, template in args]
         named = {name: self._value(name, template) for name, template in kwargs.items()}
-        given = {*planned.positional[: len(fitted)], *named, *by_name}
-        call = partial(planned.node.spec.fn, *fitted, **named, **by_name)
-        return self._with_resources(call, given)
+        return fitted, {**named, **by_name}
 
     def _by_name(self, planned: PlannedNode, fixed: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments that the item itself is. Raises `ValueMisfit` where it does not fit."""

@@ -22,14 +22,22 @@ from anyio.abc import TaskStatus
 from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.flows.context import TaskContext
-from triphammer.flows.engine.active import ActiveRun, Answer, Running, rows_of
+from triphammer.flows.engine.active import (
+    ActiveRun,
+    Answer,
+    Running,
+    advanced,
+    rows_of,
+    still_running,
+)
 from triphammer.flows.engine.advances import Advances
 from triphammer.flows.engine.attempts import make_attempt
 from triphammer.flows.engine.breakers import BreakerCount, Breakers, refused
+from triphammer.flows.engine.caching import Caching, Find, Looked
 from triphammer.flows.engine.lateness import Lateness
 from triphammer.flows.engine.machine import RunMachine
 from triphammer.flows.engine.pace import Pace
-from triphammer.flows.engine.plan import Plan
+from triphammer.flows.engine.plan import Plans
 from triphammer.flows.engine.pools import PoolCount, Pools
 from triphammer.flows.engine.rows import CANCELLED, RUN_TIMEOUT
 from triphammer.flows.engine.run_scope import RunScope
@@ -42,7 +50,6 @@ from triphammer.flows.executors.contract import (
     Executor,
     Released,
 )
-from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Journal, Posted, RunChange, TaskRow, WaitAnswer
 from triphammer.flows.timers import Timers
 from triphammer.flows.workdir import RunFolder
@@ -51,8 +58,6 @@ SHOWN_AFTER = 50_000
 """Microseconds after which an attempt that still runs is journaled as running."""
 SHOWN_TOGETHER = 25_000
 """Those looks are put off to a grid of so many microseconds: one wake-up serves many runs."""
-PLANS = 512
-"""So many flow versions are kept worked out."""
 
 __all__ = ["Engine", "RunEnd", "RunStart", "Sent"]
 
@@ -81,6 +86,7 @@ class Engine:
         deliveries: bool = True,
         zone: str = "UTC",
         largest: int = sys.maxsize,
+        find: Find | None = None,
         pools: Mapping[str, int] | None = None,
         on_late: Callable[[RunLate], None] | None = None,
         on_abandoned: Callable[[Abandoned, bool], None] = lambda _, __: None,
@@ -98,10 +104,11 @@ class Engine:
         self._largest = largest
         self._executors: Mapping[str, Executor] = {}
         self._runs: dict[str, ActiveRun] = {}
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans = Plans()
         self._timers = Timers(clock)
         self._lateness = Lateness(self._timers.at, self._still, self._overdue, on_late)
         self._advances = Advances(self._timers.at, clock.now, self._show_advances)
+        self._caching = Caching(find, clock.now, artifacts, tell=self._looked)
         self._pace = Pace(journal.state, self._timers.at, clock.now, self._paced)
         self._pools = Pools(pools or {}, clock.now, self._still_wanted, self._given_slots)
         self._breakers = Breakers(
@@ -164,6 +171,7 @@ class Engine:
         """Keep due times until cancelled."""
         async with anyio.create_task_group() as group:
             await group.start(self._timers.run, name="engine timers")
+            await group.start(self._caching.run, name="engine cache")
             self._advances.listen()
             group.start_soon(self._tidy, name="engine folders")
             task_status.started()
@@ -305,11 +313,16 @@ class Engine:
             await self.wait_quiet()
         return self.running()
 
+    @property
+    def _busy(self) -> bool:
+        running = any(run.running for run in self._runs.values())
+        return running or bool(self._open_posts or self._caching.looking)
+
     async def wait_quiet(self) -> None:
         """Return once no attempt is under way and nothing is being stored: only due times, and
         what comes from outside, can make anything go on."""
         await anyio.lowlevel.checkpoint()
-        while self._open_posts or any(run.running for run in self._runs.values()):
+        while self._busy:
             if self._quieter.is_set():
                 self._quieter = anyio.Event()
             await self._quieter.wait()
@@ -317,7 +330,7 @@ class Engine:
     # --- carrying out -----------------------------------------------------------------------
 
     def _new(self, start: RunStart, now: int) -> ActiveRun:
-        plan = self._plan(start.flow)
+        plan = self._plans.of(start.flow)
         scope = RunScope(
             plan,
             event=start.event,
@@ -334,15 +347,6 @@ class Engine:
         known = start.state if start.state in ("running", "waiting") else ""
         told = known or ("running" if start.started_at is not None else "")
         return ActiveRun(machine, folder, now, told=told)
-
-    def _plan(self, flow: FlowDef) -> Plan:
-        key = (flow.name, flow.version)
-        plan = self._plans.get(key)
-        if plan is None or plan.flow is not flow:
-            if len(self._plans) >= PLANS:
-                del self._plans[next(iter(self._plans))]
-            plan = self._plans[key] = Plan(flow)
-        return plan
 
     def _carry_out(self, answers: Iterable[Answer], now: int) -> None:
         waiting: list[Answer] = []
@@ -439,7 +443,8 @@ class Engine:
     def _launch(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
         if self._idle(run):
             return
-        passed = [one for one in run.machine.wanted(launches) if self._enters(run, one)]
+        wanted = self._caching.divert(run, list(run.machine.wanted(launches)))
+        passed = [one for one in wanted if self._enters(run, one)]
         ready = [launch for launch in passed if not self._queues(run, launch)]
         if ready:
             self._begin(run, ready, now)
@@ -449,7 +454,7 @@ class Engine:
         node = launch.node.node
         if node.options.breaker is None:
             return True
-        flow, id = run.machine.start.flow.name, _id(run, launch)
+        flow, id = run.machine.start.flow.name, run.id_of(launch)
         verdict = self._breakers.enter(flow, node, id, (run, launch))
         if verdict == "fail":  # not here: who launches is in the middle of a step
             self._timers.at(self._clock.now(), partial(self._refused, run, launch))
@@ -467,7 +472,7 @@ class Engine:
         if self._idle(run) or not run.machine.wants(launch):
             return
         answer, now = Answer(run), self._clock.now()
-        answer.take(refused(_id(run, launch), launch.node.node, now), now)
+        answer.take(refused(run.id_of(launch), launch.node.node, now), now)
         self._carry_out([answer], now)
 
     def _queues(self, run: ActiveRun, launch: Launch) -> bool:
@@ -477,7 +482,7 @@ class Engine:
             flow = run.machine.start.flow.name
             self._pace.wait(flow, launch.node.node, options.rate, (run, launch))
         elif options.pool is not None:
-            self._pools.wait(_id(run, launch), options, (run, launch))
+            self._pools.wait(run.id_of(launch), options, (run, launch))
         return options.rate is not None or options.pool is not None
 
     def _still_wanted(self, waiting: tuple[ActiveRun, Launch]) -> bool:
@@ -499,7 +504,7 @@ class Engine:
         run.paces.update(self._pace.writes(run.machine.start.flow.name, launch.node.node))
         options = launch.node.node.options
         if options.pool is not None:
-            self._pools.wait(_id(run, launch), options, waiting)
+            self._pools.wait(run.id_of(launch), options, waiting)
             return True
         self._begin(run, [launch], now)
         self._hand_over()
@@ -531,7 +536,7 @@ class Engine:
             self._hand_over()
         for launch in once:
             if launch.name not in answer.run.running:
-                self._pools.release(_id(answer.run, launch))
+                self._pools.release(answer.run.id_of(launch))
 
     def _make_ready(self, run: ActiveRun, launches: Sequence[Launch], now: int) -> None:
         begun: list[Running] = []
@@ -564,26 +569,16 @@ class Engine:
             self._executors[where].submit(attempts)
 
     def _show_running(self, run: ActiveRun, begun: Sequence[Running]) -> None:
-        """Journal the attempts that still run; nobody waits for it."""
-        if run.gone or run.machine.ended:
-            return
-        answer = Answer(run)
-        answer.step.rides += [one.row for one in begun if run.running.get(one.id.task) is one]
-        if not answer.empty:
-            self._carry_out([answer], self._clock.now())
+        self._carry_out(still_running(run, begun), self._clock.now())
 
     def _show_advances(self, contexts: Sequence[TaskContext]) -> None:
-        """Journal how far attempts say that they are; nobody waits for it."""
-        answers: dict[str, Answer] = {}
-        for context in contexts:
-            run = self._runs.get(context.run)
-            one = None if run is None else run.running.get(context.task)
-            if run is None or one is None or one.context is not context or run.machine.ended:
-                continue
-            answers.setdefault(context.run, Answer(run)).step.rides.append(one.row)
-        self._carry_out(answers.values(), self._clock.now())
+        self._carry_out(advanced(self._runs, contexts), self._clock.now())
 
-
-def _id(run: ActiveRun, launch: Launch) -> AttemptId:
-    start = run.machine.start
-    return AttemptId(start.id, launch.name, launch.attempt, start.epoch)
+    def _looked(self, looked: Looked) -> None:
+        """What was looked for is found, or must run."""
+        run, now = looked.run, self._clock.now()
+        if not self._idle(run):
+            self._carry_out([looked.answer(now)], now)
+            self._launch(run, looked.misses, now)
+        self._hand_over()
+        self._quieter.set()

@@ -81,6 +81,27 @@ class Plan:
         self.returned: Any = Any if self.whole is None else self.nodes[self.whole].returned
 
 
+PLANS = 512
+"""So many flow versions are kept worked out."""
+
+
+class Plans:
+    """The plans of flows, each worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Plan] = {}
+
+    def of(self, flow: FlowDef) -> Plan:
+        """The plan of just this flow."""
+        key = (flow.name, flow.version)
+        plan = self._known.get(key)
+        if plan is None or plan.flow is not flow:
+            if len(self._known) >= PLANS:
+                del self._known[next(iter(self._known))]
+            plan = self._known[key] = Plan(flow)
+        return plan
+
+
 def _followers(graph: Graph, above: Callable[[Node], Sequence[str]]) -> Mapping[str, Sequence[str]]:
     followers: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for name, node in graph.nodes.items():

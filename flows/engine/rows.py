@@ -22,6 +22,8 @@ def row_of(result: AttemptResult, state: str) -> TaskRow:
         result=result.value,
         error=result.error,
         progress=result.progress,
+        cache_key=result.cache_key,
+        cached_from=result.cached_from,
     )
 
 

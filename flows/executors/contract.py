@@ -94,7 +94,8 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     `error` says why. `kinds` are the names of the type of what
     the task's code raised and of those it derives from; none where something else failed.
     `still_running` says that a plain function went on after its timeout or cancel: its slot
-    stays taken until `Released`. `progress` is how far it last said it was.
+    stays taken until `Released`. `progress` is how far it last said it was. The engine fills in
+    `cache_key` and `cached_from`.
     """
 
     id: AttemptId
@@ -112,6 +113,8 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     state_writes: Mapping[str, bytes | None] = {}
     progress: tuple[float, float] | None = None
     kept: tuple[Kept, ...] = ()
+    cache_key: str | None = None
+    cached_from: str | None = None
 
 
 class Released(msgspec.Struct, frozen=True):

@@ -298,6 +298,8 @@ def _seconds(value: float | None) -> str | None:
 
 
 def _how_far(task: Any) -> str:
+    if task["cached_from"] is not None:
+        return f"cached from {task['cached_from']}"
     reached = task["progress"]
     return "" if reached is None else f"{reached['done']:g} of {reached['total']:g}"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from triphammer.flows.journal import Kept, TaskRow
+from triphammer.flows.journal import Cached, Kept, TaskRow
 
 
 class ResultReads(Protocol):
@@ -13,6 +13,10 @@ class ResultReads(Protocol):
 
     async def task_and_items(self, run: str, name: str) -> Sequence[TaskRow]:
         """The row of one task; of a map also those of its items, in the order they were written."""
+        ...
+
+    async def cached(self, asked: Sequence[tuple[str, int]]) -> Mapping[str, Cached]:
+        """Of cache keys, each with a time: the newest result that is no older, and its run."""
         ...
 
     async def artifacts(self, run: str, limit: int) -> Sequence[Kept]:

@@ -75,7 +75,8 @@ class Reached(TypedDict):
 
 
 class Task(TypedDict):
-    """One task of a run, or one item of a map."""
+    """One task of a run, or one item of a map. `cached_from` is the run that its result was taken
+    from, in place of running."""
 
     name: str
     state: TaskState
@@ -84,6 +85,7 @@ class Task(TypedDict):
     finished_at: Moment | None
     error: Error | None
     progress: Reached | None
+    cached_from: str | None
 
 
 class Attempt(TypedDict):
@@ -142,6 +144,8 @@ class Node(TypedDict):
     never_retry: list[str]
     rate: float | None
     breaker: str | None
+    cache: bool
+    cache_age: float | None
     pool: str | None
     slots: int
     priority: int

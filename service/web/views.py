@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, cast, overload
 
 import msgspec
@@ -80,6 +81,7 @@ def task(row: TaskRow) -> models.Task:
         "finished_at": moment(row.finished_at),
         "error": error(row.error),
         "progress": _reached(row.progress),
+        "cached_from": row.cached_from,
     }
 
 
@@ -267,6 +269,8 @@ def graph(definition: FlowDef) -> models.Graph:
             "retry_on": list(node.options.retry_on),
             "never_retry": list(node.options.never_retry),
             "rate": node.options.rate,
+            "cache": node.options.cache is not None,
+            "cache_age": None if node.options.cache == inf else node.options.cache,
             "breaker": None if node.options.breaker is None else str(node.options.breaker),
             "pool": node.options.pool,
             "slots": node.options.slots,

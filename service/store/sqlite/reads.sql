@@ -47,6 +47,18 @@ ORDER BY seq LIMIT ?4;
 SELECT * FROM tasks
 WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND (name = ?2 OR map = ?2) ORDER BY seq;
 
+-- name: cached
+-- Given [[key, time], ...]: the newest result of each key that is no older, and its run.
+SELECT json_extract(asked.value, '$[0]') AS key, tasks.result, runs.id AS run
+FROM json_each(?) AS asked
+JOIN tasks ON tasks.seq = (
+  SELECT seq FROM tasks
+  WHERE cache_key = json_extract(asked.value, '$[0]')
+    AND finished_at >= json_extract(asked.value, '$[1]') AND state = 'succeeded'
+  ORDER BY finished_at DESC LIMIT 1)
+JOIN runs ON runs.seq = tasks.run
+WHERE tasks.result IS NOT NULL;
+
 -- name: tasks_of_runs
 -- Those of the runs whose numbers are in a JSON array, in the order they were first written.
 SELECT tasks.* FROM json_each(?) AS asked JOIN tasks ON tasks.run = asked.value ORDER BY seq;

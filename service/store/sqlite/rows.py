@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from triphammer.flows.journal import (
+    Cached,
     Encoded,
     ErrorInfo,
     Kept,
@@ -219,6 +220,8 @@ def task_values(run: int, row: TaskRow) -> tuple[Any, ...]:
         packed(row.error),
         row.items,
         packed(row.progress),
+        row.cache_key,
+        row.cached_from,
     )
 
 
@@ -235,6 +238,8 @@ def task_row(row: sqlite3.Row) -> TaskRow:
         error=None if row["error"] is None else _error(row["error"]),
         items=row["items"],
         progress=None if row["progress"] is None else _progress(row["progress"]),
+        cache_key=row["cache_key"],
+        cached_from=row["cached_from"],
         earlier=row["earlier"],
     )
 
@@ -253,6 +258,11 @@ def failed_attempt(row: Row) -> FailedAttempt:
 def kept_values(kept: Kept) -> tuple[Any, ...]:
     """The parameters of `add_artifact` but the run."""
     return (kept.task, kept.name, kept.digest, kept.media_type, kept.size, kept.at)
+
+
+def cached(row: sqlite3.Row) -> Cached:
+    """A result that was found before."""
+    return Cached(_encoded(row["result"]), row["run"])
 
 
 def kept(row: sqlite3.Row) -> Kept:

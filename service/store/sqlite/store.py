@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from anyio.abc import TaskStatus
 
-from triphammer.flows.journal import Kept, TaskRow
+from triphammer.flows.journal import Cached, Kept, TaskRow
 from triphammer.service.store.access import AuditPage, AuditRow, TokenRow
 from triphammer.service.store.contract import (
     Background,
@@ -111,6 +111,10 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         most = -1 if limit is None else limit
         found = await self._readers.rows(self._sql["tasks"], run, items, after, most)
         return [rows.task_row(row) for row in found]
+
+    async def cached(self, asked: Sequence[tuple[str, int]]) -> Mapping[str, Cached]:
+        found = await self._readers.rows(self._sql["cached"], msgspec.json.encode(asked).decode())
+        return {row["key"]: rows.cached(row) for row in found}
 
     async def task_and_items(self, run: str, name: str) -> Sequence[TaskRow]:
         found = await self._readers.rows(self._sql["task_and_items"], run, name)

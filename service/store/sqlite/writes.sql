@@ -79,15 +79,17 @@ WHERE runs.seq = told.column1;
 
 -- name: put_task
 INSERT INTO tasks (
-  run, name, map, state, attempt, started_at, finished_at, due_at, result, error, items, progress
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  run, name, map, state, attempt, started_at, finished_at, due_at, result, error, items, progress,
+  cache_key, cached_from
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run, name) DO UPDATE SET
   state = excluded.state, attempt = max(attempt, excluded.attempt),
   started_at = excluded.started_at,
   finished_at = excluded.finished_at, due_at = excluded.due_at, result = excluded.result,
   error = excluded.error, items = coalesce(excluded.items, items),
   progress = CASE WHEN excluded.attempt = tasks.attempt
-    THEN coalesce(excluded.progress, tasks.progress) ELSE excluded.progress END;
+    THEN coalesce(excluded.progress, tasks.progress) ELSE excluded.progress END,
+  cache_key = excluded.cache_key, cached_from = excluded.cached_from;
 
 -- name: add_attempt
 INSERT INTO attempts (run, task, attempt, started_at, finished_at, error)

@@ -14,3 +14,8 @@ CREATE TABLE artifacts (
 );
 CREATE INDEX artifacts_by_run ON artifacts (run);
 CREATE INDEX artifacts_by_digest ON artifacts (digest);
+
+-- Results that others may use, by what they depend on; and the run that a result was taken from.
+ALTER TABLE tasks ADD COLUMN cache_key TEXT;
+ALTER TABLE tasks ADD COLUMN cached_from TEXT;
+CREATE INDEX tasks_by_cache ON tasks (cache_key, finished_at) WHERE cache_key IS NOT NULL;
