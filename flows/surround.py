@@ -108,7 +108,8 @@ def draw(
 def _takes_env(spec: TaskSpec, options: Options) -> bool:
     """Whether a task runs in the environment of its flow: what is ours needs none, and where
     somebody has said where it runs, it runs there."""
-    ours = spec.fn.__module__.startswith(READY)
+    # Functions in C do not always say where they come from.
+    ours = (getattr(spec.fn, "__module__", None) or "").startswith(READY)
     return spec.kind == "task" and options.executor in (None, IN_ENV) and not ours
 
 
