@@ -124,9 +124,11 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WaitAnswer(msgspec.Struct, frozen=True):
-    """What has ended a wait. `how`: "time" (its time was over), "event", "approved", "rejected".
+    """What has ended a wait. `how`: "time" (its time was over), "event", "approved", "rejected",
+    or `MARKED` and a state.
 
-    `value` is the event, or what was approved with; `by` is who answered.
+    `value` is the event, what was approved with, or what it is marked to give; `by` is who
+    answered, or why it is marked.
     """
 
     how: str

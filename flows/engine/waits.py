@@ -18,6 +18,8 @@ from triphammer.flows.journal import Encoded, ErrorInfo, Wait, WaitAnswer
 
 WAITS = frozenset({"sleep", "wait_for", "approve"})
 """The kinds of tasks that wait."""
+MARKED = "marked "
+"""How an answer begins by which somebody says how the task has ended; its state follows."""
 WITHDRAWN = "Withdrawn"
 """The type of error in the row of a wait that nobody needs any more."""
 
@@ -54,6 +56,8 @@ def wanted(node: Node, task: str, scope: Scope, now: int, zone: str) -> Wait:
 
 def settled(node: Node, answer: WaitAnswer, waited: int) -> Settled:
     """What becomes of a task by its answer after so many microseconds."""
+    if answer.how.startswith(MARKED):
+        return _marked(answer)
     if node.spec.kind == "sleep" or answer.how in ("event", "approved"):
         return Settled("succeeded", answer.value or NOTHING)
     if answer.how == "rejected":
@@ -63,6 +67,13 @@ def settled(node: Node, answer: WaitAnswer, waited: int) -> Settled:
     text, what = f"{came} within {_lasted(waited)}", node.kwargs["on_timeout"]
     error = ErrorInfo((Rejected if what == "reject" else WaitTimeout).__name__, text)
     return Settled("failed" if what == "fail" else "skipped", None, error)
+
+
+def _marked(answer: WaitAnswer) -> Settled:
+    state = answer.how.removeprefix(MARKED)
+    if state == "succeeded":
+        return Settled(state, answer.value or NOTHING)
+    return Settled(state, None, ErrorInfo(MARKED.strip().capitalize(), answer.by))
 
 
 def _since(since: Any, now: int, zone: str) -> int | None:

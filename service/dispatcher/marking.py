@@ -14,9 +14,10 @@ from triphammer.flows.engine.anew import Anew
 from triphammer.flows.engine.engine import Engine
 from triphammer.flows.engine.marks import MARKED, mark_of
 from triphammer.flows.engine.values import Mark
+from triphammer.flows.engine.waits import MARKED as MARKED_WAIT
 from triphammer.flows.engine.way import Step, numbers_in
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts, ErrorInfo, TaskRow
+from triphammer.flows.journal import Artifacts, ErrorInfo, TaskRow, WaitAnswer
 from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.errors import StateForbids, UnknownRun, VersionGone
@@ -30,6 +31,7 @@ from triphammer.service.store.operator_units import (
     Operation,
     OperatorUnit,
 )
+from triphammer.service.store.waits import AnswerWait
 
 TaskMark = Literal["succeeded", "failed", "skipped"]
 RunMark = Literal["succeeded", "failed"]
@@ -93,8 +95,7 @@ class Marking:
             unit = self._unit(row, rows.get(task), task, mark, operation)
             await self._commit(row, unit)
         else:
-            self._mark_now(row, task, mark)
-            await self._commit(row, Annotate(operation=operation))
+            await self._mark_open(row, task, mark, operation)
         self._hub.publish([News("task", run, row.flow, f"{task} {state}")])
 
     async def run(self, run: str, state: RunMark, asked: Asked, *, reason: str = "") -> None:
@@ -156,6 +157,22 @@ class Marking:
         anew = tuple(name for name in around if name != task)
         return MarkTask(operation=operation, epoch=row.epoch, row=marked, anew=anew)
 
+    async def _mark_open(self, row: RunRow, task: str, mark: Mark, operation: Operation) -> None:
+        """Of a run that has not ended. What waits is told so by an answer: perhaps only its rows
+        are there."""
+        waits = [one for one in await self._store.waits(row.id) if one.wait.task == task]
+        if not waits:
+            self._mark_now(row, task, mark)
+            await self._commit(row, Annotate(operation=operation))
+            return
+        why = "" if mark.why is None else mark.why.message
+        answer = WaitAnswer(how=MARKED_WAIT + mark.state, value=mark.value, by=why)
+        (wait,) = waits
+        unit = AnswerWait(
+            run=row.id, task=task, kind=wait.wait.kind, answer=answer, operation=operation
+        )
+        await self._commit(row, unit)
+
     def _mark_now(self, row: RunRow, task: str, mark: Mark) -> None:
         try:
             why_not = self._engine.mark(row.id, task, mark)
@@ -169,12 +186,12 @@ class Marking:
         if why_not is not None:
             raise StateForbids(f"{task} {why_not}")
 
-    async def _commit(self, row: RunRow, unit: OperatorUnit) -> None:
+    async def _commit(self, row: RunRow, unit: OperatorUnit | AnswerWait) -> None:
         (outcome,) = await self._store.commit([unit])
         if isinstance(outcome, Exception):
             raise outcome
         if outcome is not True and not await self._was_done(
-            row.id, Asked(by="", key=unit.operation.key)
+            row.id, Asked(by="", key=None if unit.operation is None else unit.operation.key)
         ):
             raise StateForbids(f"run {row.id} {CHANGED}")
 

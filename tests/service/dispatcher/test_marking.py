@@ -9,7 +9,7 @@ import pytest
 from tests.service.dispatcher.test_retry import flaky, ordered, tick
 from triphammer import events, flow, loop, sleep, task
 from triphammer.flows.errors import UnknownTask, ValueMisfit
-from triphammer.service.dispatcher.marking import RunMark
+from triphammer.service.dispatcher.marking import RunMark, TaskMark
 from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.errors import StateForbids
 from triphammer.service.store.contract import Page
@@ -255,6 +255,26 @@ def test_a_wait_that_is_marked_is_over() -> None:
         assert run.state == "running"
         sim.mark(run, "slow", "skipped")
         assert run.state == "succeeded"
+
+
+@pytest.mark.parametrize("state", ["succeeded", "skipped", "failed"])
+def test_a_run_of_which_only_waits_are_left_goes_on(state: TaskMark) -> None:
+    @flow(on=events(type="tick"))
+    def waiting() -> object:
+        return sleep("30d") >> double(2)
+
+    with simulate(waiting) as sim:
+        run = sim.emit(tick())
+        sim.advance("1s")
+        assert run.state == "waiting"
+        with pytest.raises(StateForbids, match="only waits, and of it nothing is under way"):
+            sim.mark(run, "double", "skipped")
+        sim.mark(run, "sleep", state)
+        sim.advance("1s")
+        ended = {"succeeded": "succeeded", "skipped": "succeeded", "failed": "failed"}
+        assert (run.state, run.task("sleep").state) == (ended[state], state)
+        assert run.task("double").state == ("succeeded" if state == "succeeded" else "skipped")
+        assert done(sim, run) == [f"test mark sleep {state}"]
 
 
 def test_what_was_marked_stays_so_after_a_restart() -> None:
