@@ -358,11 +358,14 @@ class Session:
 
     # --- flows --------------------------------------------------------------------------------
 
-    async def _reload(self) -> tuple[Loaded, Reloaded]:
-        """Load the flows again and put them into service, all at once."""
-        self._systemd.reloading()
+    async def _reload(self, still: Callable[[], bool]) -> tuple[Loaded, Reloaded] | None:
+        """Load the flows again and put them into service, all at once, if they are `still` to be
+        then."""
         before = self._core.library.live
         flows = await load(self._loaded, last=before)
+        if not still():
+            return None
+        self._systemd.reloading()
         await self._core.put_into_service(flows.flows)
         self._envs.want(flows.flows.values())
         self.flows = flows

@@ -17,12 +17,16 @@ from triphammer.service.reloads.asking import Asked, Reloaded, Reloads, Wrong
 from triphammer.service.reloads.watch import FileWatch
 
 SLOW_SECONDS = 10.0
-Reload = Callable[[], Awaitable[tuple[Loaded, Reloaded]]]
+MOST_PUT_OFF = 5
+"""So often in a row a load is given up for a change meanwhile: flow files may write modules."""
+Still = Callable[[], bool]
+Reload = Callable[[Still], Awaitable[tuple[Loaded, Reloaded] | None]]
 Mode = Literal["watch", "signal", "off"]
 
 
 class Reloader:
-    """One reload after the other. `reload` does it; what it loaded is watched in mode "watch"."""
+    """One reload after the other. `reload` does it, unless files change meanwhile, of which the
+    watch tells; what it loaded is watched in mode "watch"."""
 
     def __init__(
         self, reloads: Reloads, *, reload: Reload, mode: Mode, root: Path, log: logging.Logger
@@ -31,6 +35,7 @@ class Reloader:
         self._reload = reload
         self._log = log
         self._mode = mode
+        self._put_off = 0
         self._watch = FileWatch(root, reloads.ask_if_changed, log) if mode == "watch" else None
 
     async def run(self, flows: Loaded) -> None:
@@ -51,7 +56,12 @@ class Reloader:
         if not asked.is_forced and await anyio.to_thread.run_sync(snapshot.holds):
             return snapshot
         try:
-            flows, answer = await self._loaded()
+            done = await self._loaded(self._still(asked))
+            if done is None:  # the watch asks again once it is quiet
+                self._put_off += 1
+                return snapshot
+            self._put_off = 0
+            flows, answer = done
             asked.tell(answer)
         finally:
             asked.give_up()
@@ -60,11 +70,16 @@ class Reloader:
             self._watch.follow(flows.snapshot)
         return flows.snapshot
 
-    async def _loaded(self) -> tuple[Loaded, Reloaded]:
+    def _still(self, asked: Asked) -> Still:
+        if asked.is_forced or self._watch is None or self._put_off == MOST_PUT_OFF:
+            return lambda: True
+        return self._watch.is_quiet
+
+    async def _loaded(self, still: Still) -> tuple[Loaded, Reloaded] | None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._grumble)
             try:
-                return await self._reload()
+                return await self._reload(still)
             finally:
                 group.cancel_scope.cancel()
         raise AssertionError("unreachable: the group lets errors through")

@@ -32,11 +32,17 @@ class FileWatch:
         self._news = FileNews(self._lock)
         self._snapshot: Snapshot | None = None
         self._poll = False
+        self._quiet_at = 0
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has changed since `changed` was called last: what is saved then may be
+        a part of something larger."""
+        return self._news.count == self._quiet_at
 
     def follow(self, snapshot: Snapshot) -> None:
         """The flows in service are those of `snapshot`: its files are what counts now."""
         self._snapshot = snapshot
-        self._news.heard()
+        self._news.wake()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -81,7 +87,7 @@ class FileWatch:
                     if not heard.is_set():
                         await heard.wait()
                     continue
-            await self._settled()
+            self._quiet_at = await self._settled()
             self._changed()
             if not heard.is_set():
                 await heard.wait()
@@ -91,8 +97,8 @@ class FileWatch:
         locks = () if self._lock is None else (self._lock.parent,)
         return snapshot.folders().union(locks)
 
-    async def _settled(self) -> None:
-        """Return when nothing has changed for a while and git is not at work."""
+    async def _settled(self) -> int:
+        """Return when nothing has changed for a while and git is not at work: how much had."""
         tell_at = anyio.current_time() + UNREST_SECONDS
         while True:
             if anyio.current_time() > tell_at:
@@ -101,8 +107,8 @@ class FileWatch:
             await self._unlocked()
             count = self._news.count
             await anyio.sleep(QUIET_SECONDS)
-            if self._news.count == count and not await self._is_locked():
-                return
+            if not await self._is_locked() and self._news.count == count:
+                return count
 
     async def _unlocked(self) -> None:
         while await self._is_locked():
@@ -129,6 +135,10 @@ class FileNews:
     def heard(self) -> None:
         """Something may have changed."""
         self.count += 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits for a change is to look around."""
         self.next.set()
         self.next = anyio.Event()
 

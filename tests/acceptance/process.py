@@ -35,13 +35,14 @@ class DaemonProcess:
         env: Mapping[str, str] | None = None,
         through: Sequence[str] = (),
         verb: str = "serve",
+        flags: Sequence[str] = ("--port", "0"),
     ) -> None:
         self.project = project
         self.verb = verb
         self.through = through
         self.env = {**os.environ, **(env or {})}
         self.url = ""
-        self._flags: Sequence[str] = ("--port", "0")
+        self._flags = flags
         self.printed: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None

@@ -257,3 +257,54 @@ def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
     assert daemon.cli("start", "telling").returncode == 1
     assert daemon.cli("resume", "telling").returncode == 0
     assert daemon.wait_for_runs("telling", 2)[0]["result"] == [1, 1, 1]
+
+
+SLOW = """
+import time
+from triphammer import flow, task
+from lib.helper import VALUE as HELPER
+
+time.sleep(0.3)
+VALUE = 1
+
+@task
+def told() -> list[int]:
+    return [VALUE, HELPER]
+
+@flow
+def slow():
+    return told()
+"""
+
+
+def test_what_is_saved_while_a_set_is_loaded_is_waited_for(make_daemon: Serve) -> None:
+    """A module is saved just after quiet, while others are imported: the set is not whole yet."""
+    daemon = make_daemon({})
+    lib = daemon.project / "lib"
+    lib.mkdir()
+    file = daemon.project / "flows" / "slow.py"
+    (lib / "helper.py").write_text("VALUE = 1\n")
+    file.write_text(SLOW + f"open({str(daemon.project / 'loading')!r}, 'w').close()\n")
+    daemon.wait_for_line("new: slow")
+    for value in (2, 3):
+        marker = daemon.project / f"loading{value}"
+        text = SLOW.replace("VALUE = 1", f"VALUE = {value}")
+        text = text.replace("time.sleep", f"open({str(marker)!r}, 'w').close()\ntime.sleep")
+        file.write_text(text)
+        while not marker.exists():
+            pass
+        (lib / "helper.py").write_text(f"VALUE = {value}\n")
+        daemon.wait_for_line("changed: slow")
+        run = as_json(daemon.cli("start", "slow", "--wait", "--json").stdout)
+        assert run["result"] == [value, value]
+
+
+def test_a_flow_file_that_writes_modules_while_it_is_imported_is_loaded(make_daemon: Serve) -> None:
+    daemon = make_daemon({})
+    (daemon.project / "lib").mkdir()
+    (daemon.project / "lib" / "helper.py").write_text("VALUE = 1\n")
+    write = (
+        "import time\nopen('lib/made.py', 'w').write(f'AT = {time.time()}')\nimport lib.helper\n"
+    )
+    (daemon.project / "flows" / "other.py").write_text(write + OTHER)
+    daemon.wait_for_line("new: other")

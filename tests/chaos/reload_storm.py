@@ -1,9 +1,10 @@
 """Flow files are saved again and again, some of them broken, while events come: none is lost.
 
-    python -m tests.chaos.reload_storm --rounds 100 --rate 200 --seed 7
+    python -m tests.chaos.reload_storm --rounds 100 --rate 200 --seed 7 [--kills 10]
 
 A version is three files that are saved one after the other: a flow file, a module it imports and
 one that its task imports while it runs. Each run tells which version it has seen in each of them.
+With `--kills` the daemon is killed so often, and finds other files when it starts again.
 Prints what was found and how long it took from a save to the new version. Exit code 1 when an
 event is lost or doubled, or a run has mixed code.
 """
@@ -11,11 +12,13 @@ event is lost or doubled, or a run has mixed code.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -29,8 +32,11 @@ import httpx
 from tests.acceptance.process import DaemonProcess, project
 from tests.chaos.regime import say_command
 from tests.house.tracked import ROOT
+from tests.kafka.node import free_port
+from triphammer.service.reloads.watch import QUIET_SECONDS
 
 BROKEN_EVERY = 10
+VALUE = re.compile(r"^VALUE = (\d+)$", re.MULTILINE)
 FAR_EVERY = 25
 FLOW = """
 import asyncio
@@ -86,6 +92,7 @@ class Report:
     reloads: int = 0
     broken: int = 0
     versions: int = 0
+    kills: int = 0
     lost: Sequence[int] = ()
     doubled: Sequence[int] = ()
     mixed: Sequence[Any] = ()
@@ -99,24 +106,32 @@ class Report:
         return not (self.lost or self.doubled or self.mixed or self.restarted)
 
     def __str__(self) -> str:
+        found = {
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "runs with mixed code": self.mixed,
+            "restarted sensors": self.restarted,
+        }
         return (
-            f"{self.reloads} reloads, {self.broken} of them broken (seed {self.seed}), under "
-            f"{self.events} events, answers {dict(self.answers)}: {len(self.lost)} lost "
-            f"{self.lost[:5]}, {len(self.doubled)} doubled {self.doubled[:5]}, {len(self.mixed)} "
-            f"runs with mixed code {self.mixed[:5]}, restarted {self.restarted}; runs at "
-            f"{self.versions} versions; from the last save to service p50 "
+            f"{self.reloads} reloads, {self.broken} of them broken, {self.kills} kills (seed "
+            f"{self.seed}), under {self.events} events, answers {dict(self.answers)}: "
+            + ", ".join(f"{len(cases)} {what} {list(cases[:5])}" for what, cases in found.items())
+            + f"; runs at {self.versions} versions; from the last save to service p50 "
             f"{median(self.seconds):.2f} s, at most {max(self.seconds):.2f} s; RSS "
             f"{self.megabytes[0]:.0f} -> {self.megabytes[-1]:.0f} MB"
         )
 
 
 class Storm:
-    def __init__(self, daemon: DaemonProcess, rate: float, seed: int) -> None:
+    def __init__(self, daemon: DaemonProcess, rate: float, seed: int, kills: int = 0) -> None:
         self._daemon = daemon
         self._rate = rate
         self._random = Random(seed)
+        self._kills = kills
         self._over = False
         self._sent: set[int] = set()
+        self._torn: set[int] = set()
+        self._by_version: dict[str, list[int]] = {}
         self.report = Report(seed)
 
     async def run(self, rounds: int) -> Report:
@@ -125,11 +140,13 @@ class Storm:
         async with anyio.create_task_group() as group:
             group.start_soon(self._send)
             for number in range(1, rounds + 1):
-                await anyio.to_thread.run_sync(self._round, number)
+                kill = number % max(rounds // max(self._kills, 1), 1) == 0
+                play = self._killed if self._kills and kill else self._round
+                await anyio.to_thread.run_sync(play, number)
             self._over = True
         self.report.events = len(self._sent)
         await anyio.to_thread.run_sync(self._judge)
-        after = self._since()
+        after = before if self._kills else self._since()
         assert len(before) == 3, before
         self.report.restarted = [part for part in before if before[part] != after.get(part)]
         return self.report
@@ -157,27 +174,58 @@ class Storm:
         headers = {"content-type": "application/cloudevents+json"}
         by_hook = number % 2 == 1 and type == "tell"
         while True:
-            if by_hook:
-                answer = await client.post("/hooks/in", json={"n": number})
-            else:
-                body = {**event, "data": {"n": number}}
-                answer = await client.post("/api/v1/events", json=body, headers=headers)
-            self.report.answers[answer.status_code] += 1
-            if answer.status_code == 202:
-                self._sent.add(number)
-                return
+            with suppress(httpx.TransportError):  # it was killed: sent again under the same id
+                if by_hook:
+                    id = {"webhook-id": str(number)}
+                    answer = await client.post("/hooks/in", json={"n": number}, headers=id)
+                else:
+                    body = {**event, "data": {"n": number}}
+                    answer = await client.post("/api/v1/events", json=body, headers=headers)
+                self.report.answers[answer.status_code] += 1
+                if answer.status_code == 202:
+                    self._sent.add(number)
+                    return
             await anyio.sleep(0.2)
+
+    def _killed(self, number: int) -> None:
+        self._daemon.kill()
+        self._save(number)
+        self._daemon.start()
+        self.report.kills += 1
 
     def _round(self, number: int) -> None:
         is_broken = number % BROKEN_EVERY == BROKEN_EVERY // 2
-        save(self._daemon.project, number, self._random, is_broken=is_broken)
+        self._save(number, is_broken=is_broken)
         saved = time.monotonic()
-        line = self._daemon.wait_for_line("reloaded: ")
-        self.report.seconds.append(time.monotonic() - saved)
+        while True:
+            line = self._daemon.wait_for_line("reloaded: ")
+            seconds = time.monotonic() - saved
+            if "0 errors" not in line if is_broken else self._live() == {number}:
+                break
+        self.report.seconds.append(seconds)
         self.report.reloads += 1
         self.report.broken += is_broken
-        assert ("0 errors" not in line) == is_broken, line
         self.report.megabytes.append(rss(self._daemon.pid))
+
+    def _save(self, number: int, *, is_broken: bool = False) -> None:
+        """A busy machine may be so slow between two saves that the first comes into service."""
+        gap = save(self._daemon.project, number, self._random, is_broken=is_broken)
+        if gap > QUIET_SECONDS / 2:
+            self._torn.add(number)
+
+    def _live(self) -> set[int]:
+        """The values in the files of the version that serves."""
+        live = self._daemon.get("/api/v1/flows/telling")["version"]
+        return set(self._values(live))
+
+    def _values(self, version: str) -> list[int]:
+        """What a run at a version has to tell: of its flow file twice, helper and late module."""
+        if version not in self._by_version:
+            files = self._daemon.get(f"/api/v1/versions/{version}/source")["files"]
+            found = {f["path"]: int(VALUE.findall(f["source"])[0]) for f in files}
+            names = ("flows/telling.py", "flows/telling.py", "lib/helper.py", "lib/lazy.py")
+            self._by_version[version] = [found[name] for name in names]
+        return self._by_version[version]
 
     def _judge(self) -> None:
         told: Counter[int] = Counter()
@@ -191,7 +239,8 @@ class Storm:
                     continue
                 n, *values = run["result"]
                 told[n] += 1
-                if len(set(values)) != 1:
+                wanted = self._values(run["version"])
+                if values != wanted or (len(set(wanted)) > 1 and not self._torn & set(wanted)):
                     mixed.append([run["id"], *values])
         self.report.versions = len(seen)
         self.report.mixed = mixed
@@ -213,8 +262,11 @@ class Storm:
                 return runs
 
 
-def save(folder: Path, value: int, random: Random, *, is_broken: bool) -> None:
-    """A version of the three files, in any order, with pauses as between an editor's saves."""
+def save(folder: Path, value: int, random: Random, *, is_broken: bool) -> float:
+    """A version of the three files, in any order, with pauses as between an editor's saves.
+
+    The longest time between two of them, seconds.
+    """
     wrong = random.choice(("flow", "helper")) if is_broken else ""
     texts = {
         folder / "flows" / "telling.py": FLOW.replace("VALUE = 0", f"VALUE = {value}")
@@ -223,10 +275,14 @@ def save(folder: Path, value: int, random: Random, *, is_broken: bool) -> None:
         + ("raise RuntimeError('broken')\n" if wrong == "helper" else ""),
         folder / "lib" / "lazy.py": f"VALUE = {value}\n",
     }
+    gaps: list[float] = []
     for file in random.sample(sorted(texts), len(texts)):
+        began = time.monotonic()
         file.parent.mkdir(exist_ok=True)
         file.write_text(texts[file])
         time.sleep(random.random() * 0.05)
+        gaps.append(time.monotonic() - began)
+    return max(gaps)
 
 
 def rss(pid: int) -> float:
@@ -236,17 +292,21 @@ def rss(pid: int) -> float:
 
 
 async def run_storm(
-    folder: Path, *, rounds: int, rate: float, seed: int, planted: str = ""
+    folder: Path, *, rounds: int, rate: float, seed: int, planted: str = "", kills: int = 0
 ) -> Report:
     """A daemon in `folder` under `rate` events a second and `rounds` reloads; `planted` is a fault
-    that it has."""
+    that it has, `kills` of the rounds are kills."""
     root = project(folder / "project", {"steady": STEADY})
     save(root, 0, Random(seed), is_broken=False)
     launcher = (sys.executable, "-m", "tests.chaos.launcher", f"planted:{planted}", "--")
+    port = str(free_port())
     with DaemonProcess(
-        root, through=launcher if planted else (), env={"PYTHONPATH": str(ROOT)} if planted else {}
+        root,
+        flags=("--port", port),
+        through=launcher if planted else (),
+        env={"PYTHONPATH": str(ROOT)} if planted else {},
     ) as daemon:
-        report = await Storm(daemon, rate, seed).run(rounds)
+        report = await Storm(daemon, rate, seed, kills).run(rounds)
         assert daemon.stop() == 0
     return report
 
@@ -256,6 +316,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=Random().randrange(1_000_000))
     given = parser.parse_args()
     say_command("reload_storm", given)
@@ -266,7 +327,9 @@ def main() -> None:
 
 
 async def _play(folder: Path, given: argparse.Namespace) -> Report:
-    return await run_storm(folder, rounds=given.rounds, rate=given.rate, seed=given.seed)
+    return await run_storm(
+        folder, rounds=given.rounds, rate=given.rate, seed=given.seed, kills=given.kills
+    )
 
 
 if __name__ == "__main__":
