@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ import typer
 from triphammer.flows.errors import FormMisfit
 from triphammer.service.cli.output import json_line
 from triphammer.service.dispatcher.retry import Asked
+from triphammer.service.errors import StateForbids
 from triphammer.service.local import Local
 from triphammer.service.store.waits import WaitRow
 from triphammer.service.web.forms import read_form
@@ -79,9 +81,10 @@ class Questions:
     async def _give(self, row: WaitRow, form: Mapping[str, str], *, approved: bool) -> None:
         schema = row.wait.form
         values = None if schema is None or not approved else read_form(schema, form)
-        await self._local.core.approvals.answer(
-            self._run, row.wait.task, HERE, approved=approved, form=values
-        )
+        with suppress(StateForbids):  # its time is over, or the run was cancelled
+            await self._local.core.approvals.answer(
+                self._run, row.wait.task, HERE, approved=approved, form=values
+            )
 
     async def _give_up(self) -> None:
         row = await self._local.store.run(self._run)

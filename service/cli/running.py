@@ -137,9 +137,9 @@ async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job)
         run = await _begin(local, flow, job)
         async with anyio.create_task_group() as group:
             group.start_soon(Questions(local, run, asked.answers).answer, name="questions")
-            row = await local.wait(run, None if asked.json else _progress)
+            await local.wait(run, None if asked.json else _progress)
             group.cancel_scope.cancel()
-        ran = await _outcome(local, row.id, job)
+        ran = await _outcome(local, run, job)
         return await _delivered(ran, loaded, secrets) if asked.deliver else ran
 
     around = Surroundings(

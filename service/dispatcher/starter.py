@@ -444,7 +444,7 @@ class Starter:
             reason = f"the event {row.event} of this run is not stored any more"
             self._end(row.id, row.flow, row.epoch, "failed", reason)
             return
-        sent = await self._sent(row.id, background.tasks)
+        sent = await self._sent(row.id, flow, background.tasks)
         if row.id in self._withdrawn or not self._admission.has(row.id):
             return
         known = RunStart(
@@ -462,9 +462,10 @@ class Starter:
         )
         self._begin(known)
 
-    async def _sent(self, run: str, tasks: Sequence[TaskRow]) -> tuple[Sent, ...]:
+    async def _sent(self, run: str, flow: FlowDef, tasks: Sequence[TaskRow]) -> tuple[Sent, ...]:
         """What became of the messages of a run in which a task waits for their delivery."""
-        if not any(task.state == "waiting" for task in tasks):
+        waiting = any(task.state == "waiting" for task in tasks)
+        if not waiting or not any(node.options.wait for node in flow.graph.every()):
             return ()
         rows = await self._store.outbox(run=run, limit=MESSAGES)
         return tuple(Sent(r.message.id, r.message.task, r.state, r.error) for r in rows)

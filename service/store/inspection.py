@@ -20,6 +20,7 @@ SHOWN = 10
 _MISFITS = {
     "unfinished_without_event": "unfinished run without its event",
     "unfinished_without_version": "unfinished run without its flow version",
+    "waiting_for_nothing": "run that waits for nothing",
     "events_without_identity": "event without its identity",
     "claims_without_event": "file to be moved without its event",
 }

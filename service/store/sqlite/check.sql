@@ -29,6 +29,11 @@ SELECT id FROM runs r
 WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.flow = r.flow AND v.version = r.version);
 
+-- name: waiting_for_nothing
+-- Runs that would wait for ever: nothing is left that could wake them.
+SELECT id FROM runs r
+WHERE state = 'waiting' AND NOT EXISTS (SELECT 1 FROM waits w WHERE w.run = r.seq);
+
 -- name: artifacts
 -- The hashes that results name; see schema 0002.
 SELECT substr(result, 23, 64) FROM tasks

@@ -140,6 +140,15 @@ def value_of(encoded: Encoded) -> Any:
     return msgspec.json.decode(encoded.body)
 
 
+def answer_to(wait: Wait) -> WaitAnswer | None:
+    """What answers a wait by itself: an event of the type "soon", "yes" and "no"."""
+    if wait.kind == "wait_for" and (wait.pattern or {}).get("type") == ["soon"]:
+        return WaitAnswer("event", Encoded("json", b'{"data":{"n":4}}'))
+    if wait.kind == "approve" and wait.title == "yes":
+        return WaitAnswer("approved", Encoded("json", b'{"by":"ann","form":{"n":5}}'), "ann")
+    return WaitAnswer("rejected", by="bob") if wait.kind == "approve" else None
+
+
 class Shop:
     """An engine with all that it needs."""
 
@@ -195,21 +204,22 @@ class Shop:
         self.engine.start([start])
 
     async def keep_time(self) -> None:
-        """Answer each wait once its time is over, until cancelled."""
+        """Answer each wait once its time is over, or as `answer_to` says, until cancelled."""
         while True:
-            dues = [
-                (wait.due_at, run, task)
-                for run in self._starts
-                for task, wait in self.journal.open_waits(run).items()
-                if wait.due_at is not None and (run, task, wait.due_at) not in self._slept
-            ]
+            dues: list[tuple[int, str, str]] = []
+            for run in self._starts:
+                for task, wait in self.journal.open_waits(run).items():
+                    due = 0 if answer_to(wait) else wait.due_at
+                    if due is not None and (run, task, due) not in self._slept:
+                        dues.append((due, run, task))
             with anyio.CancelScope() as self._asleep:
                 if not dues:
                     await anyio.sleep_forever()
                 due, run, task = min(dues)
                 await self.clock.wait_until(due)
                 self._slept.add((run, task, due))
-                self.answer(run, task, WaitAnswer("time"))
+                wait = self.journal.open_waits(run)[task]
+                self.answer(run, task, answer_to(wait) or WaitAnswer("time"))
 
     def committed(self) -> None:
         """There may be new waits."""

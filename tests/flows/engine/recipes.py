@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import anyio
+import msgspec
 
 from triphammer.flows.branches import branch, first_of
 from triphammer.flows.context import context
@@ -23,7 +24,7 @@ from triphammer.flows.loops import loop
 from triphammer.flows.outgoing import publish
 from triphammer.flows.pipeline import pipeline
 from triphammer.flows.task import task
-from triphammer.flows.waits import sleep, wait_for
+from triphammer.flows.waits import approve, sleep, wait_for
 
 PATIENT = (
     *["all_success"] * 6,
@@ -276,6 +277,22 @@ def race(d: Drawer, pool: list[Any], depth: int) -> None:
     d.spend()
 
 
+class Answer(msgspec.Struct):
+    n: int
+
+
+def asks(d: Drawer, pool: list[Any], depth: int) -> None:
+    """What the bench answers by itself: see `bench.answer_to`."""
+    if not d.publishes:
+        return  # nobody answers in the real daemon
+    if d.random.random() < 0.5:
+        drawn = wait_for({"type": ["soon"], "data": {"n": [d.one(pool)]}}).data["n"]
+    else:
+        drawn = approve(d.one(["yes", "no"]), form=Answer)["form"]["n"]
+    pool.append(calc.options(trigger_rule=d.one(PATIENT))(drawn))
+    d.spend(2)
+
+
 def told(d: Drawer, pool: list[Any], depth: int) -> None:
     if d.publishes:
         publish("told", {"n": d.one(pool)})
@@ -326,7 +343,7 @@ def _is_node(value: Any) -> bool:
     return isinstance(value, Handle)
 
 
-_SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told, nap, race)
+_SMALL = (call, call, call, call, hasty, mapped, turns, line, ways, told, nap, race, asks)
 _LARGE = (in_group, in_group, sub_flow, mapped_flow, looped_body)
 
 

@@ -184,7 +184,16 @@ def test_the_same_seed_draws_the_same_flow() -> None:
 def test_every_construct_is_drawn() -> None:
     drawn = [node for seed in range(150) for node in random_flow(seed).graph.every()]
     kinds = {node.spec.kind for node in drawn}
-    assert kinds == {"task", "publish", "branch", "first_of", "body", "sleep", "wait_for"}
+    assert kinds == {
+        "task",
+        "publish",
+        "branch",
+        "first_of",
+        "body",
+        "sleep",
+        "wait_for",
+        "approve",
+    }
     assert {node.role for node in drawn} == {"", "setup", "teardown", "handler"}
     assert {node.loop is not None and node.body is not None for node in drawn} == {True, False}
     assert max(node.name.count("[]/") for node in drawn) > 1
