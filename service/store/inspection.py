@@ -95,7 +95,10 @@ def _damage(raw: sqlite3.Connection, name: str) -> Iterator[str]:
 
 def _misfits(raw: sqlite3.Connection) -> Iterator[str]:
     sql = statements("check.sql")
+    known = {name for (name,) in raw.execute(sql["tables"])}
     for name, text in _MISFITS.items():
+        if name == "waiting_for_nothing" and "waits" not in known:
+            continue  # written before runs could wait
         yield from _some(text, [id for (id,) in raw.execute(sql[name])])
 
 

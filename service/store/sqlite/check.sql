@@ -29,6 +29,9 @@ SELECT id FROM runs r
 WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded')
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.flow = r.flow AND v.version = r.version);
 
+-- name: tables
+SELECT name FROM sqlite_schema WHERE type = 'table';
+
 -- name: waiting_for_nothing
 -- Runs that would wait for ever: nothing is left that could wake them.
 SELECT id FROM runs r
