@@ -31,8 +31,11 @@ class Announcement(msgspec.Struct, frozen=True):
     notes: Sequence[str]
 
 
-def announcement(loaded: LoadedSettings, flows: Loaded, port: int, version: str) -> Announcement:
-    """The announcement of a daemon that serves `flows` on `port`."""
+def announcement(
+    loaded: LoadedSettings, flows: Loaded, port: int, version: str, *, guarded: bool = False
+) -> Announcement:
+    """The announcement of a daemon that serves `flows` on `port`; a `guarded` one asks for
+    tokens."""
     server = loaded.settings.server
     host = "127.0.0.1" if server.host in ("0.0.0.0", "::") else server.host
     scheme = "https" if server.tls_cert else "http"
@@ -46,7 +49,7 @@ def announcement(loaded: LoadedSettings, flows: Loaded, port: int, version: str)
             for name, flow in sorted(flows.flows.items())
         },
         hints=tuple(dict.fromkeys(_hints(loaded, sources, url))),
-        notes=tuple(_notes(loaded, sources)),
+        notes=tuple(_notes(loaded, sources, guarded)),
     )
 
 
@@ -83,10 +86,12 @@ def _sample(source: Source) -> dict[str, Any]:
     return sample or {"hello": "world"}
 
 
-def _notes(loaded: LoadedSettings, sources: Sequence[Source]) -> Iterator[str]:
+def _notes(loaded: LoadedSettings, sources: Sequence[Source], guarded: bool) -> Iterator[str]:
     kinds = {source.kind for source in sources}
     if "kafka" in kinds and loaded.settings.kafka.bootstrap is None:
         yield "no Kafka broker is configured ([kafka] bootstrap): topics wait, all else works"
+    if guarded:
+        yield "it asks for tokens: commands take theirs from TRIPHAMMER_TOKEN"
     if loaded.settings.server.open and not loaded.settings.server.host.startswith(LOOPBACK):
         yield "it is open: whoever reaches it may do anything ([server] open, --open)"
     open_hooks = [s.name for s in sources if s.kind == "webhook" and not s.options.get("verify")]

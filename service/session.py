@@ -302,7 +302,13 @@ class Session:
         async with self._front.serving(self._application(opened, tokens, reloads)):
             try:
                 self._health.report("store", None, essential=True)
-                news = announcement(self._loaded, flows, self._port, version("triphammer"))
+                news = announcement(
+                    self._loaded,
+                    flows,
+                    self._port,
+                    version("triphammer"),
+                    guarded=not self._access.protection.open,
+                )
                 self._news = news
                 announce(news)
                 self._systemd.ready(self._status(news))

@@ -27,8 +27,8 @@ is in the log, as far as that goes."""
 LONGEST_LINE = 64_000
 LAST_OUTPUT_SECONDS = 1.0
 """How long output may still come once the command has ended: somebody else may hold the pipe."""
-SETTING = re.compile(r"TRIPHAMMER_[A-Z]+__", re.IGNORECASE)
-"""How the daemon's settings begin as variables: any of them may hold a password."""
+SETTING = re.compile(r"TRIPHAMMER_([A-Z]+__|TOKEN$)", re.IGNORECASE)
+"""How the daemon's settings begin as variables: any of them may hold a password. And a token."""
 
 Say = Callable[[str], None]
 

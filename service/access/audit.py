@@ -9,7 +9,8 @@ from starlette.types import Message, Scope, Send
 from triphammer.config.clock import Clock
 from triphammer.config.showing import short
 from triphammer.sensors.errors import StoreUnavailable
-from triphammer.service.access.scopes import Caller, caller_of
+from triphammer.service.access.scopes import NOBODY, Caller, caller_of
+from triphammer.service.access.throttle import Throttle
 from triphammer.service.store.access import Did
 from triphammer.service.store.contract import Store
 
@@ -33,6 +34,7 @@ class Audit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._strangers = Throttle()
 
     def watched(self, scope: Scope, address: str, send: Send) -> Send:
         """`send` for a request that may change something: its answer begins once it is written
@@ -47,7 +49,10 @@ class Audit:
 
     async def note(self, scope: Scope, caller: Caller, address: str, status: int) -> None:
         """Write down what `caller` did. If the store is away that is logged instead: it has
-        been done already."""
+        been done already. What strangers fail at is left out where it comes too fast, so that
+        they cannot fill the store."""
+        if caller is NOBODY and self._is_too_much():
+            return
         did = Did(
             at=self._clock.now(),
             who=caller.name,
@@ -63,6 +68,13 @@ class Audit:
             outcome = error
         if isinstance(outcome, Exception):
             log.error("%s by %s is not in the audit log: %s", did.action, did.who, outcome)
+
+    def _is_too_much(self) -> bool:
+        now = self._clock.now() / 1e6
+        if self._strangers.wait("", now):
+            return True
+        self._strangers.failed("", now)
+        return False
 
 
 def _action(scope: Scope) -> str:

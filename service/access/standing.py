@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from triphammer.service.access.protection import Protection
 from triphammer.service.access.proxies import Proxies
 from triphammer.service.access.sessions import Sessions
 from triphammer.service.access.throttle import Throttle
+
+log = logging.getLogger("triphammer.access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,12 @@ class Access:
             frozenset(name.lower() for name in server.hosts),
             Sessions(server.session.total_seconds()),
         )
+
+    def failed(self, key: str, address: str) -> None:
+        """Count a failure; the log is told when no more of them are heard."""
+        self.throttle.failed(key, self.now())
+        if self.throttle.wait(key, self.now()):
+            log.warning("too many wrong tokens come from %s: it has to wait", address)
 
     def now(self) -> float:
         """The seconds that failures are counted by."""

@@ -143,7 +143,7 @@ class Guard:
             raise Denied(429, "too many wrong tokens came from your address", retry)
         caller = self._named(text)
         if caller is None:
-            self._access.throttle.failed(key, self._access.now())
+            self._access.failed(key, peer.address)
             challenge = {"WWW-Authenticate": f'{REALM}, error="invalid_token", scope="{need}"'}
             raise Denied(401, f"this token is unknown, expired or revoked: {HOW}", challenge)
         return caller

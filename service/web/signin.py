@@ -61,7 +61,7 @@ class SignIn:
             )
         row = self._tokens.find(text)
         if row is None:
-            self._access.throttle.failed(key, self._access.now())
+            self._access.failed(key, peer.address)
             return self._form(next, fault="This token is unknown, expired or revoked.", status=401)
         caller = self._tokens.caller(row)
         if not caller.may("read"):

@@ -165,7 +165,7 @@ def status(id: int) -> str:
 
 
 def test_the_daemons_settings_are_not_a_commands() -> None:
-    settings = ("SECRETS__KEY", "KAFKA__SASL_PASSWORD", "CONNECTIONS__WAREHOUSE__PASSWORD")
+    settings = ("SECRETS__KEY", "KAFKA__SASL_PASSWORD", "CONNECTIONS__WAREHOUSE__PASSWORD", "TOKEN")
     inherited = {f"TRIPHAMMER_{name}": "hush" for name in settings}
     kept = {"PATH": "/bin", "TRIPHAMMER_URL": "http://127.0.0.1:9"}
     assert environment({"A": "1"}, {**inherited, **kept}) == {**kept, "A": "1"}

@@ -57,6 +57,14 @@ async def test_without_an_application_it_says_why(health: Health) -> None:
             assert "the disk is full" in answer.json()["detail"]
 
 
+async def test_where_tokens_are_asked_for_strangers_are_told_nothing(health: Health) -> None:
+    async with client(Front(health, open=False)) as asking:
+        ready = await asking.get("/readyz")
+        assert (ready.status_code, ready.json()["parts"]) == (503, {})
+        answer = await asking.get("/api/v1/runs", headers={"Authorization": "Bearer x"})
+        assert (answer.status_code, "disk" in answer.text) == (503, False)
+
+
 async def test_open_requests_are_answered_before_the_application_goes(health: Health) -> None:
     front, inner = Front(health), Inner()
     answers: list[int] = []

@@ -243,3 +243,18 @@ def test_when_it_is_open(address: str, server: dict[str, Any], open: bool, tmp_p
     else:
         with pytest.raises(CannotServe, match="token create NAME --scope admin"):
             refuse_unguarded(protection, tmp_path)
+
+
+async def test_what_strangers_fail_at_fills_no_store(
+    tokens: Tokens, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({}, status_code=401)(scope, receive, send)
+
+    guard = guarding(failing, access("0.0.0.0"), tokens)
+    for number in range(3 * MOST):
+        await ask(guard, "POST", "/signin", client=f"203.0.113.{number}")
+    assert len(await tokens.store.audit(AuditPage(limit=100))) == MOST
+    for _ in range(MOST + 5):
+        await ask(guard, *RUNS, token="trip_wrong")
+    assert caplog.text.count("too many wrong tokens come from 203.0.113.9") == 1
