@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,16 @@ def built(here: Path) -> list[Path]:
     )
 
 
+def with_argument(text: str) -> set[int]:
+    """The processes that were given `text`."""
+    found: set[int] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if text in (folder / "cmdline").read_text().split("\0"):
+                found.add(int(folder.name))
+    return found
+
+
 def run(here: Path, flow: str, *arguments: str) -> Any:
     done = cli(here, "run", flow, *arguments, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -207,10 +218,14 @@ def test_the_daemon_builds_ahead_and_a_killed_build_is_no_trouble(
     )
     try:
         daemon.start()
-        daemon.wait_until(lambda: list((folder / ".triphammer" / "envs").glob(".building-*/bin")))
+        writing = os.open(pipe, os.O_WRONLY)  # returns once the installer reads
+        installers = with_argument(str(requirements))
         daemon.kill()
+        os.close(writing)
+        assert installers
         requirements.write_text("--no-index\n--find-links ../../wheels\nodd-metal==1.0\n")
         daemon.start()
+        assert not installers & with_argument(str(requirements))
         daemon.cli("start", "metal", "--wait")
         [run] = daemon.wait_for_runs("metal")
         assert run["result"][0] == [14, "1.0", True]

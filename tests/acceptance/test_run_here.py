@@ -124,6 +124,33 @@ def test_fast_comes_to_a_timeout_as_waiting_would(tmp_path: Path) -> None:
     assert len(state_file_lines(here / "tries.txt")) == 2
 
 
+WAITING = """
+from triphammer import flow, sleep, task, wait_for
+
+@task(trigger_rule="all_done")
+def after() -> int:
+    return 2
+
+@flow
+def patient():
+    last = after()
+    sleep("2 days") >> wait_for({"type": ["x"]}, timeout="3h", on_timeout="skip") >> last
+    return last
+
+@flow(timeout="1h")
+def hasty():
+    sleep("2 days") >> after()
+"""
+
+
+def test_fast_skips_sleeps_and_waits_for_what_nobody_sends(tmp_path: Path) -> None:
+    here = project(tmp_path / "here", {"waiting": WAITING})
+    assert run(here, "patient", "--fast")["result"] == 2
+    done = cli(here, "run", "hasty", "--fast")
+    assert done.returncode == 1
+    assert "took longer than its flow's timeout of 3600 s" in done.stderr
+
+
 @pytest.fixture
 def daemon(make_daemon: Serve) -> DaemonProcess:
     """One that has run `orders` once."""
