@@ -131,7 +131,7 @@ class Storm:
         self._over = False
         self._sent: set[int] = set()
         self._torn: set[int] = set()
-        self._by_version: dict[str, list[int]] = {}
+        self._by_version: dict[str, list[int | None]] = {}
         self.report = Report(seed)
 
     async def run(self, rounds: int) -> Report:
@@ -216,15 +216,16 @@ class Storm:
     def _live(self) -> set[int]:
         """The values in the files of the version that serves."""
         live = self._daemon.get("/api/v1/flows/telling")["version"]
-        return set(self._values(live))
+        return {value for value in self._values(live) if value is not None}
 
-    def _values(self, version: str) -> list[int]:
-        """What a run at a version has to tell: of its flow file twice, helper and late module."""
+    def _values(self, version: str) -> list[int | None]:
+        """What a run at a version has to tell: of its flow file twice, helper and late module.
+        None for a file that is not in the version, as it should."""
         if version not in self._by_version:
             files = self._daemon.get(f"/api/v1/versions/{version}/source")["files"]
             found = {f["path"]: int(VALUE.findall(f["source"])[0]) for f in files}
             names = ("flows/telling.py", "flows/telling.py", "lib/helper.py", "lib/lazy.py")
-            self._by_version[version] = [found[name] for name in names]
+            self._by_version[version] = [found.get(name) for name in names]
         return self._by_version[version]
 
     def _judge(self) -> None:
