@@ -58,23 +58,28 @@ async def report() -> int: return 1
 def here() -> int: return 1
 @task(env="envs/other")
 def there() -> int: return 1
+@python_env(["a", "b==1"])
+def alone() -> int: return 1
 @flow(env="envs/inner")
 def inner():
     fit()
 @flow(env="envs/train")
 def sample():
-    fit(), report(), here(), there(), shell("true"), inner()
+    fit(), report(), here(), there(), alone(), shell("true"), inner()
     loop(inner, max=1, on_max="last")
 """
 
 
 def test_a_flows_own_tasks_run_in_its_environment(tmp_path: Path) -> None:
-    flow = load_text(tmp_path, "from triphammer import loop, shell\n" + FLOW).flows["sample"]
+    flow = load_text(tmp_path, "from triphammer import loop, python_env, shell\n" + FLOW).flows[
+        "sample"
+    ]
     found = {node.name: node.options.env for node in flow.graph.every()}
     train = EnvSpec(folder="envs/train")
     assert found["fit"] == found["report"] == train
     assert (found["here"], found["shell"]) == (None, None)
     assert found["there"] == EnvSpec(folder="envs/other")
+    assert str(found["alone"]) == "python_env(a, b==1)"
     inside = [env for name, env in found.items() if name.endswith("/fit")]
     assert inside == [EnvSpec(folder="envs/inner")] * 2
 
