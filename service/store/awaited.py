@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from triphammer.config.patterns import Clause, compile_pattern, values_at
+from triphammer.config.patterns import Clause, Compiled, compile_pattern, values_at
 from triphammer.flows.journal import Encoded, Wait, WaitAnswer
 from triphammer.sensors.codec import event_json
 from triphammer.sensors.event import Event
@@ -28,8 +29,7 @@ LONGEST = 200
 def keys_of(wait: Wait) -> Sequence[Key]:
     """The keys of one clause of the pattern: that which asks for a value of the run, if one does,
     else the one that tells events apart best."""
-    pattern: Mapping[str, Any] = wait.pattern or {}
-    clauses = [clause for clause in compile_pattern(pattern).clauses if _is_exact(clause)]
+    clauses = [clause for clause in _pattern(wait).clauses if _is_exact(clause)]
     if not clauses:
         return [ALWAYS]
     best = min(clauses, key=lambda clause: (clause.path != wait.by, _rank(clause)))
@@ -51,7 +51,7 @@ def keys_for(event: Event, paths: Sequence[str]) -> list[Key]:
 
 def only_type(wait: Wait) -> str | None:
     """The one type of event that can answer a wait; None: there may be several."""
-    for clause in compile_pattern(wait.pattern or {}).clauses:
+    for clause in _pattern(wait).clauses:
         if clause.path == ("type",) and _is_exact(clause) and len(clause.exact) == 1:
             return str(clause.exact[0])
     return None
@@ -79,7 +79,17 @@ def _value(value: Any) -> str:
 
 def matches(wait: Wait, event: Event) -> bool:
     """Whether an event is what the wait is for."""
-    return compile_pattern(wait.pattern or {}).matches(event)
+    return _pattern(wait).matches(event)
+
+
+def _pattern(wait: Wait) -> Compiled:
+    return _compiled(msgspec.json.encode(wait.pattern or {}))
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: bytes) -> Compiled:
+    """One event may answer very many waits that are alike."""
+    return compile_pattern(msgspec.json.decode(pattern))
 
 
 def event_answer(event: Event) -> WaitAnswer:

@@ -209,3 +209,19 @@ async def test_what_a_waiting_run_needs_is_not_pruned(store: SqliteStore) -> Non
     assert await store.run(run.id) is not None
     (background,) = await store.backgrounds(await store.runs_named([run.id]))
     assert background.event is not None
+
+
+async def test_what_is_rolled_back_wakes_nobody_and_hides_nobody(store: SqliteStore) -> None:
+    run, other = a_run(), a_run("other")
+    await begun(store, other)
+    heard = await waits(store, run, a_wait())
+    await one(store, accept(Decided(event=an_event())))
+    bad = an_event(extensions={"o": object()})
+    over = changed(run, over=("w",))
+    outcome = await one(store, type(over)(change=over.change, caused=(ran(bad),), at=NOW))
+    assert isinstance(outcome, Exception)
+    last = await store.commit([accept(Decided(event=paid()), Decided(event=bad))])
+    assert isinstance(last[0], Exception)
+    assert heard == []
+    await one(store, accept(Decided(event=paid())))
+    assert [woken.task for woken in heard] == ["w"]

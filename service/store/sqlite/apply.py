@@ -122,6 +122,10 @@ class Applier:
         """The waits that were answered since this was asked last."""
         return self._waits.take_woken()
 
+    def undone(self) -> None:
+        """What was applied since was rolled back."""
+        self._waits.undone()
+
     def _accept(self, raw: Raw, units: Sequence[Accept]) -> Sequence[Outcome]:
         brought = [[Arrival(d, u.catalog, u.received_at) for d in u.decided] for u in units]
         outcomes = self._take(raw, brought)

@@ -30,17 +30,25 @@ _json = msgspec.json.Encoder().encode
 
 
 class Waits:
-    """Knows the statements. `woken` are the answers given since it was last taken."""
+    """Knows the statements. `woken` are the answers given since it was last taken.
+
+    While nobody waits for events, which is known after one look, an event costs nothing.
+    """
 
     def __init__(self) -> None:
+        self._nobody = False
         self._sql = statements("waits.sql")
         self._operators = Operators()
         self.woken: list[Woken] = []
 
     def take_woken(self) -> Sequence[Woken]:
-        """What has been answered; its commit has succeeded, or will never."""
+        """What has been answered since it was taken last."""
         woken, self.woken = self.woken, []
         return woken
+
+    def undone(self) -> None:
+        """What was done since it was last taken was rolled back."""
+        self.woken, self._nobody = [], False
 
     def begin(self, raw: Raw, run: int, event: str, waits: Sequence[Wait], at: int) -> None:
         """A run of this number and event begins to wait."""
@@ -48,6 +56,7 @@ class Waits:
             first, upto = self._to_look_at(raw, event, wait) if wait.kind == EVENT else (None, None)
             values = (run, wait.task, wait.kind, at, wait.due_at, packed(wait), first, upto)
             (seq,) = raw.execute(self._sql["add_wait"], values).fetchone()
+            self._nobody = False
             for path, value in keys_of(wait) if wait.kind == EVENT else ():
                 raw.execute(self._sql["add_wait_key"], (path, value, seq))
 
@@ -74,10 +83,11 @@ class Waits:
 
     def arrive(self, raw: Raw, events: Sequence[Event]) -> None:
         """Events were stored: answer the waits for them, each event in its turn."""
-        if not events:
+        if not events or self._nobody:
             return
         paths = [path for (path,) in raw.execute(self._sql["wait_paths"])]
         if not paths:
+            self._nobody = True
             return
         for event in events:
             keys = keys_for(event, paths)

@@ -244,12 +244,12 @@ def _saved(
 ) -> Sequence[Outcome] | Exception:
     """`units` in a savepoint: what is wrong with them harms no other of the group."""
     raw.execute("SAVEPOINT units")
-    applier.take_woken()  # those of a stretch that was rolled back
     try:
         outcomes = applier.apply(raw, units)
     except UNIT_ERRORS as e:
         raw.execute("ROLLBACK TO units")
         raw.execute("RELEASE units")
+        applier.undone()
         return e
     raw.execute("RELEASE units")
     woken += applier.take_woken()
