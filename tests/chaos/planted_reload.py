@@ -14,7 +14,13 @@ def no_second_look() -> None:
     """What was read is taken for whole, though a file was saved between two reads."""
     from triphammer.flows.snapshot import Snapshot
 
-    patch(Snapshot, "holds", lambda _: lambda self: True)
+    def around(original: Around) -> Around:
+        def holds(self: Any) -> bool:
+            return True
+
+        return holds
+
+    patch(Snapshot, "holds", around)
 
 
 def broken_flows_go() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_of_an_installed_package_only_its_own_modules_belong_to_a_version(
     write(
         site, "acme_x__INIT", "acme_x__util", "other_x", acme_x__flows="import acme_x.util, other_x"
     )
-    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     project = Project(root)
     (file,) = project.files_of("acme_x.flows")
     modules = project.closure(file)
