@@ -79,7 +79,7 @@ class Guard:
         if scope["path"].startswith(HOOKS):
             return NOBODY  # what webhooks say in their headers is for their flow to judge
         if need == "public":
-            return self._named(text) or NOBODY
+            return self._perhaps(scope, headers, peer) or NOBODY
         caller = self._signed_in(scope, headers, peer) if text is None else None
         caller = caller or self._proven(text, need, peer)
         if not caller.may(need):
@@ -118,6 +118,16 @@ class Guard:
     def _named(self, text: str | None) -> Caller | None:
         row = None if text is None else self._tokens.find(text)
         return None if row is None else self._tokens.caller(row)
+
+    def _perhaps(self, scope: Scope, headers: Headers, peer: Peer) -> Caller | None:
+        """Who says who they are where nobody need to; trying out tokens is no easier here."""
+        text = _bearer(headers)
+        try:
+            if text is not None:
+                return self._proven(text, "public", peer)
+            return self._signed_in(scope, headers, peer) if scope["method"] in SAFE else None
+        except Denied:
+            return None
 
     def _signed_in(self, scope: Scope, headers: Headers, peer: Peer) -> Caller | None:
         """Whoever has a session. Browsers send its cookie with whatever a page makes them send,

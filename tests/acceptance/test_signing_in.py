@@ -74,6 +74,7 @@ def test_a_page_asks_to_sign_in_and_leads_back(
     assert client.get("/runs").status_code == 200
     assert client.get("/api/v1/runs").status_code == 200
     assert client.get("/api/v1/tokens").status_code == 403
+    assert "store" in client.get("/readyz").json()["parts"]
 
 
 @pytest.mark.parametrize(

@@ -258,3 +258,13 @@ async def test_what_strangers_fail_at_fills_no_store(
     for _ in range(MOST + 5):
         await ask(guard, *RUNS, token="trip_wrong")
     assert caplog.text.count("too many wrong tokens come from 203.0.113.9") == 1
+
+
+async def test_tokens_are_not_tried_out_where_none_is_needed(tokens: Tokens) -> None:
+    guard = guarding(inner, access("0.0.0.0"), tokens)
+    _, text = await tokens.create("a", ["read"], expires_in=None, by="test")
+    assert (await ask(guard, "GET", "/readyz", token=text)).json()["who"] == "a"
+    for _ in range(MOST + 1):
+        answer = await ask(guard, "GET", "/readyz", token=text[:-2] + "~~")
+        assert (answer.status_code, answer.json()["who"]) == (200, "nobody")
+    assert (await ask(guard, *RUNS, token=text[:-2] + "~~")).status_code == 429
