@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,10 +75,15 @@ def _listed(spec: EnvSpec, root: Path, cwd: Path, lines: tuple[str, ...]) -> Wan
 
 
 def _id(cwd: Path, texts: Sequence[str]) -> str:
-    triphammer = [version("triphammer"), str(Path(__file__).parent)]
-    python = [sys.version, sys.base_prefix, platform.machine()]
-    known = msgspec.json.encode([LAYOUT, triphammer, python, str(cwd), list(texts)])
+    known = msgspec.json.encode([LAYOUT, _here(), str(cwd), list(texts)])
     return hashlib.sha256(known).hexdigest()[:20]
+
+
+@cache
+def _here() -> list[str]:
+    """What an environment has from this process: its triphammer and its Python."""
+    triphammer = [version("triphammer"), str(Path(__file__).parent)]
+    return [*triphammer, sys.version, sys.base_prefix, platform.machine()]
 
 
 def _with_included(file: Path, seen: set[Path]) -> Iterator[str]:
