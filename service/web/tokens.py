@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 
 from triphammer.service.access.audit import about
@@ -15,6 +17,11 @@ from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
 
 
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 60.0 is 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class TokenBody(BaseModel):
     """What a new token is to be."""
 
@@ -22,7 +29,7 @@ class TokenBody(BaseModel):
 
     name: str = Field(description="Of the client that will have it.", pattern=f"^{NAME.pattern}$")
     scopes: list[Scope] = Field(min_length=1, max_length=len(SCOPES))
-    expires_in: int | None = Field(
+    expires_in: Annotated[int | None, BeforeValidator(_whole)] = Field(
         default=None, ge=1, le=LONGEST_SECONDS, description="Seconds from now; null: never."
     )
 
