@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -190,6 +191,18 @@ def project(folder: Path, flows: Mapping[str, str], settings: str = "") -> Path:
     for name, text in flows.items():
         (folder / "flows" / f"{name}.py").write_text(text)
     return folder
+
+
+@contextmanager
+def saving(folder: Path) -> Generator[None]:
+    """What is saved inside comes into service as one, however slow the machine is: as git does it
+    in the working tree that `folder` is. The daemon must find it at its start."""
+    lock = folder / ".git" / "index.lock"
+    lock.touch()
+    try:
+        yield
+    finally:
+        lock.unlink()
 
 
 def state_file_lines(file: Path) -> Sequence[str]:

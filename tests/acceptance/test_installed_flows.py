@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import cli
+from tests.acceptance.process import cli, saving
 
 FLOW = """
 from triphammer import flow, task
@@ -40,6 +40,7 @@ def bolted():
 def site(tmp_path: Path) -> Path:
     """A folder of installed packages: acme, and bolt, which has an entry point."""
     folder = tmp_path / "site"
+    (tmp_path / ".git").mkdir()
     texts = {
         "acme/__init__.py": "",
         "acme/util.py": "VALUE = 1\n",
@@ -68,8 +69,9 @@ def test_flows_of_a_named_module_and_of_an_entry_point_serve(
     assert daemon.cli("start", "orders", "--wait").returncode == 0
     (run,) = daemon.runs("orders")
     assert run["result"] == [1, 1, str(site / "acme/flows/orders.py")]
-    (site / "acme" / "util.py").write_text("VALUE = 2\n")
-    (site / "acme" / "lazy.py").write_text("VALUE = 2\n")
+    with saving(site.parent):
+        (site / "acme" / "util.py").write_text("VALUE = 2\n")
+        (site / "acme" / "lazy.py").write_text("VALUE = 2\n")
     daemon.wait_for_line("changed: orders")
     assert daemon.cli("start", "orders", "--wait").returncode == 0
     assert daemon.runs("orders")[0]["result"][:2] == [2, 2]
@@ -80,13 +82,15 @@ def test_a_package_that_is_installed_anew_goes_on_meanwhile(make_daemon: Serve, 
     env = {"PYTHONPATH": str(site)}
     daemon = make_daemon({}, '[flows]\nmodules = ["acme.flows"]\n', env=env)
     shutil.copytree(site / "acme", site.parent / "copy")
-    shutil.rmtree(site / "acme")
+    with saving(site.parent):
+        shutil.rmtree(site / "acme")
     daemon.wait_for_line("errors; nothing has changed")
     assert "there is no module 'acme.flows'" in daemon.cli("flows").stderr
     assert "orders  broken" in daemon.cli("flows").stdout
     assert daemon.cli("start", "orders", "--wait").returncode == 0
     (site.parent / "copy" / "util.py").write_text("VALUE = 3\n")
-    shutil.copytree(site.parent / "copy", site / "acme")
+    with saving(site.parent):
+        shutil.copytree(site.parent / "copy", site / "acme")
     daemon.wait_for_line("changed: orders")
     assert "orders  live" in daemon.cli("flows").stdout
 

@@ -7,8 +7,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import DaemonProcess, as_json
+from tests.acceptance.process import DaemonProcess, as_json, saving
 
 FLOW = """
 from triphammer import events, flow, task
@@ -38,8 +40,21 @@ def other():
 """
 
 
-def save(project: Path, value: int, flow: str = FLOW) -> None:
-    """A version of the flow and its two modules, as an editor saves it: one after the other."""
+@pytest.fixture(autouse=True)
+def working_tree(tmp_path: Path) -> None:
+    """Of git, around every project."""
+    (tmp_path / ".git").mkdir()
+
+
+def save(project: Path, value: int, flow: str = FLOW, other: str | None = None) -> None:
+    """A version of the flow and its two modules, and of another flow."""
+    with saving(project.parent):
+        _save(project, value, flow)
+        if other is not None:
+            (project / "flows" / "other.py").write_text(other)
+
+
+def _save(project: Path, value: int, flow: str) -> None:
     lib = project / "lib"
     lib.mkdir(exist_ok=True)
     (lib / "helper.py").write_text(f"VALUE = {value}\n")
@@ -50,8 +65,7 @@ def save(project: Path, value: int, flow: str = FLOW) -> None:
 def serve(make: Serve, settings: str = "", **more: str) -> DaemonProcess:
     """A daemon on version 1 that was told to load its files, which came after its start."""
     daemon = make({}, settings, **more)
-    save(daemon.project, 1)
-    (daemon.project / "flows" / "other.py").write_text(OTHER)
+    save(daemon.project, 1, other=OTHER)
     daemon.wait_for_line("new: other, telling")
     return daemon
 
@@ -96,8 +110,7 @@ def test_new_and_deleted_files_count_and_untouched_sources_do_not(make_daemon: S
 
 def test_a_broken_file_keeps_its_last_version_and_the_rest_goes_on(make_daemon: Serve) -> None:
     daemon = serve(make_daemon)
-    save(daemon.project, 2, FLOW + "\nnonsense(\n")
-    (daemon.project / "flows" / "other.py").write_text(OTHER.replace("other", "second"))
+    save(daemon.project, 2, FLOW + "\nnonsense(\n", other=OTHER.replace("other", "second"))
     daemon.wait_for_line("new: second; removed: other")
     assert ask(daemon) == [1, 1, 1]
     assert "flows/telling.py" in daemon.get("/readyz")["parts"]["flows"]["reason"]
@@ -109,10 +122,9 @@ def test_a_broken_file_keeps_its_last_version_and_the_rest_goes_on(make_daemon: 
 
 def test_while_git_is_at_work_nothing_is_loaded(make_daemon: Serve, tmp_path: Path) -> None:
     lock = tmp_path / ".git" / "index.lock"
-    lock.parent.mkdir()
     daemon = serve(make_daemon)
     lock.touch()
-    save(daemon.project, 2)
+    _save(daemon.project, 2, FLOW)
     daemon.wait_for_line("index.lock is there: flow files are loaded once it is gone")
     assert ask(daemon) == [1, 1, 1]
     lock.unlink()

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.acceptance.conftest import Serve
+from tests.acceptance.process import saving
 
 WAITING = """
 from triphammer import events, flow, sleep, task
@@ -25,15 +26,17 @@ CODE = ("flows/waiting.py", "lib/waiting.py", "lib/late.py")
 
 
 def save(root: Path, *texts: str) -> None:
-    for name, text in zip(CODE, texts, strict=True):
-        file = root / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
+    with saving(root.parent):
+        for name, text in zip(CODE, texts, strict=True):
+            file = root / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
 
 
 def test_runs_that_wait_go_on_at_their_version_also_when_their_flow_is_gone(
-    make_daemon: Serve,
+    make_daemon: Serve, tmp_path: Path
 ) -> None:
+    (tmp_path / ".git").mkdir()
     daemon = make_daemon({})
     save(daemon.project, WAITING, "VALUE = 1\n", "VALUE = 1\n")
     daemon.wait_for_line("new: waiting")
@@ -43,8 +46,9 @@ def test_runs_that_wait_go_on_at_their_version_also_when_their_flow_is_gone(
     daemon.wait_for_line("changed: waiting")
     daemon.cli("emit", "ask")
     daemon.wait_for_runs("waiting", 2, "waiting")
-    for name in CODE:
-        (daemon.project / name).unlink()
+    with saving(tmp_path):
+        for name in CODE:
+            (daemon.project / name).unlink()
     daemon.wait_for_line("removed: waiting")
     daemon.kill()
     daemon.start()
