@@ -46,7 +46,11 @@ class DaemonClient:
     def get(self, path: str, **params: Any) -> Any:
         """The JSON answer to a GET; parameters that are None are left out."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._send("GET", path, params=given)
+        return self._send("GET", path, params=given).json()
+
+    def content(self, path: str) -> bytes:
+        """The answer to a GET of what is no JSON."""
+        return self._send("GET", path).content
 
     def post(
         self,
@@ -58,19 +62,19 @@ class DaemonClient:
     ) -> Any:
         """The JSON answer to a POST; a `patient` one waits for however much there is to do."""
         given: dict[str, Any] = {"timeout": None} if patient else {}
-        return self._send("POST", path, json=json, headers=dict(headers or {}), **given)
+        return self._send("POST", path, json=json, headers=dict(headers or {}), **given).json()
 
     def patch(self, path: str, *, json: Any, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON answer to a PATCH."""
-        return self._send("PATCH", path, json=json, headers=dict(headers or {}))
+        return self._send("PATCH", path, json=json, headers=dict(headers or {})).json()
 
     def put(self, path: str, *, json: Any, **params: Any) -> Any:
         """The JSON answer to a PUT."""
-        return self._send("PUT", path, json=json, params=params)
+        return self._send("PUT", path, json=json, params=params).json()
 
     def delete(self, path: str, **params: Any) -> Any:
         """The JSON answer to a DELETE."""
-        return self._send("DELETE", path, params=params)
+        return self._send("DELETE", path, params=params).json()
 
     @contextmanager
     def stream(self, path: str, **params: str) -> Generator[Iterator[str], None, None]:
@@ -107,7 +111,7 @@ class DaemonClient:
                 with suppress(httpx.HTTPError):
                     _wait_for_news(lines)
 
-    def _send(self, method: str, path: str, **options: Any) -> Any:
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)
         except httpx.ConnectError as error:
@@ -123,7 +127,7 @@ class DaemonClient:
         except httpx.HTTPError as error:
             raise DaemonError(f"the daemon at {self._url} did not answer: {error!r}") from None
         if answer.is_success:
-            return answer.json()
+            return answer
         raise DaemonError(_detail(answer))
 
 

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -109,4 +110,7 @@ def _named_in(body: bytes) -> Iterator[str]:
 
 
 def _content(daemon: DaemonClient, run: str, digest: str) -> bytes:
-    return b64decode(daemon.get(f"/api/v1/runs/{run}/stored/{digest}")["content"])
+    content = daemon.content(f"/api/v1/runs/{run}/stored/{digest}")
+    if sha256(content).hexdigest() != digest:
+        raise DaemonError(f"the artifact {digest} of the daemon is damaged")
+    return content

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.flows.engine.breakers import BreakerCount
-from triphammer.service.errors import UnknownEvent, UnknownRun
+from triphammer.service.errors import UnknownEvent
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
@@ -172,14 +172,6 @@ def _run_routes(router: APIRouter, reading: Reading) -> None:
         """The tasks of a run with their results as they are stored: what it takes to repeat one
         of them elsewhere."""
         return Answer(await reading.stored_tasks(id, limit=limit, after=after))
-
-    @router.get("/runs/{id}/stored/{digest}", tags=["runs"], responses=problems(404))
-    async def stored_content(
-        id: str, digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
-    ) -> Answer[models.StoredContent]:
-        """The content of an artifact that a stored result of the run is, as base64."""
-        await reading.full_id(id, UnknownRun)
-        return Answer(await reading.stored_content(digest))
 
 
 def _message_routes(router: APIRouter, reading: Reading) -> None:

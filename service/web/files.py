@@ -1,4 +1,5 @@
-"""`GET /api/v1/artifacts/{digest}`: files that tasks have kept, piece by piece and in ranges.
+"""Contents of artifacts, piece by piece and in ranges: `GET /api/v1/artifacts/{digest}`, files
+that tasks have kept, and `GET /api/v1/runs/{id}/stored/{digest}`, results as they are stored.
 
 They are the users', or come from who knows where: whatever they are, no browser runs them as a
 page of ours.
@@ -17,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from triphammer.flows.journal import Kept
-from triphammer.service.errors import StoreError
+from triphammer.service.errors import StoreError, UnknownRun
 from triphammer.service.web.problems import problem
 from triphammer.service.web.reading import Reading
 
@@ -27,6 +27,7 @@ SHOWN = frozenset(
     ("image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "application/json")
 )
 """What a browser may show; everything else it saves."""
+BYTES = "application/octet-stream"
 _DIGEST = re.compile("[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -39,51 +40,70 @@ class Files:
 
     def routes(self) -> list[Route]:
         """The routes to mount."""
-        return [Route("/api/v1/artifacts/{digest}", self.serve, methods=["GET"])]
+        return [
+            Route("/api/v1/artifacts/{digest}", self.kept, methods=["GET"]),
+            Route("/api/v1/runs/{id}/stored/{digest}", self.stored, methods=["GET"]),
+        ]
 
-    async def serve(self, request: Request) -> Response:
-        """One file, or a range of it. 304 when the client has it, 416 for no range of it."""
+    async def kept(self, request: Request) -> Response:
+        """A file that a task has kept, of the type that it was kept as."""
         digest = request.path_params["digest"]
         kept = await self._reading.kept(digest) if _DIGEST.fullmatch(digest) else None
         if kept is None:
             return problem(404, f"no task has kept an artifact {digest[:64]!r}")
-        headers = headers_of(kept)
+        return await self._file(request, digest, headers_of(digest, kept.name, kept.media_type))
+
+    async def stored(self, request: Request) -> Response:
+        """What a stored result is, or names: bytes, whatever they mean."""
+        await self._reading.full_id(request.path_params["id"], UnknownRun)
+        digest = request.path_params["digest"]
+        if not _DIGEST.fullmatch(digest) or not await self._reading.is_stored(digest):
+            return problem(404, f"no task has a result with the artifact {digest[:64]!r}")
+        return await self._file(request, digest, headers_of(digest, digest, BYTES))
+
+    async def _file(self, request: Request, digest: str, headers: dict[str, str]) -> Response:
+        """The file. 304 when the client has it, 404 when it is gone."""
         if digest in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         try:
             path = await anyio.to_thread.run_sync(self._reading.artifacts.path, digest)
-        except StoreError as error:
-            return problem(404, str(error))
-        wanted = request.headers.get("range", "")
-        if request.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
-            wanted = ""
-        span = range_of(wanted, kept.size)
-        if span is None:
-            size = f"bytes */{kept.size}"
-            return problem(416, f"it has {kept.size} bytes", headers={"Content-Range": size})
-        begin, end = span
-        status = 200
-        if end - begin != kept.size:
-            status, headers["Content-Range"] = 206, f"bytes {begin}-{end - 1}/{kept.size}"
-        headers["Content-Length"] = str(end - begin)
-        if request.method == "HEAD":
-            return Response(status_code=status, headers=headers)
-        return StreamingResponse(_pieces(path, begin, end), status_code=status, headers=headers)
+            size = (await anyio.Path(path).stat()).st_size
+        except (StoreError, FileNotFoundError):
+            return problem(404, f"artifact {digest} is missing")
+        return _ranged(request, path, size, headers)
 
 
-def headers_of(kept: Kept) -> dict[str, str]:
+def _ranged(request: Request, path: Path, size: int, headers: dict[str, str]) -> Response:
+    """A file, or the range of it that is asked for; 416 where it has none such."""
+    wanted = request.headers.get("range", "")
+    if request.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
+        wanted = ""
+    span = range_of(wanted, size)
+    if span is None:
+        return problem(416, f"it has {size} bytes", headers={"Content-Range": f"bytes */{size}"})
+    begin, end = span
+    status = 200
+    if end - begin != size:
+        status, headers["Content-Range"] = 206, f"bytes {begin}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - begin)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(_pieces(path, begin, end), status_code=status, headers=headers)
+
+
+def headers_of(digest: str, name: str, media_type: str) -> dict[str, str]:
     """What goes with a file: its type, and that it is no page of ours."""
-    plain = kept.media_type.partition(";")[0].strip().lower()
+    plain = media_type.partition(";")[0].strip().lower()
     how = "inline" if plain in SHOWN else "attachment"
     return {
-        "Content-Type": kept.media_type,
-        "Content-Disposition": f"{how}; filename*=UTF-8''{quote(kept.name, safe='')}",
+        "Content-Type": media_type,
+        "Content-Disposition": f"{how}; filename*=UTF-8''{quote(name, safe='')}",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "ETag": f'"{kept.digest}"',
+        "ETag": f'"{digest}"',
     }
 
 

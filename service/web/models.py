@@ -227,12 +227,6 @@ class StoredTasks(TypedDict):
     next: str | None
 
 
-class StoredContent(TypedDict):
-    """The content of an artifact."""
-
-    content: bytes
-
-
 class Artifact(TypedDict):
     """A file that a task has kept; `url` is where its content is, `size` in bytes."""
 

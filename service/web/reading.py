@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import anyio.to_thread
-
 from triphammer.flows.engine.stopping import Abandoned
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Kept
@@ -47,7 +45,6 @@ class Reading:
     ) -> None:
         self.store = store
         self.artifacts = artifacts
-        self._artifacts = artifacts
         self._abandoned = abandoned
         self._logs = logs
         self._library = library
@@ -179,11 +176,9 @@ class Reading:
         following = rows[-1].name if len(rows) == limit else None
         return {"items": [views.stored_task(item) for item in rows], "next": following}
 
-    async def stored_content(self, digest: str) -> models.StoredContent:
-        """What an artifact holds. Raises `NotFound`."""
-        if not await self.store.artifacts_named([digest]):
-            raise NotFound(f"no task has a result with the artifact {digest}")
-        return {"content": await anyio.to_thread.run_sync(self.artifacts.get, digest)}
+    async def is_stored(self, digest: str) -> bool:
+        """Whether a result is, or a task has kept, the artifact `digest`."""
+        return bool(await self.store.artifacts_named([digest]))
 
     async def _queued_for(self, row: RunRow) -> str:
         """What a queued run waits for."""

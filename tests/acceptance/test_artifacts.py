@@ -94,16 +94,26 @@ def test_kept_streamed_and_listed(make_daemon: Serve, flow: str) -> None:
         head = client.head(rows["url"])
         assert (head.status_code, head.headers["content-length"]) == (200, str(len(ROWS)))
         shown = client.get(page["url"])
+        stored = client.get(f"/api/v1/runs/{run['id']}/stored/{page['digest']}")
+        piece = client.get(
+            f"/api/v1/runs/{run['id']}/stored/{digest}", headers={"Range": "bytes=-5"}
+        )
     assert shown.text == "<script>alert(1)</script>"
     assert shown.headers["content-disposition"].startswith("attachment;")
     assert shown.headers["content-security-policy"].startswith("sandbox;")
     assert shown.headers["x-content-type-options"] == "nosniff"
+    assert (stored.text, stored.headers["content-type"]) == (shown.text, "application/octet-stream")
+    assert stored.headers["content-disposition"].startswith("attachment;")
+    assert stored.headers["content-security-policy"].startswith("sandbox;")
+    assert (piece.status_code, piece.content) == (206, ROWS[-5:])
 
 
-def test_what_is_none_and_what_lies_beside_is_not_served(make_daemon: Serve) -> None:
+@pytest.mark.parametrize("below", ["artifacts", "runs/{run}/stored"])
+def test_what_is_none_and_what_lies_beside_is_not_served(make_daemon: Serve, below: str) -> None:
     daemon = make_daemon(FLOWS)
     assert daemon.cli("start", "in_threads", "--wait").returncode == 0
     digest = hashlib.sha256(ROWS).hexdigest()
+    below = below.format(run=daemon.runs("in_threads")[0]["id"])
     data = daemon.project / ".triphammer"
     beside = data / "artifacts" / "ab" / ("c" * 62)
     beside.parent.mkdir(parents=True, exist_ok=True)
@@ -120,13 +130,13 @@ def test_what_is_none_and_what_lies_beside_is_not_served(make_daemon: Serve) -> 
         "ab" + "c" * 62,
         "0" * 64,
     ):
-        url = f"{daemon.url}/api/v1/artifacts/{path}"
+        url = f"{daemon.url}/api/v1/{below}/{path}"
         answer = httpx.get(url, trust_env=False)
         wanted = 200 if answer.url.path.endswith(f"/{digest}") and "/../" in path else 404
         assert answer.status_code == wanted, path
         assert b"SQLite" not in answer.content
     (data / "artifacts" / digest[:2] / digest[2:]).unlink()
-    gone = httpx.get(f"{daemon.url}/api/v1/artifacts/{digest}", trust_env=False)
+    gone = httpx.get(f"{daemon.url}/api/v1/{below}/{digest}", trust_env=False)
     assert (gone.status_code, "missing" in gone.json()["detail"]) == (404, True)
 
 
