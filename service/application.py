@@ -89,7 +89,7 @@ def application(
         late=core.late.told,
         connections=connections,
     )
-    pages = Pages(health, guarded=not access.protection.open)
+    pages = Pages(health, guarded=not access.protection.open, mask=core.edges.secrets.mask)
     app = build_app(
         operations=operations,
         reading=reading,

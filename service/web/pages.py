@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ NO_MORE: Mapping[str, str] = {}
 
 
 class Pages:
-    """`guarded`: who sees a page has signed in, and can sign out."""
+    """`guarded`: who sees a page has signed in, and can sign out. `mask` hides the secrets that
+    values of users hold."""
 
-    def __init__(self, health: Health, *, guarded: bool) -> None:
+    def __init__(self, health: Health, *, guarded: bool, mask: Callable[[str], str]) -> None:
         self._health = health
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -36,7 +37,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters["duration"] = duration
-        self._templates.filters["pretty"] = pretty
+        self._templates.filters["pretty"] = lambda value: mask(pretty(value))
         self._guarded = guarded
 
     def page(

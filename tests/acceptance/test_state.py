@@ -25,8 +25,9 @@ async def poll(gate: str | None) -> int:
     return cursor
 
 @task
-def keep(value: object) -> None:
+def keep(value: object) -> dict[str, object]:
     state["kept/it"] = "token " + str(value)
+    return {"returned": value}
 
 @flow
 def polling(gate: str | None = None):
@@ -34,7 +35,7 @@ def polling(gate: str | None = None):
 
 @flow
 def keeping():
-    keep(secret("TOKEN"))
+    return keep(secret("TOKEN"))
 """
 }
 SECRET = {"TRIPHAMMER_SECRETS__TOKEN": "very-secret"}
@@ -107,6 +108,16 @@ def test_while_a_task_is_under_way_state_is_left_alone_unless_forced(make_daemon
     daemon.wait_for_runs("polling")
     assert told(daemon, "get", "polling")["values"] == {"cursor": 1, "other": 2}
     nothing_went_wrong(daemon)
+
+
+def test_pages_show_no_secret_that_a_task_has_returned(make_daemon: Serve) -> None:
+    daemon = make_daemon(FLOWS, env=SECRET)
+    assert daemon.cli("start", "keeping", "--wait").returncode == 0
+    (run,) = daemon.runs("keeping")
+    page = daemon.text(f"/runs/{run['id']}")
+    assert "returned" in page
+    assert "***" in page
+    assert "very-secret" not in page
 
 
 def test_what_cannot_be_said_of_a_state(make_daemon: Serve) -> None:

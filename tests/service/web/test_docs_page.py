@@ -63,7 +63,7 @@ def test_what_is_told_of_an_operation() -> None:
 
 
 async def test_the_page() -> None:
-    pages = Pages(Health(lambda: 0), guarded=False)
+    pages = Pages(Health(lambda: 0), guarded=False, mask=str)
     answer = await Docs(lambda: DOCUMENT, pages).page(Request({"type": "http"}))
     text = bytes(answer.body).decode()
     assert "Do &lt;it&gt;." in text
