@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from triphammer.flows.engine.breakers import BreakerCount
@@ -15,7 +15,7 @@ from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
-from triphammer.service.web.operating import By
+from triphammer.service.web.operating import Who
 from triphammer.service.web.paging import MOST_BYTES, before, micros, page_of
 from triphammer.service.web.queries import Cursor, Limit, Moment
 from triphammer.service.web.reading import Reading
@@ -65,17 +65,12 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         "/flows/{name}/runs", status_code=202, tags=["flows"], responses=problems(404, 409)
     )
     async def start_run(
-        name: str,
-        body: StartBody | None = None,
-        idempotency_key: Annotated[str | None, Header()] = None,
-        by: By = None,
+        name: str, who: Who, body: StartBody | None = None
     ) -> Answer[models.RunInFull]:
         """Start a run; the same `Idempotency-Key` starts it once."""
         asked = body or StartBody()
         event = None if asked.event is None else (await reading.stored_event(asked.event)).event
-        accepted = await operations.start(
-            name, asked.params, by=by or "api", key=idempotency_key, event=event
-        )
+        accepted = await operations.start(name, asked.params, by=who.by, key=who.key, event=event)
         return Answer(await reading.run_of(accepted), status_code=202)
 
     @router.post("/flows/{name}/pause", tags=["flows"], responses=problems(404))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from triphammer.config.errors import TriphammerError
 from triphammer.flows.errors import FormMisfit, ParamMisfit, UnknownTask
 from triphammer.service.errors import NotFound, StateForbids, UnknownEvent
 from triphammer.service.health import Health
@@ -28,6 +30,8 @@ HERE = Path(__file__).parent
 PAGE = 50
 KEPT = 100
 """Artifacts that a run's page shows."""
+ANSWER, REASON = ":answer", ":reason"
+"""Besides the fields of an approval's form, which may be named answer and reason."""
 NO_FAULTS: Mapping[str, str] = {}
 Filled = Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]
 """By task what was filled into its form, and what is wrong with it."""
@@ -86,7 +90,7 @@ class Console:
             schema = (await self._reading.flow(name))["params_schema"]
         except NotFound as error:
             return self._missing(error)
-        by = request.headers.get("triphammer-by", "console")
+        by = asked_on_page(request).by
         given = {key: str(value) for key, value in (await request.form()).items()}
         try:
             accepted = await self._operations.start(name, read_form(schema, given), by=by)
@@ -94,6 +98,8 @@ class Console:
             flow = await self._reading.flow(name)
             faults = error.faults
             return await self._flow_page(flow, fields(schema, given, faults), faults, status=422)
+        except NotFound as error:  # it was removed: its page is all that is left
+            return self._missing(error)
         run = await self._reading.run_of(accepted)
         return RedirectResponse(f"/runs/{run['id']}", status_code=303)
 
@@ -150,7 +156,7 @@ class Console:
         except NotFound as error:
             return self._missing(error)
         given = {key: str(value) for key, value in (await request.form()).items()}
-        approved, reason = given.pop("answer", "") == "approve", given.pop("reason", "")
+        approved, reason = given.pop(ANSWER, "") == "approve", given.pop(REASON, "")
         schema = _form_of(run, task)
         values = None if schema is None else read_form(schema, given)
         try:
@@ -164,8 +170,10 @@ class Console:
             )
         except FormMisfit as error:
             return await self._run_page(run, {task: (given, error.faults)}, status=422)
-        except (StateForbids, UnknownTask) as error:
-            return self._pages.page("missing.html", status=409, reason=str(error))
+        except UnknownTask as error:
+            return self._missing(error)
+        except StateForbids as error:
+            return self._missing(error, 409)
         return RedirectResponse(f"/runs/{run['id']}", status_code=303)
 
     async def _run_page(
@@ -207,8 +215,9 @@ class Console:
             return self._missing(error)
         return self._pages.page("event.html", event=event)
 
-    def _missing(self, error: NotFound) -> Response:
-        return self._pages.page("missing.html", status=404, reason=str(error))
+    def _missing(self, error: TriphammerError, status: int = 404) -> Response:
+        title = HTTPStatus(status).phrase
+        return self._pages.page("missing.html", status=status, title=title, reason=str(error))
 
 
 def _form_of(run: models.RunInFull, task: str) -> Mapping[str, Any] | None:

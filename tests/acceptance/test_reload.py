@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.conftest import Serve
@@ -267,6 +268,10 @@ def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
     assert "removed, paused" in daemon.cli("show", "telling").stdout
     assert "removed" in daemon.text("/")
     assert daemon.cli("start", "telling").returncode == 1
+    assert "Start a run" not in daemon.text("/flows/telling")
+    form = httpx.post(f"{daemon.url}/flows/telling/runs", trust_env=False)
+    assert (form.status_code, "no flow is named" in form.text) == (404, True)
+    assert form.headers["content-type"].startswith("text/html")
     assert daemon.cli("resume", "telling").returncode == 0
     assert daemon.wait_for_runs("telling", 2)[0]["result"] == [1, 1, 1]
 

@@ -46,6 +46,16 @@ def nap(event: Event):
     return after
 
 
+class Verdict(BaseModel):
+    answer: str
+    reason: str
+
+
+@flow(on=events(type="shop.judge"))
+def judge(event: Event):
+    return count(approve("Well?", form=Verdict)["form"])
+
+
 @flow(on=events(type="shop.release"))
 def release(event: Event):
     said = approve("Release it?", form=Release)
@@ -147,10 +157,10 @@ def test_answers_by_the_command_line_and_the_console(make_daemon: Serve) -> None
     assert "Release it?" in page
     assert 'name="version"' in page
     form = f"{daemon.url}/runs/{runs[2]}/tasks/approve/answer"
-    bad = httpx.post(form, data={"answer": "approve", "percent": "x"}, trust_env=False)
+    bad = httpx.post(form, data={":answer": "approve", "percent": "x"}, trust_env=False)
     assert bad.status_code == 422
     assert 'value="x"' in bad.text
-    good = {"answer": "approve", "version": "3", "percent": ""}
+    good = {":answer": "approve", "version": "3", "percent": ""}
     assert httpx.post(form, data=good, trust_env=False).status_code == 303
     ended = {run["id"]: run for run in daemon.wait_for_runs("release", 3)}
     assert ended[runs[0]]["result"] == {"version": "2", "percent": 5}
@@ -158,3 +168,14 @@ def test_answers_by_the_command_line_and_the_console(make_daemon: Serve) -> None
     assert ended[runs[2]]["result"] == {"version": "3", "percent": 100}
     assert httpx.post(form, data=good, trust_env=False).status_code == 409
     assert daemon.cli("approve", runs[2]).returncode == 1
+
+
+def test_a_form_may_have_fields_named_as_the_page_s_own_are(make_daemon: Serve) -> None:
+    daemon = make_daemon(FLOWS)
+    run = post(daemon, "shop.judge", {"log": str(daemon.project / "told")})
+    daemon.wait_until(lambda: is_waiting(daemon, run))
+    filled = {"answer": "maybe", "reason": "dull", ":reason": "as asked", ":answer": "approve"}
+    form = f"{daemon.url}/runs/{run}/tasks/approve/answer"
+    assert httpx.post(form, data=filled, trust_env=False).status_code == 303
+    (ended,) = daemon.wait_for_runs("judge")
+    assert ended["result"] == {"answer": "maybe", "reason": "dull"}
