@@ -11,6 +11,7 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import mkdtemp
 from threading import Lock
 
 import msgspec
@@ -55,17 +56,24 @@ class SentArtifacts:
     def __init__(self, contents: Mapping[str, bytes], place: str, folder: RunFolder) -> None:
         self._contents = dict(contents)
         self._folder = folder
+        self._kept: Path | None = None
         self.place = place
         self.made: dict[str, bytes] = {}
         self.files: dict[str, str] = {}
 
     def keep(self, source: bytes | Path, most: int) -> tuple[str, int]:
         """Copy a content to where the daemon finds it."""
-        kept = self._folder.path / KEPT
-        kept.mkdir(exist_ok=True)
-        digest, size, file = copy_into(kept, source, most)
+        digest, size, file = copy_into(self._place_of_own(), source, most)
         self.files[digest] = str(file)
         return digest, size
+
+    def _place_of_own(self) -> Path:
+        # The daemon takes files away from there: another attempt of the run may have kept the same.
+        if self._kept is None:
+            kept = self._folder.path / KEPT
+            kept.mkdir(exist_ok=True)
+            self._kept = Path(mkdtemp(dir=kept))
+        return self._kept
 
     def path(self, digest: str) -> Path:
         """Where a file lies. Raises `FlowError` when this machine does not have it."""
@@ -177,11 +185,20 @@ def perform(
 def take_back(outcome: Outcome, artifacts: Artifacts) -> None:
     """Keep for good what an attempt elsewhere has kept for its way back; blocks.
 
-    Raises `FlowError` for a file that is not what it was.
+    Raises `FlowError` for a file that is not what it was, or is not there any more.
     """
     for content in outcome.artifacts.values():
         artifacts.put(content)
     for digest, file in outcome.files.items():
-        if artifacts.keep(Path(file), sys.maxsize)[0] != digest:
-            raise FlowError(f"the file {file} was changed after it had been kept as {digest}")
-        Path(file).unlink(missing_ok=True)
+        _take_file(digest, Path(file), artifacts)
+
+
+def _take_file(digest: str, file: Path, artifacts: Artifacts) -> None:
+    try:
+        found, _ = artifacts.keep(file, sys.maxsize)
+    except OSError as error:
+        text = f"the file {file} cannot be read after it had been kept as {digest}"
+        raise FlowError(f"{text}: {error.strerror}") from error
+    if found != digest:
+        raise FlowError(f"the file {file} was changed after it had been kept as {digest}")
+    file.unlink(missing_ok=True)
