@@ -111,12 +111,15 @@ class FileWatch:
                 return count
 
     async def _unlocked(self) -> None:
-        while await self._is_locked():
+        while True:
+            heard = self._news.next  # before looking: the lock may go while a thread looks
+            if not await self._is_locked():
+                return
             with anyio.move_on_after(LOCK_SECONDS):
-                await self._news.next.wait()
+                await heard.wait()
                 continue
             self._log.warning("%s is there: flow files are loaded once it is gone", self._lock)
-            await self._news.next.wait()
+            await heard.wait()
 
     async def _is_locked(self) -> bool:
         return self._lock is not None and await anyio.to_thread.run_sync(self._lock.exists)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 import anyio
+import anyio.from_thread
 import pytest
 
 from triphammer.flows.snapshot import Snapshot
+from triphammer.sensors.files.feed import News
 from triphammer.service.reloads import watch as module
 from triphammer.service.reloads.feeds import FolderFeed, open_feed
 from triphammer.service.reloads.watch import FileWatch
@@ -116,3 +118,53 @@ async def test_a_folder_that_joins_is_watched_as_well(tmp_path: Path, poll: bool
         (lib / "helper.py").write_text("1")
         while wider.holds():
             await asked.more()
+
+
+class Leaving(PosixPath):
+    """A lock that goes, and is told to have gone, while a thread has just seen it."""
+
+    gone: Callable[[], None]
+    is_there = True
+
+    def exists(self, **_: bool) -> bool:
+        was, self.is_there = self.is_there, False
+        if was:
+            anyio.from_thread.run_sync(self.gone)
+        return was
+
+
+class Told:
+    """A feed that tells what the test says."""
+
+    news: News
+
+    async def watch(self, folders: Iterable[Path]) -> None:
+        pass
+
+    async def run(self, news: News) -> None:
+        self.news = news
+
+    def close(self) -> None:
+        pass
+
+
+async def test_a_lock_that_goes_while_it_is_looked_at_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, feed = Leaving(tmp_path / "index.lock"), Told()
+    lock.gone = lambda: feed.news.gone(str(lock).lstrip("/"))
+
+    def lock_of(root: Path) -> Path:
+        return lock
+
+    def told(*, poll: bool) -> FolderFeed:
+        return feed
+
+    monkeypatch.setattr(module, "index_lock", lock_of)
+    monkeypatch.setattr(module, "open_feed", told)
+    (tmp_path / "a.py").write_text("1")
+    snapshot = seen(tmp_path)
+    (tmp_path / "a.py").write_text("2")
+    async with watching(tmp_path, snapshot) as (_, asked):
+        await asked.more()
+    assert not lock.is_there
