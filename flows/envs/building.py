@@ -86,12 +86,14 @@ class Builder:
 
         Raises `EnvFailed` with the installer's last lines.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._locked(asked.id, say):
-            found = self.find(asked)
-            if found is None:
-                self._build(asked, say)
-                self._prune(asked.id)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._locked(asked.id, say):
+                if self.find(asked) is None:
+                    self._build(asked, say)
+                    self._prune(asked.id)
+        except OSError as error:
+            raise EnvFailed(f"the environment {asked.spec} cannot be built: {error}") from error
         return Interpreter(self._folder / asked.id)
 
     def _build(self, asked: Wanted, say: Say) -> None:
@@ -103,8 +105,6 @@ class Builder:
             build_bridge(place / BRIDGE)
             self._try_out(asked, place)
             self._put(asked, place)
-        except OSError as error:
-            raise EnvFailed(f"the environment {asked.spec} cannot be built: {error}") from error
         finally:
             shutil.rmtree(place, ignore_errors=True)
         say(f"the environment {asked.spec} is built: {time.monotonic() - began:.1f} s")
@@ -167,6 +167,8 @@ class Builder:
             finally:
                 os.close(writing)
             self._running.add(group)
+            if self._stopping.is_set():  # `stop` may not have seen it
+                group.kill()
             try:
                 for line in lines:
                     last.append(line.rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import sys
@@ -51,11 +52,11 @@ def wanted(spec: EnvSpec, root: Path) -> Wanted:
         return _listed(spec, root, root, spec.requirements)
     folder = root / spec.folder
     file = folder / LISTED
-    if file.is_file():
+    if _is_file(file):
         texts = list(_with_included(file, set()))
         return Wanted(spec=spec, root=root, id=_id(folder, texts), cwd=folder, file=file)
     project = folder / PROJECT
-    if project.is_file():
+    if _is_file(project):
         return _listed(spec, root, folder, _dependencies(spec, project))
     raise EnvFailed(
         f"env={spec.folder!r}: {folder} holds neither {LISTED} nor {PROJECT}: write one of them"
@@ -105,6 +106,11 @@ def _dependencies(spec: EnvSpec, file: Path) -> tuple[str, ...]:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise EnvFailed(f"env={spec.folder!r}: {file} cannot be read: {error}") from None
     return told.project.dependencies
+
+
+def _is_file(file: Path) -> bool:
+    # os.path answers where pathlib raises: below a folder that may not be entered.
+    return os.path.isfile(file)  # noqa: PTH113
 
 
 def _read(file: Path) -> str:

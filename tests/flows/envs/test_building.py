@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from triphammer.flows.envs.building import READY, UNUSED_DAYS, Builder
 from triphammer.flows.envs.spec import EnvSpec, Wanted, wanted
 from triphammer.flows.errors import EnvFailed
-from triphammer.flows.executors.processes.groups import Groups
+from triphammer.flows.executors.processes.groups import Group, Groups
 
 
 @pytest.fixture
@@ -104,6 +105,35 @@ def test_a_build_under_way_is_ended(builder: Builder, tmp_path: Path) -> None:
     thread.join()
     assert builder.find(asked) is None
     assert not list((tmp_path / "envs").glob(".*"))
+
+
+class Stopping(Groups):
+    """Somebody stops the builder right after the installer has begun."""
+
+    builder: Builder
+
+    def start(self, *args: Any, **options: Any) -> Group:
+        group = super().start(*args, **options)
+        self.builder.stop()
+        return group
+
+
+def test_an_installer_that_begins_while_builds_are_ended_ends_too(
+    asked: Wanted, tmp_path: Path
+) -> None:
+    groups = Stopping(None)
+    groups.builder = Builder(tmp_path / "envs", groups)
+    with pytest.raises(EnvFailed, match=r"exit code -9"):
+        groups.builder.build(asked, lambda _: None)
+    groups.close()
+
+
+def test_a_folder_that_cannot_be_made_is_a_failed_build(
+    builder: Builder, asked: Wanted, tmp_path: Path
+) -> None:
+    (tmp_path / "envs").touch()
+    with pytest.raises(EnvFailed, match=r"cannot be built: .*File exists"):
+        builder.build(asked, said_nothing)
 
 
 def test_requirements_that_change_meanwhile_are_not_taken_for_the_old_ones(
