@@ -21,7 +21,8 @@ from triphammer.service.store.durable import sync_folder
 from triphammer.service.store.trouble import is_away
 
 FRESH_SECONDS = 3600.0
-"""How long after its `put` an artifact is not removed: the row that names it is on its way."""
+"""How long after its `put` or `path` an artifact is not removed: the row that names it may be on
+its way."""
 INCOMING = "in"
 """Where files are copied whose hash is not known yet."""
 
@@ -77,12 +78,15 @@ class FileArtifacts:
         if not target.exists() or target.parent.name in self._doubtful:
             _write_durably(target, content)
         # Also for a file that was there: whoever wrote it may not have come this far.
+        self._sync(target.parent)
+
+    def _sync(self, folder: Path) -> None:
         try:
-            sync_folder(target.parent)
+            sync_folder(folder)
         except OSError:
             # The kernel forgets what it could not write: a second fsync would prove nothing
             # of the names that are there, only of those that are written anew.
-            self._doubtful.add(target.parent.name)
+            self._doubtful.add(folder.name)
             raise
 
     def _make_folder(self, folder: Path) -> None:
@@ -126,7 +130,7 @@ class FileArtifacts:
                 target=self._wanted,
                 writing=partial(self._write, unfinished),
             )
-            sync_folder(file.parent)
+            self._sync(file.parent)
         except OSError as error:
             refused = StoreError(f"the file {source} cannot be kept: {error.strerror}")
             if is_away(error, self._folder):
@@ -150,10 +154,15 @@ class FileArtifacts:
         return self._path(digest)
 
     def path(self, digest: str) -> Path:
-        """Where the content of `digest` lies. Raises `StoreError` when it does not."""
+        """Where the content of `digest` lies. Raises `StoreError` when it does not.
+
+        `remove` leaves it alone for a while: another row may be about to name it.
+        """
         path = self._path(digest)
-        if not path.is_file():
-            raise StoreError(f"artifact {digest} is missing")
+        with self._lock:
+            if not path.is_file():
+                raise StoreError(f"artifact {digest} is missing")
+            self._fresh[digest] = self._ticks()
         return path
 
     @property

@@ -102,6 +102,27 @@ def test_after_a_failed_fsync_of_the_folder_the_file_is_written_anew(
     assert file.stat().st_ino != first
 
 
+def test_a_failed_fsync_of_a_kept_file_is_not_forgotten_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the file's own name nothing proves that it is there: `put` writes it anew."""
+    artifacts, source = FileArtifacts(tmp_path / "store"), tmp_path / "source"
+    source.write_bytes(b"content")
+    digest, _ = artifacts.keep(source, 100)
+    file = artifacts.path(digest)
+
+    def broken(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("triphammer.service.store.artifacts.sync_folder", broken)
+    with pytest.raises(StoreError, match="Input/output"):
+        artifacts.keep(source, 100)
+    monkeypatch.undo()
+    kept = file.stat().st_ino
+    artifacts.put(b"content")
+    assert file.stat().st_ino != kept
+
+
 MODULE = "triphammer.service.store.artifacts"
 
 
@@ -129,6 +150,17 @@ def test_only_what_was_not_put_lately_is_removed(tmp_path: Path) -> None:
     assert artifacts.remove(digest) == len(b"content")
     assert files(tmp_path) == []
     assert artifacts.get(artifacts.put(b"content")) == b"content"
+
+
+def test_what_somebody_has_found_is_not_removed_before_its_row_is_there(tmp_path: Path) -> None:
+    ticks = Ticks()
+    artifacts = FileArtifacts(tmp_path, ticks)
+    digest = artifacts.put(b"content")
+    ticks.now += FRESH_SECONDS
+    assert artifacts.path(digest).read_bytes() == b"content"
+    assert artifacts.remove(digest) == 0
+    ticks.now += FRESH_SECONDS
+    assert artifacts.remove(digest) == len(b"content")
 
 
 def test_what_a_start_finds_may_be_removed(tmp_path: Path) -> None:
