@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
 from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
@@ -58,11 +57,16 @@ async def load(
     so does one whose sources contradict those of the flows before it. Without any it is left
     out. The reason is among the errors in each case.
     """
-    found = await anyio.to_thread.run_sync(partial(_load, loaded, path))
-    found = _fitting(_with_folder(found, last), loaded)
+    found = await anyio.to_thread.run_sync(_load_fitting, loaded, path, last)
     if found.broken and recall is not None:
         last = {**await recall(found.broken.keys()), **last}
     return _fit(found, last)
+
+
+def _load_fitting(
+    loaded: LoadedSettings, path: Path | None, last: Mapping[str, FlowDef]
+) -> FlowSet:
+    return _fitting(_with_folder(_load(loaded, path), last), loaded)
 
 
 def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:

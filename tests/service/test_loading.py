@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from textwrap import dedent
+from threading import Thread, current_thread
 
 import pytest
 
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.settings import Settings
+from triphammer.flows.envs.spec import EnvSpec, Wanted, wanted
 from triphammer.flows.graph import FlowDef
 from triphammer.service.loading import Loaded, load
 
@@ -148,3 +150,21 @@ async def test_requirements_count_though_they_are_in_no_version(
     (tmp_path / "envs" / "one" / "requirements.txt").touch()
     assert not broken.snapshot.holds()
     assert list((await project.load()).flows) == ["a"]
+
+
+async def test_requirements_are_read_in_a_thread_like_flow_files(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[Thread] = []
+
+    def noted(spec: EnvSpec, root: Path) -> Wanted:
+        readers.append(current_thread())
+        return wanted(spec, root)
+
+    monkeypatch.setattr("triphammer.service.loading.wanted", noted)
+    (tmp_path / "envs" / "one").mkdir(parents=True)
+    (tmp_path / "envs" / "one" / "requirements.txt").touch()
+    project.save(one=A.replace("@flow", '@flow(env="envs/one")'))
+    await project.load()
+    assert len(readers) == 1
+    assert current_thread() not in readers
