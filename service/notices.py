@@ -63,7 +63,7 @@ class Notices:
         )
         return msgspec.structs.replace(
             change,
-            outbox=(*change.outbox, *_messages(told, notice)),
+            outbox=(*change.outbox, *_messages(told, notice, f"{change.run}:{change.epoch}")),
             state_writes=self._writes(change, began, after),
         )
 
@@ -77,7 +77,7 @@ class Notices:
             error=f"it has not ended within {late.deadline:g} s",
             url=self._link(late.run),
         )
-        messages = tuple(_messages(self._channels(flow), notice))
+        messages = tuple(_messages(self._channels(flow), notice, late.run))
         return RunChange(run=late.run, flow=late.flow, epoch=late.epoch, outbox=messages)
 
     def forget(self, flow: str) -> None:
@@ -120,16 +120,17 @@ def _defaults(settings: NotifySettings) -> Iterator[Channel]:
         )
 
 
-def _messages(channels: Sequence[Channel], notice: Notice) -> Iterator[OutMessage]:
+def _messages(channels: Sequence[Channel], notice: Notice, what: str) -> Iterator[OutMessage]:
     for channel in channels:
         if notice.incident in channel.on:
             for target in channel.targets:
-                yield _message(channel, target, notice)
+                yield _message(channel, target, notice, what)
 
 
-def _message(channel: Channel, target: str, notice: Notice) -> OutMessage:
-    # Made of the run and the target: however often it is made, it is sent once.
-    name = f"{notice.run}:{notice.incident}:{channel.kind}:{channel.connection}:{target}"
+def _message(channel: Channel, target: str, notice: Notice, what: str) -> OutMessage:
+    # Made of what it is about and the target: however often it is made, it is sent once. A run
+    # that is retried is in another epoch, and its end another one.
+    name = f"{what}:{notice.incident}:{channel.kind}:{channel.connection}:{target}"
     id = f"msg_{hashlib.sha256(name.encode()).hexdigest()[:32]}"
     if channel.kind == "email":
         return OutMessage(

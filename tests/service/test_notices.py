@@ -101,6 +101,15 @@ def test_each_failed_run_where_that_is_wanted_and_only_what_is_wanted() -> None:
         assert incidents(sim) == ["failed", "failed"]
 
 
+def test_a_run_that_is_retried_and_fails_again_is_told_of_again() -> None:
+    with simulate(hooked, secrets={"KEY": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"}) as sim:
+        run = sim.start(hooked, fails=True)
+        sim.advance("30s")
+        sim.retry(run)
+        sim.advance("30s")
+        assert incidents(sim) == ["failed", "failed"]
+
+
 def test_a_late_run_is_told_of_once_and_then_perhaps_as_failed() -> None:
     with simulate(hooked, secrets={"KEY": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"}) as sim:
         sim.start(hooked, fails=True, seconds=90)
