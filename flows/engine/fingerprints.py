@@ -7,13 +7,15 @@ import platform
 import sys
 from functools import cache
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import Any
 
 from triphammer.flows.codec import printed
 from triphammer.flows.engine.attempts import Call
 from triphammer.flows.engine.run_scope import RunScope
 from triphammer.flows.engine.values import Launch
-from triphammer.flows.graph import FlowDef
+from triphammer.flows.envs.spec import wanted
+from triphammer.flows.graph import FlowDef, Options
 
 
 def fingerprint(flow: FlowDef, launch: Launch, scope: RunScope) -> str:
@@ -21,7 +23,8 @@ def fingerprint(flow: FlowDef, launch: Launch, scope: RunScope) -> str:
     function is one.
 
     Of code counts the flow's version: its file and every module of the project that it imports.
-    Artifacts count by their content. Raises what finding the arguments raises, or `cache_key=`.
+    Artifacts count by their content. Blocks. Raises what finding the arguments raises, or
+    `cache_key=`, and `EnvFailed`.
     """
     node = launch.node.node
     args, kwargs = Call(launch, scope).arguments()
@@ -30,12 +33,17 @@ def fingerprint(flow: FlowDef, launch: Launch, scope: RunScope) -> str:
     fn = node.spec.fn
     name = f"{getattr(fn, '__qualname__', node.spec.name)} {node.spec.where}"
     hash = hashlib.sha256()
-    for part in (flow.version, name, repr(node.options.env), environment()):
+    for part in (flow.version, name, _own_environment(flow, node.options), environment()):
         hash.update(part.encode() + b"\0")
     for value in given:
         body = printed(value)
         hash.update(b"%d:" % len(body) + body)
     return hash.hexdigest()
+
+
+def _own_environment(flow: FlowDef, options: Options) -> str:
+    """That of `env=`, by what it consists of: its requirements are in no version."""
+    return "" if options.env is None else wanted(options.env, Path(flow.root)).id
 
 
 @cache

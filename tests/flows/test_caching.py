@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,37 @@ def test_paths_are_told_by_name_only(tmp_path: Path) -> None:
 @task(cache=True)
 def length(path: Path) -> int:
     return len(path.read_text())
+
+
+IN_ENV = """
+from triphammer import flow, task
+
+ran = []
+
+@task(cache=True, env="own")
+def train(n: int) -> int:
+    ran.append(n)
+    return n
+
+@flow
+def training(n: int) -> object:
+    return train(n)
+"""
+
+
+def test_of_an_environment_of_its_own_the_requirements_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in a file that no version of the flow holds."""
+    (tmp_path / "in_own_env.py").write_text(IN_ENV)
+    requirements = tmp_path / "own" / "requirements.txt"
+    requirements.parent.mkdir()
+    requirements.write_text("thing==1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
+    module: Any = import_module("in_own_env")
+    with simulate(module.training) as sim:
+        results(sim, module.training, {"n": 1}, {"n": 1})
+        assert module.ran == [1]
+        requirements.write_text("thing==2\n")
+        results(sim, module.training, {"n": 1}, {"n": 1})
+        assert module.ran == [1, 1]
