@@ -182,7 +182,7 @@ class World:
         )
         store = SqliteStore(Writer(disk, lambda _: None), Readers([disk, disk]))
         core = self._core(store, desk, underway)
-        main = self.loop.create_task(self._serve(core, store))
+        main = self.loop.spawn(self._serve(core, store))
         operations = self._operations(core)
         redrive = Redrive(
             store=store,
@@ -279,7 +279,7 @@ class World:
 
     def spawn(self, what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Let something happen beside everything else."""
-        return self.loop.create_task(what)
+        return self.loop.spawn(what)
 
     def call(self, what: Coroutine[Any, Any, T]) -> T:
         """The value of something that needs no time, and all that comes of it."""

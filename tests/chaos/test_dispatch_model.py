@@ -120,7 +120,8 @@ class DispatchMachine(RuleBasedStateMachine):
     def pause(self, flow: str, paused: bool) -> None:
         operations = self.world.life.operations
         act = operations.pause if paused else operations.resume
-        if self._unless_unknown(flow, lambda: act(flow)):
+        has_runs = any(run.flow == flow for run in self.reference.runs)
+        if self._unless_unknown(flow, lambda: act(flow), also=has_runs):
             self.reference.pause(flow, paused)
 
     @precondition(lambda self: self.reference.dead)
@@ -156,9 +157,9 @@ class DispatchMachine(RuleBasedStateMachine):
         self.world.call(self.world.life.redrive.skip_event(self._key(event.number), flow))
         self.reference.skip_event(event, flow)
 
-    def _unless_unknown(self, flow: str, act: Callable[[], Any]) -> bool:
-        """Whether the flow is live; whatever is about another one is refused."""
-        if flow in self.reference.live:
+    def _unless_unknown(self, flow: str, act: Callable[[], Any], *, also: bool = False) -> bool:
+        """Whether the flow is live, or known otherwise; what is about another one is refused."""
+        if also or flow in self.reference.live:
             self.world.call(act())
             return True
         with pytest.raises(TriphammerError, match="no flow is named"):
