@@ -119,7 +119,7 @@ class FlowStateEditor:
         answer: list[tuple[Outcome, Sequence[str]]] = []
 
         def done(outcomes: Sequence[Outcome]) -> None:
-            if outcomes[0] is True and self._states.holds(unit.flow):
+            if outcomes[0] is True:
                 self._states.apply(unit.flow, unit.writes)
             answer.append((outcomes[0], [id.task for id in self._under_way(unit.flow)]))
             stored.set()

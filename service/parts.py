@@ -80,6 +80,7 @@ class Core:
         self.starter = Starter(
             store=edges.store,
             library=self.library,
+            states=self.states,
             admission=self.admission,
             active=self.active,
             clock=edges.clock,
@@ -217,12 +218,8 @@ class Core:
 
     async def recover(self) -> int:
         """Rebuild all memory from the store; the number of runs that are taken up again."""
-        store = self.edges.store
-        for flow in await store.paused():
+        for flow in await self.edges.store.paused():
             self.admission.pause(flow, True)
-        # Runs of flows that are no more go on, too, and remember what they did.
-        under_way = {row.flow for row in await store.unfinished()}
-        await self.states.load(store, under_way | (await store.queued_counts()).keys())
         return await self.starter.recover()
 
 

@@ -22,6 +22,7 @@ from triphammer.flows.typed_event import typed_event
 from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.active import ActiveRuns
 from triphammer.service.dispatcher.admission import Admission
+from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.dispatcher.ordering import Ordering
 from triphammer.service.dispatcher.restarts import OpenRun, Restarts
 from triphammer.service.dispatcher.superseded import why_superseded
@@ -72,6 +73,7 @@ class Starter:
         *,
         store: Store,
         library: Library,
+        states: FlowStates,
         admission: Admission,
         active: ActiveRuns,
         clock: Clock,
@@ -83,6 +85,7 @@ class Starter:
         self._store = store
         self._settled = settled
         self._library = library
+        self._states = states
         self._admission = admission
         self._active = active
         self._clock = clock
@@ -418,6 +421,8 @@ class Starter:
         return self._gone is None or run not in self._gone
 
     async def _begin_rows(self, rows: Sequence[RunRow]) -> None:
+        # Runs of flows that are no more go on, too, and remember what they did.
+        await self._states.load(self._store, {row.flow for row in rows})
         for row in rows:
             self._active.add_row(row)
             self._hold(row)

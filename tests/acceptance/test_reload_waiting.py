@@ -10,17 +10,21 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.process import saving
 
 WAITING = """
-from triphammer import events, flow, sleep, task
+from triphammer import events, flow, sleep, state, task
 from lib.waiting import VALUE as HELPER
+
+@task
+def counted() -> None:
+    state["runs"] = state.get("runs", 0) + 1
 
 @task
 def told() -> list:
     import lib.late
-    return [1, HELPER, lib.late.VALUE]
+    return [1, HELPER, lib.late.VALUE, state["runs"]]
 
 @flow(on=events(type="ask"))
 def waiting():
-    sleep("6s") >> told()
+    counted() >> sleep("6s") >> told()
 """
 CODE = ("flows/waiting.py", "lib/waiting.py", "lib/late.py")
 
@@ -59,7 +63,7 @@ def test_runs_that_wait_go_on_at_their_version_also_when_their_flow_is_gone(
         next(task for task in told[run["id"]]["tasks"] if task["name"] == "told")["result"]
         for run in (older, newer)
     ]
-    assert results == [[1, 1, 1], [2, 2, 2]]
+    assert results == [[1, 1, 1, 2], [2, 2, 2, 2]]
 
 
 HOOK = """

@@ -174,8 +174,7 @@ def test_flows_that_name_nobody_are_told_of_to_whom_the_settings_name() -> None:
 
 def test_the_incident_is_known_after_a_restart() -> None:
     settings = NotifySettings(webhook=HOOK)
-    states = FlowStates()
-    states.apply("silent", {KEY: b'"run_0"'})
+    states = FlowStates({"silent": {KEY: b'"run_0"'}})
     assert Notices(settings, states).with_end(a_change("run_1", "failed"), None, 0).outbox == ()
     [message] = Notices(settings, states).with_end(a_change("run_1", "succeeded"), None, 0).outbox
     assert message.body is not None
