@@ -18,7 +18,7 @@ from triphammer.flows.journal import Artifacts
 Content = bytes | str | os.PathLike[str]
 FILE = "file;"
 """How `Encoded.media` of a result begins that is an artifact of the user's."""
-_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(?:; ?[\w-]{1,50}=[\w./+-]{1,100})*")
+_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(?:; ?[\w-]{1,50}=[\w./+-]{1,100})*", re.ASCII)
 _LONGEST_NAME = 200
 
 

@@ -47,6 +47,8 @@ def test_what_cannot_be_kept_says_why(running: TaskContext, tmp_path: Path) -> N
         artifact(tmp_path / "none")
     with pytest.raises(ValueMisfit, match="is no media type"):
         artifact(b"", "text/html\r\nX: y")
+    with pytest.raises(ValueMisfit, match="is no media type"):
+        artifact(b"x", "text/größe")  # it goes out as a header
     for name in ("", "x" * 201, "a\nb"):
         with pytest.raises(ValueMisfit, match="cannot name an artifact"):
             artifact(b"", name=name)
