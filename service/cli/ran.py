@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -30,11 +30,11 @@ def as_json(ran: Ran) -> None:
     print_json({"state": ran.state, "result": _result(ran), "messages": _told(ran)})
 
 
-def show(ran: Ran) -> None:
-    """Print it for people."""
+def show(ran: Ran, mask: Callable[[str], str]) -> None:
+    """Print it for people; `mask` hides the secrets that messages hold."""
     for message, outcome in ran.messages:
         what = "not sent (--deliver sends it)" if outcome is None else repr(outcome)
-        typer.echo(f"{message.kind} to {message.target}: {_text(message)} - {what}")
+        typer.echo(mask(f"{message.kind} to {message.target}: {_text(message)} - {what}"))
     if ran.error is not None:
         typer.echo(_why(ran.error), err=True)
     typer.echo(f"{ran.name} {ran.state}")

@@ -80,7 +80,7 @@ def run_here(asked: Asked, config: Path | None) -> None:
     if asked.json:
         as_json(ran)
     else:
-        show(ran)
+        show(ran, secrets.mask)
     if ran.state != "succeeded":
         if job.event is None and not asked.json:
             hint = "--event '{\"data\": {...}}' gives one, as its sources would"

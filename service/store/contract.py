@@ -487,9 +487,6 @@ class Store(BackfillReads, WaitReads, ResultReads, Protocol):
         """Ids of runs, events and messages that begin with `prefix` (at most 10)."""
         ...
 
-    async def tasks(
-        self, run: str, *, after: str | None = None, limit: int | None = None, items: bool = True
-    ) -> Sequence[TaskRow]: ...
     async def item_counts(self, run: str) -> Mapping[str, Mapping[str, int]]:
         """For each map of the run: how many of its items are in which state."""
         ...

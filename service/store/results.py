@@ -11,6 +11,19 @@ from triphammer.flows.journal import Cached, Kept, TaskRow
 class ResultReads(Protocol):
     """A part of `Store`."""
 
+    async def tasks(
+        self,
+        run: str,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        bytes: int | None = None,
+        items: bool = True,
+    ) -> Sequence[TaskRow]:
+        """In the order they were first written. They end early with the row that brings the
+        results, as they are stored, to `bytes`; `items` of maps may be left out."""
+        ...
+
     async def task_and_items(self, run: str, name: str) -> Sequence[TaskRow]:
         """The row of one task; of a map also those of its items, in the order they were written."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from triphammer.flows.engine.stopping import Abandoned
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import Artifacts, Kept
+from triphammer.flows.journal import Artifacts, Kept, TaskRow
 from triphammer.flows.references import suggest
 from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
@@ -21,11 +21,14 @@ from triphammer.service.errors import (
     UnknownRun,
 )
 from triphammer.service.library import Library
-from triphammer.service.store.contract import EventRow, RunRow, Store
+from triphammer.service.store.contract import EventRow, FailedAttempt, RunRow, Store
 from triphammer.service.store.logs import LogStore
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import models, views
+from triphammer.service.web.paging import MOST_BYTES
 
+PACKED = 2_000
+"""Bytes that a stored result takes besides its body, at most."""
 NotFoundOf = Callable[[str], NotFound]
 
 
@@ -152,15 +155,18 @@ class Reading:
     ) -> models.RunInFull:
         """One run with its tasks, messages and graph; maps summarised unless `every_item`."""
         row = await self.run_row(id)
-        rows = await self.store.tasks(row.id, after=after, limit=limit, items=every_item)
-        failed = await self.store.failed_attempts(row.id)
+        most = MOST_BYTES if every_item else None
+        rows = await self.store.tasks(
+            row.id, after=after, limit=limit, bytes=most, items=every_item
+        )
+        failed = _by_task(await self.store.failed_attempts(row.id))
         items = await self.store.item_counts(row.id)
-        tasks = [views.task_in_full(r, failed, items.get(r.name)) for r in rows]
+        tasks = [views.task_in_full(r, failed.get(r.name, ()), items.get(r.name)) for r in rows]
         messages = await self.store.outbox(run=row.id)
         return {
             **views.run(row),
             "tasks": tasks,
-            "next": rows[-1].name if every_item and len(rows) == limit else None,
+            "next": following(rows, limit) if every_item else None,
             "waits": [views.wait(w) for w in await self.store.waits(row.id) if w.wait.task],
             "queued_for": None if row.state != "queued" else await self._queued_for(row),
             "still_running": [a.id.task for a in self._abandoned() if a.id.run == row.id],
@@ -172,9 +178,9 @@ class Reading:
     async def stored_tasks(self, id: str, *, limit: int, after: str | None) -> models.StoredTasks:
         """The tasks of a run with their results as they are stored."""
         row = await self.run_row(id)
-        rows = await self.store.tasks(row.id, after=after, limit=limit)
-        following = rows[-1].name if len(rows) == limit else None
-        return {"items": [views.stored_task(item) for item in rows], "next": following}
+        rows = await self.store.tasks(row.id, after=after, limit=limit, bytes=MOST_BYTES)
+        shown = [views.stored_task(item) for item in rows]
+        return {"items": shown, "next": following(rows, limit)}
 
     async def is_stored(self, digest: str) -> bool:
         """Whether a result is, or a task has kept, the artifact `digest`."""
@@ -273,3 +279,17 @@ class Reading:
             for f, why in filtered(body, row.event)
             if f not in told
         ]
+
+
+def following(rows: Sequence[TaskRow], limit: int) -> str | None:
+    """The task that the next page comes after; None: these were the last. A page that has ended
+    early for its size is never taken for the last one."""
+    size = sum(PACKED + len(row.result.body) for row in rows if row.result is not None)
+    return rows[-1].name if len(rows) == limit or size >= MOST_BYTES else None
+
+
+def _by_task(failed: Sequence[FailedAttempt]) -> Mapping[str, Sequence[FailedAttempt]]:
+    found: dict[str, list[FailedAttempt]] = {}
+    for attempt in failed:
+        found.setdefault(attempt.task, []).append(attempt)
+    return found

@@ -92,13 +92,14 @@ def _reached(progress: tuple[float, float] | None) -> models.Reached | None:
 def task_in_full(
     row: TaskRow, failed: Sequence[FailedAttempt], items: Mapping[str, int] | None
 ) -> models.TaskInFull:
-    """One task with its result, its failed attempts and, for a map, its items by state."""
+    """One task with its result, those of its attempts that failed and, for a map, its items by
+    state."""
     return {
         **task(row),
         "items": None if items is None else dict(items),
         "result": value(row.result),
         "due_at": moment(row.due_at),
-        "attempts": [_attempt(a) for a in failed if a.task == row.name],
+        "attempts": [_attempt(a) for a in failed],
     }
 
 

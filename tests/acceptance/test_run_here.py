@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,24 @@ def test_what_cannot_be_repeated(daemon: DaemonProcess) -> None:
     gone = said("--from-run", past["id"])
     assert "no daemon at" in gone
     assert "triphammer serve --data COPY" in gone
+
+
+TELLING = """
+from triphammer import flow, secret, send_webhook, task
+
+@task
+def tell(key: str) -> None:
+    send_webhook("http://127.0.0.1:1/hook", {"text": "key " + key})
+
+@flow
+def telling():
+    tell(secret("KEY"))
+"""
+
+
+def test_printed_messages_show_no_secrets(tmp_path: Path) -> None:
+    here = project(tmp_path / "here", {"telling": TELLING})
+    env = {**os.environ, "TRIPHAMMER_SECRETS__KEY": "very-secret"}
+    done = cli(here, "run", "telling", env=env)
+    assert done.returncode == 0, done.stderr
+    assert 'http://127.0.0.1:1/hook: {"text":"key ***"} - not sent' in done.stdout

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from tests.contracts.store_cases import (
     CLAIM,
@@ -281,6 +282,17 @@ async def test_map_items_are_paged_and_counted(store: SqliteStore) -> None:
     # The end of a map leaves the count of its items as it was.
     await one(store, changed(run, tasks=(a_task("m"),)))
     assert (await store.tasks(run.id))[0] == a_task("m", items=4)
+
+
+async def test_a_page_of_tasks_ends_early_with_large_results(store: SqliteStore) -> None:
+    run = a_run()
+    await begun(store, run)
+    large = Encoded("json", b'"' + b"x" * 1000 + b'"', "")
+    tasks = [replace(a_task(f"t{n}"), result=large) for n in range(5)]
+    await one(store, changed(run, tasks=tuple(tasks)))
+    assert await store.tasks(run.id, limit=5, bytes=2500) == tasks[:3]
+    assert await store.tasks(run.id, after="t2", limit=5, bytes=2500) == tasks[3:]
+    assert await store.tasks(run.id, limit=5) == tasks
 
 
 async def test_failed_attempts_are_history(store: SqliteStore) -> None:

@@ -198,6 +198,26 @@ def test_a_paused_flow_waits_and_a_cancelled_run_ends() -> None:
         assert run.state == "cancelled"
 
 
+@pytest.mark.parametrize("now", [False, True])
+def test_a_cancelled_run_is_tidied_up_unless_it_is_to_end_now(now: bool) -> None:
+    @task
+    async def work() -> None:
+        await asyncio.sleep(3600)
+
+    @task
+    def tidy() -> None: ...
+
+    @flow(teardown=tidy)
+    def tidied() -> None:
+        work()
+
+    with simulate(tidied) as sim:
+        run = sim.start(tidied)
+        sim.cancel(run, now=now)
+        sim.run_until_idle()
+        assert (run.state, run.order) == ("cancelled", ["work"] if now else ["work", "tidy"])
+
+
 def test_flows_that_listen_to_the_ends_of_others() -> None:
     @task
     def book(bad: bool) -> None:

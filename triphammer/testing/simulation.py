@@ -215,9 +215,10 @@ class Simulation:
         self.call(self.operations.resume(_name(flow)))
         self.settle()
 
-    def cancel(self, run: SimulatedRun) -> None:
-        """End a run that is queued or under way. Raises StateForbids when it has ended."""
-        self.call(self.operations.cancel(run.id))
+    def cancel(self, run: SimulatedRun, *, now: bool = False) -> None:
+        """End a run that is queued or under way, and with `now` its teardowns too. Raises
+        StateForbids when it has ended."""
+        self.call(self.operations.cancel(run.id, now=now))
         self.settle()
 
     def mark(self, run: SimulatedRun, task: str, state: TaskMark, result: Any = None) -> None:

@@ -14,6 +14,8 @@ from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.store.sqlite.connection import Connection
 
 T = TypeVar("T")
+Values = Sequence[Any] | Mapping[str, Any]
+"""Those of a statement, by their places or names."""
 
 
 class Readers:
@@ -32,12 +34,12 @@ class Readers:
         return await self.run(partial(_rows, sql, values))
 
     async def listed(
-        self, sql: str, values: Mapping[str, Any], large: Sequence[str], most: int | None
+        self, sql: str, values: Values, large: Sequence[str], most: int | None
     ) -> list[sqlite3.Row]:
         """The rows of one statement, up to the one that brings the columns `large` of all of
         them to `most` bytes: the rest is not read."""
         if most is None:
-            return await self.named(sql, values)
+            return await self.run(partial(_rows, sql, values))
         return await self.run(partial(_rows_up_to, sql, values, large, most))
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
@@ -52,16 +54,14 @@ class Readers:
                 self._free.append(connection)
 
 
-def _rows(
-    sql: str, values: Sequence[Any] | Mapping[str, Any], raw: sqlite3.Connection
-) -> list[sqlite3.Row]:
+def _rows(sql: str, values: Values, raw: sqlite3.Connection) -> list[sqlite3.Row]:
     cursor = raw.cursor()
     cursor.row_factory = sqlite3.Row
     return cursor.execute(sql, values).fetchall()
 
 
 def _rows_up_to(
-    sql: str, values: Mapping[str, Any], large: Sequence[str], most: int, raw: sqlite3.Connection
+    sql: str, values: Values, large: Sequence[str], most: int, raw: sqlite3.Connection
 ) -> list[sqlite3.Row]:
     cursor = raw.cursor()
     cursor.row_factory = sqlite3.Row

@@ -106,10 +106,17 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         return [row[0] for row in found]
 
     async def tasks(
-        self, run: str, *, after: str | None = None, limit: int | None = None, items: bool = True
+        self,
+        run: str,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        bytes: int | None = None,
+        items: bool = True,
     ) -> Sequence[TaskRow]:
         most = -1 if limit is None else limit
-        found = await self._readers.rows(self._sql["tasks"], run, items, after, most)
+        values = (run, items, after, most)
+        found = await self._readers.listed(self._sql["tasks"], values, ["result"], bytes)
         return [rows.task_row(row) for row in found]
 
     async def cached(self, asked: Sequence[tuple[str, int]]) -> Mapping[str, Cached]:
