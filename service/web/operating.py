@@ -77,7 +77,9 @@ class MarkRunBody(BaseModel):
     reason: str = Field(default="", max_length=1000)
 
 
-Tag = Annotated[str, Field(pattern=r"^[^\s,]{1,100}$")]
+# What counts as white space differs from one kind of regular expression to the other, but for
+# controls and the byte order mark: those are named.
+Tag = Annotated[str, Field(pattern=r"^[^\s,\x00-\x1f\x7f-\x9f\ufeff]{1,100}$")]
 
 
 class AnnotateBody(BaseModel):
