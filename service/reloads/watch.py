@@ -79,8 +79,11 @@ class FileWatch:
         followed: Snapshot | None = None
         while True:
             heard, snapshot = self._news.next, self._snapshot
-            if snapshot is not None and snapshot is not followed:
+            if snapshot is not None:
+                # Also after a change: another folder may stand in the place of one, with the
+                # same in it, so that nobody loads anything and hands over a new snapshot.
                 await feed.watch(await anyio.to_thread.run_sync(self._folders, snapshot))
+            if snapshot is not None and snapshot is not followed:
                 followed = snapshot
                 # What has changed since it was read, before its folders were watched:
                 if await anyio.to_thread.run_sync(snapshot.holds):

@@ -138,33 +138,58 @@ class Told:
 
     news: News
 
+    def __init__(self) -> None:
+        self.begun = anyio.Event()
+        self.watched: list[frozenset[Path]] = []
+
     async def watch(self, folders: Iterable[Path]) -> None:
-        pass
+        self.watched.append(frozenset(folders))
 
     async def run(self, news: News) -> None:
         self.news = news
+        self.begun.set()
 
     def close(self) -> None:
         pass
 
 
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> Told:
+    feed = Told()
+
+    def told(*, poll: bool) -> FolderFeed:
+        return feed
+
+    monkeypatch.setattr(module, "open_feed", told)
+    return feed
+
+
 async def test_a_lock_that_goes_while_it_is_looked_at_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, feed: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, feed = Leaving(tmp_path / "index.lock"), Told()
+    lock = Leaving(tmp_path / "index.lock")
     lock.gone = lambda: feed.news.gone(str(lock).lstrip("/"))
 
     def lock_of(root: Path) -> Path:
         return lock
 
-    def told(*, poll: bool) -> FolderFeed:
-        return feed
-
     monkeypatch.setattr(module, "index_lock", lock_of)
-    monkeypatch.setattr(module, "open_feed", told)
     (tmp_path / "a.py").write_text("1")
     snapshot = seen(tmp_path)
     (tmp_path / "a.py").write_text("2")
     async with watching(tmp_path, snapshot) as (_, asked):
         await asked.more()
     assert not lock.is_there
+
+
+async def test_a_folder_that_takes_the_place_of_another_is_watched(
+    tmp_path: Path, feed: Told
+) -> None:
+    """With the same in it nothing is loaded, but what is saved there from now on counts."""
+    (tmp_path / "a.py").write_text("1")
+    async with watching(tmp_path, seen(tmp_path)) as (_, asked):
+        await feed.begun.wait()
+        feed.news.folder_came(str(tmp_path).lstrip("/"))
+        await asked.more()
+    assert len(feed.watched) == 2
+    assert feed.watched[1] == feed.watched[0] > {tmp_path}
