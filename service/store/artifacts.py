@@ -223,6 +223,7 @@ class MemoryArtifacts:
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
+        self._lock = Lock()
         self._place: str | None = None
 
     def put(self, content: bytes) -> str:
@@ -254,10 +255,11 @@ class MemoryArtifacts:
     @property
     def place(self) -> str:
         """The folder of those that are files."""
-        if self._place is None:
-            self._place = mkdtemp(prefix="triphammer-artifacts-")
-            finalize(self, partial(shutil.rmtree, self._place, ignore_errors=True))
-        return self._place
+        with self._lock:  # tasks in several threads may be the first
+            if self._place is None:
+                self._place = mkdtemp(prefix="triphammer-artifacts-")
+                finalize(self, partial(shutil.rmtree, self._place, ignore_errors=True))
+            return self._place
 
     def _path(self, digest: str) -> Path:
         path = Path(self.place) / digest[:2] / digest[2:]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
+from threading import Thread
 
 import pytest
 
@@ -240,3 +242,23 @@ def test_what_is_larger_than_the_rest_of_the_disk_fails_alone(
     with pytest.raises(StoreError, match="cannot be kept"):
         artifacts.put(b"x" * 1000)
     assert len(told) == 1
+
+
+def test_two_who_are_the_first_to_keep_a_file_in_memory_have_one_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    artifacts, made = MemoryArtifacts(), list[str]()
+    other = Thread(target=lambda: artifacts.place)
+
+    def interrupted(prefix: str) -> str:
+        made.append(prefix)
+        if len(made) == 1:
+            other.start()
+            other.join(0.1)  # it comes as far as it can
+        return mkdtemp(prefix=prefix)
+
+    monkeypatch.setattr(f"{MODULE}.mkdtemp", interrupted)
+    first = artifacts.place
+    other.join()
+    assert made == ["triphammer-artifacts-"]
+    assert artifacts.place == first
