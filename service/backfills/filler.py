@@ -17,7 +17,15 @@ from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.hub import Hub, News
 from triphammer.service.library import Library
 from triphammer.service.store.backfills import BackfillRow, FilledTick, SettleTicks, Tick
-from triphammer.service.store.contract import ENDED, Decided, Disposition, FillTick, Outcome, Store
+from triphammer.service.store.contract import (
+    ENDED,
+    Decided,
+    Disposition,
+    FillTick,
+    Outcome,
+    RunRow,
+    Store,
+)
 
 TOGETHER = 50
 """Ticks that are filled in at once."""
@@ -102,9 +110,10 @@ class Filler:
     async def _begin(self, row: BackfillRow, ticks: Sequence[Tick]) -> int:
         """Make the runs of `ticks`; how many there are."""
         await self._dispatcher.wait_for_room()
-        units = [self._unit(row, tick) for tick in ticks]
+        before = [await self._store.run(tick.redo) if tick.redo else None for tick in ticks]
+        units = [self._unit(row, *one) for one in zip(ticks, before, strict=True)]
         decided = [unit.decided for unit in units]
-        held = [await self._holds(tick) for tick in ticks]
+        held = [old is not None and old.holds for old in before]
         self._dispatcher.expect(decided)
         try:
             outcomes = await self._store.commit(units)
@@ -115,7 +124,7 @@ class Filler:
         self._tell(row)
         return begun
 
-    def _unit(self, row: BackfillRow, tick: Tick) -> FillTick:
+    def _unit(self, row: BackfillRow, tick: Tick, before: RunRow | None) -> FillTick:
         now, flow = self._clock.now(), row.asked.flow
         event = tick_event(
             flow,
@@ -127,16 +136,17 @@ class Filler:
         )
         catalog = self._dispatcher.catalog
         return FillTick(
-            tick=FilledTick(backfill=row.id, due=tick.due, redo=tick.redo),
+            tick=FilledTick(
+                backfill=row.id,
+                due=tick.due,
+                redo=tick.redo,
+                epoch=None if before is None else before.epoch,
+                again=row.asked.again,
+            ),
             decided=alone(decide(event, catalog, now), flow),
             catalog=catalog.id,
             at=now,
         )
-
-    async def _holds(self, tick: Tick) -> bool:
-        """Whether the run before holds a key that the new one takes over."""
-        old = await self._store.run(tick.redo) if tick.redo else None
-        return old is not None and old.holds
 
     def _filled(self, unit: FillTick, outcome: Outcome, held: bool) -> bool:
         if isinstance(outcome, Exception):

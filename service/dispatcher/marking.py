@@ -111,9 +111,9 @@ class Marking:
         why = f"marked failed by {asked.by}{f': {reason}' if reason else ''}"
         error = ErrorInfo(MARKED, why) if state == "failed" else None
         operation = self._operation(run, asked, f"run {state}", reason)
-        await self._commit(
-            row, MarkRun(operation=operation, epoch=row.epoch, state=state, error=error)
-        )
+        unit = MarkRun(operation=operation, epoch=row.epoch, state=state, error=error)
+        if not await self._commit(row, unit):
+            return
         self._starter.skipped(row)
         self._hub.publish([News("run", run, row.flow, state)])
 
@@ -186,7 +186,8 @@ class Marking:
         if why_not is not None:
             raise StateForbids(f"{task} {why_not}")
 
-    async def _commit(self, row: RunRow, unit: OperatorUnit | AnswerWait) -> None:
+    async def _commit(self, row: RunRow, unit: OperatorUnit | AnswerWait) -> bool:
+        """Whether this has done it: with the same key somebody else may have, just now."""
         (outcome,) = await self._store.commit([unit])
         if isinstance(outcome, Exception):
             raise outcome
@@ -194,6 +195,7 @@ class Marking:
             row.id, Asked(by="", key=None if unit.operation is None else unit.operation.key)
         ):
             raise StateForbids(f"run {row.id} {CHANGED}")
+        return outcome is True
 
 
 def _node(way: Sequence[Step]) -> str:

@@ -53,7 +53,7 @@ class Redrive:
         old = await self._dead(id)
         stored = await self._event(old.event)
         new = self._again(old, stored)
-        unit = RedriveRun(run=id, new=new)
+        unit = RedriveRun(run=id, new=new, epoch=old.epoch)
         if not await self._commit_new(unit, stored, held=old.holds):
             raise _settled(id)
         return new
@@ -78,7 +78,7 @@ class Redrive:
     async def skip_run(self, id: str) -> None:
         """Leave a failed run as it is: those that wait behind it go on."""
         old = await self._dead(id)
-        if not await self._commit(SkipRun(run=id)):
+        if not await self._commit(SkipRun(run=id, epoch=old.epoch)):
             raise _settled(id)
         self._starter.skipped(old)
 
@@ -120,10 +120,8 @@ class Redrive:
             params={name: value for name, value in given.items() if name in live.params},
             lineage=old.lineage,
         )
-        if live.per is not None and not old.holds:
-            return new
-        # It takes over what the old one holds.
-        return msgspec.structs.replace(new, order_key=None)
+        # It takes over what the old one holds, if that holds anything.
+        return msgspec.structs.replace(new, order_key=None) if old.holds else new
 
     async def _commit_new(
         self, unit: RedriveRun | RedriveEvent, stored: EventRow, *, held: bool

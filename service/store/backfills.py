@@ -54,11 +54,17 @@ class AddBackfill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilledTick(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tick of which backfill becomes a run; see `Tick`."""
+    """Which tick of which backfill becomes a run; see `Tick`.
+
+    `epoch` is that in which the run before was looked at; None: whichever. `again`: also where
+    that one has succeeded.
+    """
 
     backfill: str
     due: int
     redo: str | None = None
+    epoch: int | None = None
+    again: bool = False
 
 
 class SettleTicks(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,8 +122,9 @@ class Accept(msgspec.Struct, frozen=True, kw_only=True):
 class FillTick(msgspec.Struct, frozen=True, kw_only=True):
     """A tick of a backfill, and the event and run that it becomes.
 
-    Outcome: what became of the event; nothing when the tick is not pending any more, or
-    another run of it came meanwhile.
+    Outcome: what became of the event; nothing when the tick is not pending any more, when it is
+    skipped since another run of it came or the one before went on meanwhile, and (it is pending
+    still) when that one is in another epoch.
     """
 
     tick: FilledTick
@@ -232,11 +233,13 @@ class Crashed(msgspec.Struct, frozen=True):
 class RedriveRun(msgspec.Struct, frozen=True, kw_only=True):
     """Let `new` run in the place of a dead letter, on the same event.
 
-    Outcome: False when `run` is no dead letter (any more), and nothing is stored.
+    `epoch` is that in which it was looked at; None: whichever. Outcome: False when `run` is no
+    dead letter (any more) or in another epoch, and nothing is stored.
     """
 
     run: str
     new: NewRun
+    epoch: int | None = None
 
 
 class RedriveEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,9 +251,10 @@ class RedriveEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkipRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing more is done about a dead letter. Outcome: False when it is none."""
+    """Nothing more is done about a dead letter. `epoch` and outcome as `RedriveRun`."""
 
     run: str
+    epoch: int | None = None
 
 
 class SkipRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from triphammer.service.store.backfills import (
     TickRun,
 )
 from triphammer.service.store.contract import Decided, Disposition, FillTick, NewRun, Outcome
+from triphammer.service.store.operator_units import Operation, RetryRun
 from triphammer.service.store.sqlite.store import SqliteStore
 
 __all__ = ["anyio_backend", "kind", "store"]
@@ -54,15 +55,22 @@ def event_of(day: int, again: str | None = None) -> Event:
     return tick_event(FLOW, due, start=due - DAY, now=NOW, backfill=True, again=again)
 
 
-def filling(backfill: AddBackfill, day: int, run: NewRun, redo: str | None = None) -> FillTick:
+def filling(
+    backfill: AddBackfill, day: int, run: NewRun, redo: str | None = None, **fields: Any
+) -> FillTick:
     event = event_of(day, None if redo is None else backfill.id)
-    tick = FilledTick(backfill=backfill.id, due=day * DAY, redo=redo)
+    tick = FilledTick(backfill=backfill.id, due=day * DAY, redo=redo, **fields)
     return FillTick(tick=tick, decided=ran(event, run), at=NOW)
 
 
 def runs_of(outcome: Outcome) -> list[str]:
     assert isinstance(outcome, tuple)
     return [run for item in outcome for run in item.runs]
+
+
+def retry_of(run: NewRun, epoch: int) -> RetryRun:
+    operation = Operation(run=run.id, at=NOW, by="me", what="retry", detail="all")
+    return RetryRun(operation=operation, epoch=epoch, anew=())
 
 
 async def states(store: SqliteStore, backfill: AddBackfill) -> list[str]:
@@ -207,6 +215,37 @@ async def test_a_redo_that_somebody_else_began_is_skipped(store: SqliteStore) ->
     assert await one(store, filling(two, 1, a_run(), old.id)) == ()
     [tick] = await store.ticks(two.id)
     assert (tick.state, tick.detail) == ("skipped", f"{other.id} came meanwhile")
+
+
+async def test_a_redo_of_a_run_that_went_on_meanwhile(store: SqliteStore) -> None:
+    old = a_run()
+    await begun(store, old, event=event_of(1))
+    await one(store, changed(old, state="failed", finished_at=NOW, error=ERROR))
+    backfill = a_backfill(a_tick(1, redo=old.id))
+    await one(store, backfill)
+    await one(store, retry_of(old, epoch=1))
+    assert await one(store, filling(backfill, 1, a_run(), old.id)) == ()
+    [tick] = await store.ticks(backfill.id)
+    assert (tick.state, tick.detail) == ("skipped", f"{old.id} is queued by now")
+    await one(store, changed(old, epoch=2, state="succeeded", finished_at=NOW))
+    late, again = a_backfill(a_tick(1, redo=old.id)), a_backfill(a_tick(1, redo=old.id))
+    await one(store, late)
+    await one(store, again)
+    assert await one(store, filling(late, 1, a_run(), old.id)) == ()
+    [tick] = await store.ticks(late.id)
+    assert (tick.state, tick.detail) == ("skipped", f"{old.id} is succeeded by now")
+    unit = filling(again, 1, a_run(), old.id, again=True, epoch=1)
+    assert await one(store, unit) == ()
+    [tick] = await store.ticks(again.id)
+    assert tick.state == "pending", "it was looked at before it was retried"
+    assert len(runs_of(await one(store, filling(again, 1, a_run(), old.id, again=True)))) == 1
+
+
+async def test_a_redo_of_what_no_run_is_kept_of(store: SqliteStore) -> None:
+    backfill = a_backfill(a_tick(1, redo=""))
+    await one(store, backfill)
+    new = a_run()
+    assert runs_of(await one(store, filling(backfill, 1, new, ""))) == [new.id]
 
 
 async def test_a_cancelled_one_fills_no_more(store: SqliteStore) -> None:

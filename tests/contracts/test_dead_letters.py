@@ -81,6 +81,15 @@ async def test_a_skipped_run_is_no_dead_letter(store: SqliteStore) -> None:
     assert await store.dead_runs(Page()) == []
 
 
+async def test_what_was_looked_at_before_it_was_changed_is_left(store: SqliteStore) -> None:
+    run = a_run()
+    await begun(store, run)
+    await ended(store, run, "failed")
+    assert await one(store, SkipRun(run=run.id, epoch=1)) is False
+    assert await one(store, RedriveRun(run=run.id, new=a_run(), epoch=1)) is False
+    assert await one(store, SkipRun(run=run.id, epoch=2)) is True
+
+
 async def test_dead_runs_are_paged_and_filtered(store: SqliteStore) -> None:
     runs = [a_run(f"f{n % 2}") for n in range(5)]
     for number, run in enumerate(runs):

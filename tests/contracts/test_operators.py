@@ -166,9 +166,10 @@ async def test_a_skipped_dead_letter_may_be_retried_and_a_redriven_one_not(
         await ended(store, run)
     await one(store, SkipRun(run=skipped.id))
     await one(store, RedriveRun(run=redriven.id, new=a_run()))
-    assert await one(store, retry(redriven)) is False
-    assert await one(store, retry(skipped)) is True
-    await end(store, skipped, "failed", 2)
+    assert await one(store, retry(redriven, epoch=2)) is False
+    assert await one(store, retry(skipped)) is False, "it was looked at before it was skipped"
+    assert await one(store, retry(skipped, epoch=2)) is True
+    await end(store, skipped, "failed", 3)
     assert [row.id for row in await store.dead_runs(Page())] == [skipped.id]
 
 

@@ -77,7 +77,7 @@ class Applier:
         self._acceptance = Acceptance(waits)
         pruning = Pruning()
         dead = DeadLetters()
-        filling = Filling(self._acceptance)
+        filling = Filling(self._acceptance, dead)
         self._by_type: Mapping[type, Callable[[Raw, Any], Sequence[Outcome]]] = {
             Accept: self._accept,
             Progress: self._progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +22,16 @@ from triphammer.service.store.sqlite.statements import statements
 Raw = sqlite3.Connection
 
 
+class Settled(NamedTuple):
+    """What a dead letter was: its event, its key and its place in the order of that, and whether
+    it `held` the key still."""
+
+    event: str
+    key: str | None
+    number: int | float
+    held: int
+
+
 class DeadLetters:
     """Knows the statements; works within the writer's open transaction."""
 
@@ -34,17 +45,13 @@ class DeadLetters:
 
     def redrive_run(self, raw: Raw, unit: RedriveRun) -> bool:
         """A new run takes the failed one's event and its place in the order."""
-        settled = raw.execute(self._sql["settle_run"], (unit.run, "redriven")).fetchone()
-        if settled is None:
+        found = self.settle(raw, unit.run, unit.epoch, "redriven")
+        if found is None:
             return False
-        event, key, place, parked = settled
-        self._add(raw, unit.new, event)
-        if parked:
-            raw.execute(self._sql["in_the_place"], (unit.new.id, unit.run, key, place))
-        else:
-            raw.execute(self._sql["redrives"], (unit.new.id, unit.run))
-        detail = f"redriven: {unit.run} had failed"
-        raw.execute(self._sql["redriven_disposition"], (event, unit.run, unit.new.id, detail))
+        self._add(raw, unit.new, found.event)
+        self.take_place(raw, unit.new.id, unit.run, found)
+        told = (found.event, unit.run, unit.new.id, f"redriven: {unit.run} had failed")
+        raw.execute(self._sql["redriven_disposition"], told)
         return True
 
     def redrive_event(self, raw: Raw, unit: RedriveEvent) -> bool:
@@ -57,7 +64,22 @@ class DeadLetters:
 
     def skip_run(self, raw: Raw, unit: SkipRun) -> bool:
         """The run stays failed, and holds its key no more."""
-        return raw.execute(self._sql["settle_run"], (unit.run, "skipped")).fetchone() is not None
+        return self.settle(raw, unit.run, unit.epoch, "skipped") is not None
+
+    def settle(self, raw: Raw, run: str, epoch: int | None, how: str) -> Settled | None:
+        """A dead letter is one no more; None if it is none, or in another epoch."""
+        found = raw.execute(self._sql["dead_letter"], (run, epoch)).fetchone()
+        if found is None:
+            return None
+        raw.execute(self._sql["settle_run"], (run, how))
+        return Settled(*found)
+
+    def take_place(self, raw: Raw, run: str, of: str, place: Settled) -> None:
+        """`run` is there for the dead letter `of`: in its place where that one held its key."""
+        if place.held:
+            raw.execute(self._sql["in_the_place"], (run, of, place.key, place.number))
+        else:
+            raw.execute(self._sql["redrives"], (run, of))
 
     def skip_event(self, raw: Raw, unit: SkipEvent) -> bool:
         """The event starts nothing, by decision."""

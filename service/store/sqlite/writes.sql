@@ -207,11 +207,15 @@ UPDATE runs SET crashes = crashes + 1
 WHERE id IN (SELECT value FROM json_each(?))
   AND state NOT IN ('succeeded', 'failed', 'cancelled', 'superseded');
 
+-- name: dead_letter
+-- The run ?1 if it is a dead letter, and in epoch ?2 if one is given.
+SELECT event, order_key, coalesce(place, seq), holds FROM runs
+WHERE id = ?1 AND (?2 IS NULL OR epoch = ?2) AND state = 'failed' AND settled IS NULL;
+
 -- name: settle_run
--- A dead letter is one no more: ?2 is redriven or skipped.
-UPDATE runs SET settled = ?2, holds = 0
-WHERE id = ?1 AND state = 'failed' AND settled IS NULL
-RETURNING event, order_key, coalesce(place, seq), parks;
+-- A dead letter is one no more: ?2 is redriven or skipped. Whoever has looked at it before, and
+-- knows it as one that held its key, is fenced off.
+UPDATE runs SET settled = ?2, holds = 0, epoch = epoch + 1 WHERE id = ?1;
 
 -- name: in_the_place
 -- The run ?1 goes in the place of ?2, before all that wait for the same key, if it has one.
@@ -311,7 +315,7 @@ WHERE b.id = ?1 AND t.due = ?2 AND t.state = 'pending' AND b.state = 'running';
 
 -- name: newest_run_of_tick
 -- ?1 flow, ?2 source, ?3 id of the first event of the tick; later ones have that id and `#...`.
-SELECT r.id FROM identities i JOIN runs r ON r.event = i.event AND r.flow = ?1
+SELECT r.id, r.state, r.epoch FROM identities i JOIN runs r ON r.event = i.event AND r.flow = ?1
 WHERE i.source = ?2 AND i.id >= ?3 AND i.id < ?3 || '$'
 ORDER BY r.seq DESC LIMIT 1;
 

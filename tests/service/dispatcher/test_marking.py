@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
 import pytest
 
+from tests.service.dispatcher.test_modes import Diary, job, never_overlapping, states, worker
 from tests.service.dispatcher.test_retry import flaky, ordered, tick
 from triphammer import events, flow, loop, sleep, task
 from triphammer.flows.errors import UnknownTask, ValueMisfit
 from triphammer.service.dispatcher.marking import RunMark, TaskMark
+from triphammer.service.dispatcher.redrive import Redrive
 from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.errors import StateForbids
 from triphammer.service.store.contract import Page
@@ -183,6 +186,54 @@ def test_a_run_that_is_marked_lets_those_behind_it_go() -> None:
         assert second.error is not None
         assert second.error.message == "marked failed by me: as agreed"
         assert done(sim, second) == ["me mark run failed: as agreed"]
+
+
+def test_with_the_same_key_at_once_its_key_is_let_go_once() -> None:
+    diary = Diary()
+    with simulate(worker(diary, order_by="data.key", max_runs=5)) as sim:
+        first = sim.emit(job(0, takes=-1))
+        for n in (1, 2):
+            sim.emit(job(n))
+        sim.advance("1s")
+        asked = Asked(by="me", key="k")
+
+        async def both() -> None:
+            async with anyio.create_task_group() as group:
+                for _ in range(2):
+                    group.start_soon(sim.operations.mark_run, first.id, "succeeded", asked)
+
+        sim.call(both())
+        sim.advance("12s")
+        sim.emit(job(3))
+        sim.advance("1h")
+        assert states(sim) == ["succeeded"] * 4
+        assert len(done(sim, first)) == 1
+    never_overlapping(diary, 5)
+
+
+def test_a_run_that_was_marked_failed_is_redriven_behind_those_that_it_let_go() -> None:
+    diary = Diary()
+    with simulate(worker(diary, order_by="data.key", max_runs=5)) as sim:
+        first = sim.emit(job(0, takes=-1))
+        sim.emit(job(1))
+        mark_run(sim, first, "failed")
+        sim.advance("1s")
+        core = sim.local.core
+        redrive = Redrive(
+            store=sim.local.store,
+            library=core.library,
+            starter=core.starter,
+            clock=core.edges.clock,
+            hub=core.hub,
+        )
+        sim.call(redrive.run(first.id))
+        sim.advance("1s")
+        assert states(sim) == ["failed", "running", "queued"]
+        sim.emit(job(2))
+        sim.advance("1h")
+        assert states(sim) == ["failed", "succeeded", "failed", "queued"]
+        assert diary.told()[-2:] == [("begin", "a", 0), ("end", "a", 0)]
+    never_overlapping(diary, 5)
 
 
 # --- of runs under way -------------------------------------------------------------------------
