@@ -70,9 +70,12 @@ class Waker:
                 self._starter.wake(run, flow)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """Wake who is due until cancelled; first those whose answers came before a restart."""
+        """Wake who is due until cancelled; first those whose answers, or ends, came before a
+        restart."""
         for run, flow in await self._store.woken():
             self._starter.wake(run, flow)
+        for run, flow, by in await self._store.cancelled_waiting():
+            self._starter.wake(run, flow, cancel=f"cancelled by {by}")
         async with anyio.create_task_group() as group:
             group.start_soon(self._look_back, name="looking back")
             task_status.started()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import partial
@@ -107,12 +108,14 @@ def _send(server: Server, mail: EmailMessage, sender: str, to: str, timeout: flo
     context = None if server.tls == "none" else ssl.create_default_context()
     if context is not None and server.cafile is not None:
         context.load_verify_locations(server.cafile)
-    with _connection(server, port, timeout, context) as smtp:
+    with closing(_connection(server, port, timeout, context)) as smtp:
         if server.tls == "starttls":
             smtp.starttls(context=context)
         if server.user is not None:
             smtp.login(server.user, server.password or "")
         smtp.send_message(mail, from_addr=sender, to_addrs=[to])
+        with suppress(smtplib.SMTPException, OSError):  # it is taken: whatever comes now
+            smtp.quit()
 
 
 def _connection(

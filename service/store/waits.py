@@ -90,3 +90,7 @@ class WaitReads(Protocol):
     async def woken(self) -> Sequence[tuple[str, str]]:
         """Run and flow of those that have answers which they have not taken yet."""
         ...
+
+    async def cancelled_waiting(self) -> Sequence[tuple[str, str, str]]:
+        """Run, flow and by whom of those that wait though somebody has cancelled them."""
+        ...

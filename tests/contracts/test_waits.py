@@ -21,7 +21,7 @@ from tests.contracts.store_fixtures import anyio_backend, kind, store
 from triphammer.flows.journal import Encoded, Wait, WaitAnswer
 from triphammer.sensors.codec import event_json
 from triphammer.service.store.contract import Decided, NewRun, Page, PruneEvents
-from triphammer.service.store.operator_units import Operation
+from triphammer.service.store.operator_units import Annotate, Operation
 from triphammer.service.store.sqlite.store import SqliteStore
 from triphammer.service.store.waits import AnswerWait, LookedBack, WakeDue, Woken
 
@@ -225,3 +225,14 @@ async def test_what_is_rolled_back_wakes_nobody_and_hides_nobody(store: SqliteSt
     assert heard == []
     await one(store, accept(Decided(event=paid())))
     assert [woken.task for woken in heard] == ["w"]
+
+
+async def test_who_waits_though_he_was_cancelled(store: SqliteStore) -> None:
+    cut, ending, other = a_run(), a_run(), a_run()
+    for run in (cut, ending, other):
+        await waits(store, run, a_wait())
+    await one(store, changed(ending, tasks=(a_task("x", "cancelled"),)))
+    for run in (cut, ending):
+        noted = Operation(run=run.id, at=NOW, by="me", what="cancel")
+        await one(store, Annotate(operation=noted))
+    assert await store.cancelled_waiting() == [(cut.id, "orders", "me")]

@@ -10,6 +10,7 @@ from triphammer import chain, events, flow, sleep, task
 from triphammer.config.ids import new_id
 from triphammer.sensors.codec import new_event
 from triphammer.sensors.event import Event
+from triphammer.service.store.operator_units import Annotate, Operation
 from triphammer.testing import simulate
 
 NOW = 1_767_225_600_000_000
@@ -174,3 +175,20 @@ def test_waits_beside_work_and_inside_of_things() -> None:
         assert run.task("note").state == "succeeded"
         sim.advance("1h")
         assert run.result == [["a", "b", "c"], "beside"]
+
+
+def test_a_cancel_that_was_stored_before_the_daemon_died_ends_the_run() -> None:
+    with simulate(patient) as sim:
+        cut, other = sim.emit(event("go")), sim.emit(event("go"))
+        noted = Operation(run=cut.id, at=NOW, by="me", what="cancel")
+        sim.call(sim.local.store.commit([Annotate(operation=noted)]))
+        sim.restart()
+        sim.settle()
+        assert (cut.state, other.state) == ("cancelled", "waiting")
+        assert cut.error is not None
+        assert cut.error.message == "cancelled by me"
+        sim.retry(cut)
+        assert cut.state == "waiting"
+        sim.restart()
+        sim.settle()
+        assert cut.state == "waiting", "that was before the retry"

@@ -43,6 +43,7 @@ class MailServer:
         self.password = password
         self.refusals: deque[str] = deque()
         self.refuse_recipient: str | None = None
+        self.parting = "221 bye"
         self.mails: list[Mail] = []
         self.attempts = 0
 
@@ -87,7 +88,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self._say("354 go on")
             self._take()
         else:
-            self._say("221 bye" if verb == "QUIT" else "250 OK")
+            self._say(server.parting if verb == "QUIT" else "250 OK")
         return verb != "QUIT"
 
     def _encrypt(self) -> None:

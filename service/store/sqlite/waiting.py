@@ -32,3 +32,7 @@ class SqliteWaits:
     async def woken(self) -> Sequence[tuple[str, str]]:
         found = await self._readers.rows(self._waits["woken"])
         return [(row[0], row[1]) for row in found]
+
+    async def cancelled_waiting(self) -> Sequence[tuple[str, str, str]]:
+        found = await self._readers.rows(self._waits["cancelled_waiting"])
+        return [(row[0], row[1], row[2]) for row in found]

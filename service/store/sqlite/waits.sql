@@ -104,6 +104,16 @@ WHERE w.answer IS NOT NULL AND w.upto IS NULL;
 SELECT DISTINCT r.id, r.flow FROM waits w INDEXED BY waits_answered JOIN runs r ON r.seq = w.run
 WHERE w.answer IS NOT NULL AND w.upto IS NULL ORDER BY r.seq;
 
+-- name: cancelled_waiting
+-- Runs that wait, which somebody has cancelled since they last began, and of which nothing has
+-- ended by that yet.
+SELECT r.id, r.flow, o.by FROM runs r JOIN operations o ON o.run = r.seq
+WHERE r.state = 'waiting' AND o.what = 'cancel'
+  AND NOT EXISTS (
+    SELECT 1 FROM operations a WHERE a.run = r.seq AND a.what = 'retry' AND a.seq > o.seq)
+  AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.run = r.seq AND t.state = 'cancelled')
+ORDER BY r.seq, o.seq;
+
 -- name: runs_named
 -- Of a JSON array of ids.
 SELECT runs.* FROM json_each(?) AS asked JOIN runs ON runs.id = asked.value ORDER BY runs.seq;

@@ -102,6 +102,12 @@ async def test_what_a_refusal_means(server: MailServer) -> None:
     assert await sent(plain(server)) == Delivered()
 
 
+async def test_what_was_taken_is_delivered_however_they_part(server: MailServer) -> None:
+    server.parting = "500 what?"
+    assert await sent(plain(server)) == Delivered()
+    assert len(server.mails) == 1
+
+
 @pytest.mark.parametrize(("answer", "dead"), [("550 no such user", True), ("450 full", False)])
 async def test_an_unwanted_recipient(server: MailServer, answer: str, dead: bool) -> None:
     server.refuse_recipient = answer
