@@ -248,8 +248,12 @@ class MemoryArtifacts:
     def path(self, digest: str) -> Path:
         """Where the content of `digest` lies as a file."""
         path = self._path(digest)
+        if digest in self._contents:
+            with self._lock:  # nobody is to read half of it
+                if not path.is_file():
+                    path.write_bytes(self._contents[digest])
         if not path.is_file():
-            path.write_bytes(self.get(digest))
+            raise StoreError(f"artifact {digest} is not here")
         return path
 
     @property

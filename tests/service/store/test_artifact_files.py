@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -12,7 +14,7 @@ from triphammer.flows.copying import PIECE
 from triphammer.flows.errors import TooLarge
 from triphammer.flows.journal import Artifacts
 from triphammer.service.errors import StoreError
-from triphammer.service.store.artifacts import INCOMING, FileArtifacts
+from triphammer.service.store.artifacts import INCOMING, FileArtifacts, MemoryArtifacts
 
 __all__ = ["artifacts"]
 
@@ -71,3 +73,17 @@ def test_no_room_is_the_stores_trouble(tmp_path: Path, monkeypatch: pytest.Monke
         kept.keep(source, 10)
     with pytest.raises(StoreError, match="is missing"):
         kept.path("0" * 64)
+
+
+def test_nobody_reads_half_of_what_another_asks_for_too() -> None:
+    content = b"x" * 3_000_000
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(10):
+            kept, together = MemoryArtifacts(), Barrier(4)
+            digest = kept.put(content)
+
+            def size(_: int, kept: MemoryArtifacts = kept, together: Barrier = together) -> int:
+                together.wait()
+                return len(kept.path(digest).read_bytes())  # noqa: B023 - used within the round
+
+            assert set(threads.map(size, range(4))) == {len(content)}
