@@ -27,7 +27,9 @@ class Ran(msgspec.Struct, frozen=True):
 
 def as_json(ran: Ran) -> None:
     """Print it for programs."""
-    print_json({"state": ran.state, "result": _result(ran), "messages": _told(ran)})
+    error = None if ran.error is None else msgspec.structs.asdict(ran.error)
+    told = {"state": ran.state, "result": _result(ran), "error": error, "messages": _told(ran)}
+    print_json(told)
 
 
 def show(ran: Ran, mask: Callable[[str], str]) -> None:

@@ -168,7 +168,7 @@ def repeated(daemon: DaemonProcess, *arguments: str, code: int = 0) -> tuple[Any
     (daemon.project / "ran.txt").unlink(missing_ok=True)
     [past] = daemon.runs("orders")
     done = daemon.cli("run", "--from-run", past["id"][:12], *arguments, "--json")
-    assert done.returncode == code, done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return as_json(done.stdout), sorted(state_file_lines(daemon.project / "ran.txt"))
 
 
