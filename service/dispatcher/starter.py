@@ -197,9 +197,10 @@ class Starter:
         self._keys.pop(run, None)
         self._touch(flow)
 
-    def wake(self, run: str, flow: str, *, cancel: str = "") -> None:
-        """A run that waits goes on, as soon as it has a place; with `cancel` only to its end."""
-        self._woken.add(run, flow, cancel)
+    def wake(self, run: str, flow: str, *, cancel: str = "", overdue: bool = False) -> None:
+        """A run that waits goes on, as soon as it has a place; with `cancel` only to its end.
+        An `overdue` one goes on at once."""
+        self._woken.add(run, flow, cancel, overdue=overdue)
         self._wake.set()
 
     def cancel(self, run: RunRow, reason: str) -> None:

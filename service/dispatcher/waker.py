@@ -67,7 +67,8 @@ class Waker:
             by_run.setdefault((one.run, one.flow), {})[one.task] = one.answer
         for (run, flow), answers in by_run.items():
             if not self._engine.answered(run, answers):
-                self._starter.wake(run, flow)
+                # A wait without a task is for the time of the run as a whole.
+                self._starter.wake(run, flow, overdue="" in answers)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Wake who is due until cancelled; first those whose answers, or ends, came before a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -127,6 +128,32 @@ def test_the_flows_timeout_ends_a_run_that_waits() -> None:
         assert run.error.type == "RunTimeout"
         assert run.task("undo").state == "succeeded"
         assert run.task("sleep").state == "cancelled"
+
+
+def test_the_time_of_a_run_that_waits_is_over_though_another_has_the_place() -> None:
+    @task
+    async def work(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    @flow(on=events(type="go"), max_runs=1, timeout="1h", deadline="52m")
+    def narrow(event: Event) -> Any:
+        chain(work(event.data), sleep("1d"), note())
+
+    @flow(on=events(type="triphammer.run.late"))
+    def alarm(event: Any) -> Any:
+        return note(event.data["run"])
+
+    with simulate(narrow, alarm) as sim:
+        waits = sim.emit(event("go", 0))
+        sim.advance("50m")
+        works = sim.emit(event("go", 1800))
+        sim.advance("5m")
+        assert (waits.state, works.state) == ("waiting", "running")
+        assert [one.result for one in sim.runs(alarm)] == [waits.id]
+        sim.advance("6m")
+        assert (waits.state, works.state) == ("failed", "running")
+        sim.advance("20m")
+        assert works.state == "waiting"
 
 
 def test_a_run_that_waits_is_told_of_once_when_it_is_late() -> None:

@@ -89,3 +89,17 @@ def test_whether_a_run_that_restarts_take_over_from_only_waits() -> None:
     assert (restarts.is_parked("a"), restarts.is_parked("of another flow")) == (True, False)
     restarts.park("a", waits=False)
     assert not restarts.is_parked("a")
+
+
+def test_who_is_overdue_needs_no_place_and_keeps_nobody_elses() -> None:
+    places = admission()
+    for run in "ab":
+        places.take(run, "f")
+    woken = Woken(places)
+    woken.add("x", "f")
+    woken.add("late", "f", overdue=True)
+    assert woken.take(9) == [("late", "f")]
+    assert woken.take(9) == []
+    for run in ("late", "a", "b"):
+        places.release(run)
+    assert woken.take(9) == [("x", "f")]
