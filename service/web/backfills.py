@@ -15,7 +15,7 @@ from triphammer.service.web import models
 from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
 from triphammer.service.web.paging import before, micros, page_of
-from triphammer.service.web.queries import Cursor, Limit, Moment
+from triphammer.service.web.queries import Cursor, Limit, Moment, Whole
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.views import moment
 
@@ -33,7 +33,7 @@ class BackfillBody(BaseModel):
     order: Order = "oldest"
     only: Only | None = None
     again: bool = False
-    max_parallel: int = Field(default=1, ge=1, le=MOST_PARALLEL)
+    max_parallel: Annotated[int, Whole] = Field(default=1, ge=1, le=MOST_PARALLEL)
 
 
 def backfills_api(backfills: Backfills, reading: Reading) -> APIRouter:

@@ -1,11 +1,19 @@
-"""Parameters that several routes take."""
+"""Parameters that several routes take, and what bodies have in common."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+"""Of a strict number in a body: JSON knows one kind of number, 60.0 is 60."""
 Limit = Annotated[int, Query(ge=1, le=500, description="Rows a page.")]
 Cursor = Annotated[
     str | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from triphammer.service.access.audit import about
@@ -15,11 +15,7 @@ from triphammer.service.access.tokens import Tokens
 from triphammer.service.web import access_models, views
 from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
-
-
-def _whole(value: object) -> object:
-    """JSON knows one kind of number: 60.0 is 60."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+from triphammer.service.web.queries import Whole
 
 
 class TokenBody(BaseModel):
@@ -29,7 +25,7 @@ class TokenBody(BaseModel):
 
     name: str = Field(description="Of the client that will have it.", pattern=f"^{NAME.pattern}$")
     scopes: list[Scope] = Field(min_length=1, max_length=len(SCOPES))
-    expires_in: Annotated[int | None, BeforeValidator(_whole)] = Field(
+    expires_in: Annotated[int | None, Whole] = Field(
         default=None, ge=1, le=LONGEST_SECONDS, description="Seconds from now; null: never."
     )
 
