@@ -9,6 +9,7 @@ import smtplib
 import ssl
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import partial
@@ -60,6 +61,11 @@ class MailSender:
         if sender is None:
             reason = f'[connections.{message.connection}] has no sender: add sender = "..."'
             return Retry(reason, unreachable=True)
+        if not _is_taken(sender):
+            reason = f"[connections.{message.connection}]: {sender!r} is no address to send from"
+            return Retry(self._secrets.mask(reason), unreachable=True)
+        if not _is_taken(message.target):
+            return Dead(f"{message.target!r} is no address")
         mail = _mail(message, sender, self._clock.now())
         send = partial(_send, server, mail, sender, message.target, self._timeout)
         try:
@@ -88,6 +94,16 @@ def server_of(table: Mapping[str, Any], name: str) -> Server:
             f"[connections.{name}]: {error} (keys for mail: {known}; tls is one of "
             f"{', '.join(get_args(Tls))})"
         ) from error
+
+
+def _is_taken(address: str) -> bool:
+    """Whether a mail can have it. The library's parser of addresses does not only raise
+    ValueError: `a@` is beyond the end of a text for it."""
+    try:
+        EmailMessage()["To"] = address
+    except (ValueError, LookupError, AttributeError, MessageError):
+        return False
+    return True
 
 
 def _mail(message: OutMessage, sender: str, now: int) -> EmailMessage:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.mail import PEM, MailServer, mail_server
@@ -108,6 +109,12 @@ async def test_what_was_taken_is_delivered_however_they_part(server: MailServer)
     assert len(server.mails) == 1
 
 
+@pytest.mark.parametrize("address", ["a@[::", "a@", "a@b\nBcc: c@d"])
+async def test_no_address(server: MailServer, address: str) -> None:
+    message = msgspec.structs.replace(MESSAGE, target=address)
+    assert await sent(plain(server), message) == Dead(f"{address!r} is no address")
+
+
 @pytest.mark.parametrize(("answer", "dead"), [("550 no such user", True), ("450 full", False)])
 async def test_an_unwanted_recipient(server: MailServer, answer: str, dead: bool) -> None:
     server.refuse_recipient = answer
@@ -124,6 +131,7 @@ async def test_an_unwanted_recipient(server: MailServer, answer: str, dead: bool
         ({"host": "h", "tls": "yes"}, "Invalid enum value 'yes'.*tls is one of starttls, tls"),
         ({"host": "h", "usr": "x"}, "unknown field `usr`"),
         ({"host": "h"}, r"\[connections.smtp\] has no sender: add sender"),
+        ({"host": "h", "sender": "a@"}, r"\[connections.smtp\]: 'a@' is no address to send from"),
         ({"host": "127.0.0.1", "port": 1, "sender": "a@b"}, "mail server 127.0.0.1: .*refused"),
     ],
 )
