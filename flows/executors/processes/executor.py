@@ -165,7 +165,8 @@ class ProcessExecutor:
             self._envs = EnvHouse(folder / ENVS, self._groups)
 
         def say(text: str) -> None:
-            context.lines(attempt.context, (LogLine(context.now(), "INFO", text),), 0)
+            if attempt.id in self._jobs:  # a build goes on when its attempt is cancelled
+                context.lines(attempt.context, (LogLine(context.now(), "INFO", text),), 0)
 
         return await self._envs.interpreter(attempt.env, root, say)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 import pytest
 
 from tests.contracts.executor_cases import Bench, Pipe, at_work, case
@@ -22,7 +23,9 @@ from triphammer.config.settings import Limits
 from triphammer.flows.codec import decode
 from triphammer.flows.definition import definition_of
 from triphammer.flows.engine.plan import Plan
-from triphammer.flows.errors import ValueMisfit
+from triphammer.flows.envs.building import Builder, Interpreter, Say
+from triphammer.flows.envs.spec import EnvSpec, Wanted
+from triphammer.flows.errors import EnvFailed, ValueMisfit
 from triphammer.flows.executors.contract import Attempt, AttemptResult
 from triphammer.flows.executors.processes.executor import ProcessExecutor, worker_environment
 
@@ -217,3 +220,36 @@ def test_numeric_libraries_share_the_cores_unless_told_otherwise() -> None:
     assert worker_environment({}, 1000)["OMP_NUM_THREADS"] == "1"
     given = worker_environment({"OMP_NUM_THREADS": "3", "HOME": "/h"}, 1000)
     assert (given["OMP_NUM_THREADS"], given["MKL_NUM_THREADS"], given["HOME"]) == ("3", "1", "/h")
+
+
+async def test_a_build_that_goes_on_says_nothing_in_the_log_of_a_cancelled_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That log is closed: what comes then would be kept for ever."""
+    go, over = threading.Semaphore(0), threading.Event()
+
+    def build(self: Builder, asked: Wanted, say: Say) -> Interpreter:
+        say("begun")
+        go.acquire()
+        say("late")
+        over.set()
+        raise EnvFailed("nobody waits for it")
+
+    monkeypatch.setattr(Builder, "build", build)
+    async with at_work(make) as bench:
+        one, two = (
+            msgspec.structs.replace(a("pid", task=name), env=EnvSpec(requirements=(f"{name}==1",)))
+            for name in ("one", "two")
+        )
+        bench.executor.submit([one])
+        await bench.until_said("one", "begun")
+        bench.executor.cancel(one.id)
+        assert (await bench.result(one.id)).cancelled
+        go.release()
+        await anyio.to_thread.run_sync(over.wait)
+        bench.executor.submit([two])
+        await bench.until_said("two", "begun")  # with all lines that came before
+        said = bench.said("one")
+        go.release()
+        await bench.result(two.id)
+    assert said == ["begun"]
