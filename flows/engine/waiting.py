@@ -47,6 +47,10 @@ class Waiting(Settling):
             row = TaskRow(
                 name=state.name, state="waiting", attempt=1, started_at=now, due_at=wait.due_at
             )
+            if (first := self._begun_without(state)) is not None:
+                self._waits[state.name] = row
+                self._withdraw(state, first, step, now)
+                return
             step.rows.append(row)
             step.waits.append(wait)
         assert row is not None
@@ -104,7 +108,16 @@ class Waiting(Settling):
         nodes = first.part.nodes
         for name in first.planned.node.above:
             state = nodes[name]
-            behind = (nodes[other] for other in state.planned.behind)
-            if state.name in self._waits and all(one.begun or one.settled for one in behind):
-                why = ErrorInfo(WITHDRAWN, f"{first.name} has begun without it")
-                self._end_wait(state, Settled("skipped", None, why), step, now)
+            if state.name in self._waits and self._begun_without(state) is not None:
+                self._withdraw(state, first, step, now)
+
+    def _begun_without(self, state: NodeState) -> NodeState | None:
+        """Who took the first of several while this one was not over, if nobody else is behind."""
+        behind = [state.part.nodes[name] for name in state.planned.behind]
+        if not all(one.begun or one.settled for one in behind):
+            return None
+        return next((s for s in behind if s.planned.node.options.trigger_rule in ONE), None)
+
+    def _withdraw(self, state: NodeState, first: NodeState, step: Step, now: int) -> None:
+        why = ErrorInfo(WITHDRAWN, f"{first.name} has begun without it")
+        self._end_wait(state, Settled("skipped", None, why), step, now)

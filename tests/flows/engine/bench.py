@@ -53,6 +53,11 @@ class MemoryJournal:
         self._gate = anyio.Event()
         self._gate.set()
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether whatever is posted is lost."""
+        return False
+
     def hold(self) -> None:
         self._gate = anyio.Event()
 
@@ -226,7 +231,12 @@ class Shop:
         self._asleep.cancel()
 
     def answer(self, run: str, task: str, answer: WaitAnswer) -> None:
-        """A wait is over: the run that waits goes on, in the engine or out of its rows."""
+        """A wait is over: the run that waits goes on, in the engine or out of its rows.
+
+        Where the store has died nobody hears of it: the engine has let its runs go.
+        """
+        if self.journal.is_dead:
+            return
         if run not in self.ends and not self.engine.answered(run, {task: answer}):
             self.wake(run, {task: answer})
 

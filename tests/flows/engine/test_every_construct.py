@@ -41,6 +41,10 @@ class Mortal(MemoryJournal):
         self.died = anyio.Event()
         self._left = commits
 
+    @property
+    def is_dead(self) -> bool:
+        return self.died.is_set()
+
     def _commit(self, change: RunChange) -> Posted:
         if self._left == 0:
             self.died.set()

@@ -103,6 +103,23 @@ async def test_a_condition_and_a_choice(tmp_path: Path) -> None:
     assert (ran.result, ran.states["sleep"]) == ("1 days", "skipped")
 
 
+async def test_a_wait_that_would_begin_after_the_choice_does_not(tmp_path: Path) -> None:
+    @task
+    async def slow() -> None:
+        await anyio.sleep(5)
+
+    @flow
+    def one() -> object:
+        late = sleep("9d")
+        chain(slow(), late)
+        return first_of(days(1), late)
+
+    async with shop(tmp_path) as s:
+        ran = await s.ran(one)
+        assert anyio.current_time() < 9
+    assert (ran.state, ran.result, ran.states["sleep"]) == ("succeeded", "1 days", "skipped")
+
+
 async def test_a_run_that_sleeps_can_be_cancelled(tmp_path: Path) -> None:
     @flow
     def one() -> None:
