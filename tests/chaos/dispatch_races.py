@@ -71,6 +71,13 @@ class Races:
     def play(self, steps: int) -> Sequence[tuple[Any, ...]]:
         """Do so many things, then let everything end; the trace."""
         self._begin(())
+        try:
+            self._play(steps)
+        finally:
+            self.world.close()
+        return self.trace
+
+    def _play(self, steps: int) -> None:
         for step in range(steps):
             for _ in range(self.random.choice(AT_ONCE)):
                 self._act()
@@ -79,8 +86,6 @@ class Races:
                 self._quiet()
         self._drain()
         self._note_tables()
-        self.world.close()
-        return self.trace
 
     def _act(self) -> None:
         acts: Sequence[tuple[Callable[[], None], int]] = (

@@ -185,8 +185,10 @@ class DispatchMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.world.lives:
-            self.drain()
-            self.world.close()
+            try:
+                self.drain()
+            finally:
+                self.world.close()
 
     def drain(self) -> None:
         """I7: whatever was held back was not lost: in the end every run has ended."""
@@ -331,11 +333,15 @@ def play(seed: int, steps: int) -> None:
         (3, lambda: True, lambda: machine.crash(number() % 3 > 0)),
     )
     machine.begin()
-    for _ in range(steps):
-        ((_, may, act),) = random.choices(acts, [weight for weight, *_ in acts])
-        if may():
-            act()
-            machine.all_is_as_the_reference_says()
+    try:
+        for _ in range(steps):
+            ((_, may, act),) = random.choices(acts, [weight for weight, *_ in acts])
+            if may():
+                act()
+                machine.all_is_as_the_reference_says()
+    except BaseException:
+        machine.world.close()
+        raise
     machine.teardown()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from asyncio import events
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from math import inf
 from typing import TypeVar
@@ -119,7 +119,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def spawn(self, awaitable: Awaitable[T]) -> asyncio.Task[T]:
         """Begin something; it goes on in the next drives."""
-        return self.create_task(self._inside(awaitable))
+        task = self.create_task(self._inside(awaitable))
+        if isinstance(awaitable, Coroutine):  # cancelled before its first turn, it is not begun
+            task.add_done_callback(lambda _: awaitable.close())
+        return task
 
     async def _inside(self, awaitable: Awaitable[T]) -> T:
         if self._limiter is None:  # only a coroutine can ask for it
