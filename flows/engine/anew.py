@@ -74,11 +74,12 @@ class Anew:
             name: self._node(level, name, wanted.of(level, name), anew)
             for name in level.graph.nodes
         }
-        again = _closed(level.graph, {name for name, one in how.items() if one})
+        again, made = _closed(level.graph, {name for name, one in how.items() if one})
         for name in again:
             behind = _is_behind(level.graph.nodes[name], again)
             alone = how[name] == "partly" and not behind
             (anew.alone if alone else anew.whole).add(level.full(name))
+        anew.whole.update(level.full(name) for name in made)
         return bool(again)
 
     def _node(self, level: Level, name: str, wanted: _Wanted, anew: _Found) -> str:
@@ -153,8 +154,9 @@ def _nothing(name: str) -> bool:
     return False
 
 
-def _closed(graph: Graph, names: Collection[str]) -> set[str]:
-    """`names`, what stands behind them, and the setups that are to be made again for them."""
+def _closed(graph: Graph, names: Collection[str]) -> tuple[set[str], set[str]]:
+    """`names` and what stands behind them, and the setups that are made again for them only:
+    what stands behind one of these keeps its result."""
     again, made = set(names), set[str]()
     while True:
         for name, node in graph.nodes.items():  # each after its upstreams
@@ -163,7 +165,7 @@ def _closed(graph: Graph, names: Collection[str]) -> set[str]:
         needed = {setup for name in again | made for setup in graph.nodes[name].setups}
         more = {one for one in needed - again - made if any(_teardowns(graph, one))}
         if not more:
-            return again | made
+            return again, made - again
         made |= more
         again.update(name for setup in more for name in _teardowns(graph, setup))
 

@@ -298,6 +298,31 @@ def test_what_was_torn_down_is_made_again_for_what_needs_it() -> None:
     assert attempts(run) == expected
 
 
+@flow
+def guarded() -> object:
+    made = make()
+    with group("g", setup=made, teardown=drop(made)):
+        items, all_shops = picky.map([0, 1, 2]), shop.map([0, 1])
+        turns = loop(more, 0, until=lambda last: last >= 4, max=9)
+    return items, all_shops, turns
+
+
+def test_what_is_made_again_for_some_items_leaves_the_others_alone() -> None:
+    life = lived(guarded)
+    anew = set(anew_of(life).failed())
+    assert anew == {
+        "make", "drop", "g.picky[1]", "g.picky", "g.more[2]", "g.more",
+        "g.shop[1]/picky", "g.shop[1]/after", "g.shop[1]", "g.shop",
+    }  # fmt: skip
+    run = relived(life, anew)
+    assert run.end is not None
+    assert run.end.state == "succeeded"
+    assert {name for name, attempt in attempts(run).items() if attempt > 1} == {
+        "make", "drop", "g.picky[1]", "g.more[2]", "g.shop[1]/picky",
+    }  # fmt: skip
+    assert set(anew_of(run).since("g.picky[0]")) == {"make", "drop", "g.picky[0]", "g.picky"}
+
+
 @task
 def listing() -> list[int]:
     return [0] if context().earlier else [0, 2, 3]
