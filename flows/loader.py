@@ -25,6 +25,13 @@ READS = 10
 """So often the files are read while they change."""
 
 
+class Twin(msgspec.Struct, frozen=True):
+    """A flow that was refused because one before it has its name."""
+
+    flow: FlowDef
+    error: GraphError
+
+
 class FlowSet(msgspec.Struct, frozen=True):
     """What a folder of flow files gives: flows by name, errors and warnings by place.
 
@@ -32,6 +39,7 @@ class FlowSet(msgspec.Struct, frozen=True):
     also where the error's own place is in a module it imports. `snapshot` is what all was
     loaded from. Of `missing_folder` and `missing_modules` there was nothing to load. With the
     `leases` held no file is executed again that is loaded again, also one without a flow.
+    `twins` are among the errors too.
     """
 
     flows: Mapping[str, FlowDef]
@@ -42,6 +50,7 @@ class FlowSet(msgspec.Struct, frozen=True):
     missing_folder: str = ""
     missing_modules: tuple[str, ...] = ()
     leases: tuple[Lease, ...] = ()
+    twins: tuple[Twin, ...] = ()
 
 
 def load_flows(
@@ -145,6 +154,7 @@ class _Gathered:
         self._errors: list[GraphError] = []
         self._warnings: list[str] = []
         self._broken: dict[str, str] = {}
+        self._twins: list[Twin] = []
         self._missing: list[str] = []
         self._leases: list[Lease] = []
 
@@ -191,6 +201,7 @@ class _Gathered:
             self.project.snapshot,
             missing_modules=tuple(self._missing),
             leases=tuple(self._leases),
+            twins=tuple(self._twins),
         )
 
     def _load(self, file: str, modules: Mapping[str, ModuleSource]) -> None:
@@ -218,26 +229,30 @@ class _Gathered:
                 runs_per_flow=self._runs_per_flow,
                 lease=lease,
             )
-            self._check_name(definition)
         except GraphError as error:
             self._fail(file, error)
+            return
+        other = self._flows.get(flow.name)
+        if other is not None:
+            self._twins.append(Twin(definition, self._fail(file, same_name(definition, other))))
             return
         self._flows[flow.name] = definition
         self._warnings.extend(review(definition))
 
-    def _check_name(self, flow: FlowDef) -> None:
-        other = self._flows.get(flow.name)
-        if other is not None:
-            message = (
-                f"two flows are named {flow.name!r}: this one and the one at "
-                f"{other.file}:{other.line}; give one another name="
-            )
-            raise GraphError(message, flow.file, flow.line)
-
-    def _fail(self, file: str, error: GraphError) -> None:
+    def _fail(self, file: str, error: GraphError) -> GraphError:
         shown = _shown(self.project, error)
         self._errors.append(shown)
         self._broken.setdefault(file, str(shown))
+        return shown
+
+
+def same_name(flow: FlowDef, other: FlowDef) -> GraphError:
+    """What is wrong with `flow`, where `other` has its name."""
+    message = (
+        f"two flows are named {flow.name!r}: this one and the one at "
+        f"{other.file}:{other.line}; give one another name="
+    )
+    return GraphError(message, flow.file, flow.line)
 
 
 def _shown(project: Project, error: GraphError) -> GraphError:

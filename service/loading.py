@@ -15,7 +15,7 @@ from triphammer.config.source import SensorSpec
 from triphammer.flows.envs.spec import LISTED, PROJECT, wanted
 from triphammer.flows.errors import EnvFailed, GraphError
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.loader import FlowSet, load_files, load_flows
+from triphammer.flows.loader import FlowSet, load_files, load_flows, same_name
 from triphammer.flows.references import suggest
 from triphammer.flows.snapshot import Snapshot
 from triphammer.sensors.errors import SourceError
@@ -55,18 +55,36 @@ async def load(
 
     A flow whose file is broken keeps its `last` good version, or the one that `recall` gives;
     so does one whose sources contradict those of the flows before it. Without any it is left
-    out. The reason is among the errors in each case.
+    out. The reason is among the errors in each case. Of two flows of one name the one in whose
+    file it served last goes on.
     """
-    found = await anyio.to_thread.run_sync(_load_fitting, loaded, path, last)
+    found = await anyio.to_thread.run_sync(_load, loaded, path)
+    if found.twins and recall is not None:
+        last = {**await recall({twin.flow.file for twin in found.twins}), **last}
+    found = _with_folder(_with_incumbents(found, last), last)
+    found = await anyio.to_thread.run_sync(_fitting, found, loaded)
     if found.broken and recall is not None:
         last = {**await recall(found.broken.keys()), **last}
     return _fit(found, last)
 
 
-def _load_fitting(
-    loaded: LoadedSettings, path: Path | None, last: Mapping[str, FlowDef]
-) -> FlowSet:
-    return _fitting(_with_folder(_load(loaded, path), last), loaded)
+def _with_incumbents(found: FlowSet, last: Mapping[str, FlowDef]) -> FlowSet:
+    """`found`, but of flows of one name those that served before a newcomer took the name."""
+    for twin in found.twins:
+        served, newcomer = last.get(twin.flow.name), found.flows[twin.flow.name]
+        if served is None or served.file != twin.flow.file or newcomer.file == served.file:
+            continue
+        error = same_name(newcomer, twin.flow)
+        errors = [error if one is twin.error else one for one in found.errors]
+        others = [str(one) for one in errors if one.file == twin.flow.file]
+        broken = {**found.broken, newcomer.file: str(error)}
+        if others:
+            broken[twin.flow.file] = others[0]
+        else:
+            del broken[twin.flow.file]
+        flows = {**found.flows, twin.flow.name: twin.flow}
+        found = msgspec.structs.replace(found, flows=flows, errors=errors, broken=broken)
+    return found
 
 
 def _load(loaded: LoadedSettings, path: Path | None) -> FlowSet:

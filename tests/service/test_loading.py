@@ -96,6 +96,23 @@ async def test_a_flow_that_moved_out_of_a_broken_file_is_the_new_one(project: Pr
     assert set(moved.wrong) == {"a"}
 
 
+async def test_of_two_flows_of_one_name_the_one_that_served_goes_on(project: Project) -> None:
+    project.save(late=A)
+    good = await project.load()
+    project.save(early=A + B, late=A + "# changed\n")
+    for loaded in (await project.load(good), await project.start(good.flows)):
+        assert loaded.flows["a"].file == "flows/late.py"
+        assert loaded.flows["a"].version != good.flows["a"].version
+        assert loaded.flows["b"].file == "flows/early.py"
+        (error,) = loaded.errors
+        assert error.file == "flows/early.py"
+        assert "the one at flows/late.py:" in str(error)
+        assert set(loaded.wrong) == {"b"}
+    project.remove("late")
+    moved = await project.load(good)
+    assert (moved.flows["a"].file, moved.errors) == ("flows/early.py", [])
+
+
 async def test_a_removed_file_is_no_broken_one(project: Project) -> None:
     project.save(one=A, two=B)
     good = await project.load()
