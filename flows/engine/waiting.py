@@ -72,8 +72,10 @@ class Waiting(Settling):
             step.over.append(task)
 
     def _settle_wait(self, state: NodeState, answer: WaitAnswer, step: Step, now: int) -> None:
-        begun = self._waits[state.name].started_at or now
-        self._end_wait(state, settled(state.planned.node, answer, now - begun), step, now)
+        row = self._waits[state.name]
+        # Not how long it took to hear of it.
+        lasted = (row.due_at or now) - (row.started_at or now)
+        self._end_wait(state, settled(state.planned.node, answer, lasted), step, now)
 
     def _end_wait(self, state: NodeState, end: Settled, step: Step, now: int) -> None:
         begun = self._waits[state.name]

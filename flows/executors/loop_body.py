@@ -5,6 +5,8 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, CancelledError, Task, TimerHandle
 from collections.abc import Callable
 from inspect import isawaitable
+from math import inf
+from time import monotonic
 
 from triphammer.flows.context import enter_context
 from triphammer.flows.executors.contract import Attempt, AttemptResult, Released
@@ -23,6 +25,7 @@ class LoopBody:
 
     __slots__ = (
         "_begun",
+        "_due",
         "_early",
         "_given_up",
         "_grace",
@@ -56,12 +59,14 @@ class LoopBody:
         self._started = now()
         self._early: Callable[..., AttemptResult] | None = None
         self._begun = False
+        self._due = inf
         self._given_up = False
 
     def start(self, loop: AbstractEventLoop) -> None:
         """Begin on `loop`, which is the running one."""
         timeout = self.attempt.timeout
         if timeout is not None:
+            self._due = monotonic() + timeout
             self._timer = loop.call_later(timeout, self._expire)
         # The executor is this loop's task group: it keeps every task until it has ended.
         self.task = loop.create_task(self._run())
@@ -93,6 +98,10 @@ class LoopBody:
     async def _run(self) -> None:
         self._begun = True
         result = await self._result() if self._early is None else None
+        # A coroutine that does not yield keeps the timer from running. The loop's own time may
+        # stand still as long as that.
+        if self._early is None and monotonic() >= self._due:
+            self._early = timed_out
         if self._timer is not None:
             self._timer.cancel()
         if self._given_up:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from tests.service.test_waiting import note
 from triphammer import approve, chain, flow, task, text
-from triphammer.flows.errors import FormMisfit, GraphError, UnknownTask
+from triphammer.flows.errors import FormMisfit, GraphError, UnknownTask, ValueMisfit
 from triphammer.flows.forms import form_schema, form_values
 from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.errors import StateForbids
@@ -54,6 +54,16 @@ def test_the_answer_is_a_value_of_the_run() -> None:
         sim.approve(run, form={"version": "1.2", "percent": "50"}, by="ann")
         assert run.state == "succeeded"
         assert run.result == ["ann", "1.2", {"version": "1.2", "percent": 50, "where": "eu"}]
+
+
+def test_marked_as_approved_it_needs_what_an_answer_gives() -> None:
+    with simulate(release) as sim:
+        run = sim.start(release)
+        with pytest.raises(ValueMisfit, match=r'gives {"by": \.\.\., "form": \.\.\.}'):
+            sim.mark(run, "approve", "succeeded")
+        assert run.state == "waiting"
+        sim.mark(run, "approve", "succeeded", {"by": "ann", "form": {"version": "2"}})
+        assert run.result == ["ann", "2", {"version": "2"}]
 
 
 def test_a_rejection_skips_what_is_behind() -> None:

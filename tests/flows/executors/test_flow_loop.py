@@ -106,6 +106,18 @@ async def test_what_it_returns_after_its_timeout_came_too_late() -> None:
     assert result.error.type == "AttemptTimeout"
 
 
+async def test_one_that_does_not_yield_until_its_time_is_over_came_too_late() -> None:
+    async def blocking() -> str:
+        threading.Event().wait(0.05)
+        return "late"
+
+    async with at_work(KINDS["async"]) as bench:
+        result = await bench.of(attempt(blocking, timeout=0.01))
+    assert result.value is None
+    assert result.error is not None
+    assert result.error.type == "AttemptTimeout"
+
+
 async def test_stopping_cancels_what_runs() -> None:
     begun, cleaned = threading.Event(), threading.Event()
 
