@@ -114,8 +114,12 @@ class Waiting(Settling):
                 self._withdraw(state, first, step, now)
 
     def _begun_without(self, state: NodeState) -> NodeState | None:
-        """Who took the first of several while this one was not over, if nobody else is behind."""
-        behind = [state.part.nodes[name] for name in state.planned.behind]
+        """Who took the first of several while this one was not over, if nobody else is behind.
+
+        Teardowns and handlers, which come when all is over, do not count.
+        """
+        nodes = (state.part.nodes[name] for name in state.planned.behind)
+        behind = [one for one in nodes if one.planned.node.decides]
         if not all(one.begun or one.settled for one in behind):
             return None
         return next((s for s in behind if s.planned.node.options.trigger_rule in ONE), None)

@@ -92,6 +92,17 @@ async def test_a_value_that_is_no_duration_fails_the_task(tmp_path: Path) -> Non
     assert "what it waits for" in ran.error.message
 
 
+async def test_the_loser_is_withdrawn_though_a_teardown_stands_behind_it(tmp_path: Path) -> None:
+    @flow(teardown=now)
+    def one() -> object:
+        return first_of(sleep("1s"), sleep("9d"))
+
+    async with shop(tmp_path) as s:
+        ran = await s.ran(one)
+        assert anyio.current_time() < 9
+    assert (ran.state, ran.states["sleep_2"]) == ("succeeded", "skipped")
+
+
 async def test_a_condition_and_a_choice(tmp_path: Path) -> None:
     @flow
     def one(long: bool = False) -> object:
@@ -108,7 +119,7 @@ async def test_a_wait_that_would_begin_after_the_choice_does_not(tmp_path: Path)
     async def slow() -> None:
         await anyio.sleep(5)
 
-    @flow
+    @flow(teardown=now)
     def one() -> object:
         late = sleep("9d")
         chain(slow(), late)
