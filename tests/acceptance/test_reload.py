@@ -278,6 +278,8 @@ def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
 
 SLOW = """
 import time
+from pathlib import Path
+
 from triphammer import flow, task
 from lib.helper import VALUE as HELPER
 
@@ -304,13 +306,16 @@ def test_what_is_saved_while_a_set_is_loaded_is_waited_for(make_daemon: Serve) -
     file.write_text(SLOW + f"open({str(daemon.project / 'loading')!r}, 'w').close()\n")
     daemon.wait_for_line("new: slow")
     for value in (2, 3):
-        marker = daemon.project / f"loading{value}"
+        loading, saved = (daemon.project / f"{name}{value}" for name in ("loading", "saved"))
         text = SLOW.replace("VALUE = 1", f"VALUE = {value}")
-        text = text.replace("time.sleep", f"open({str(marker)!r}, 'w').close()\ntime.sleep")
-        file.write_text(text)
-        while not marker.exists():
+        # However slow this process is: what is saved is told while the file is still imported.
+        wait = f"open({str(loading)!r}, 'w').close()\n"
+        wait += f"while not Path({str(saved)!r}).exists(): time.sleep(0.01)\n"
+        file.write_text(text.replace("time.sleep", f"{wait}time.sleep"))
+        while not loading.exists():
             pass
         (lib / "helper.py").write_text(f"VALUE = {value}\n")
+        saved.touch()
         daemon.wait_for_line("changed: slow")
         run = as_json(daemon.cli("start", "slow", "--wait", "--json").stdout)
         assert run["result"] == [value, value]

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from triphammer.service.store.sqlite.dead import DeadLetters
 from triphammer.service.store.sqlite.migrations import migrate, migrations
 from triphammer.service.store.sqlite.statements import statements
 
@@ -69,13 +70,14 @@ def change(raw: sqlite3.Connection, random: Random) -> None:
         raw.execute(statements("writes.sql")["change_run"], values)
     elif state == "failed" and row["holds"]:
         settle = random.choice(["redriven", "skipped"])
-        done = raw.execute(statements("writes.sql")["settle_run"], (row["id"], settle)).fetchone()
+        dead = DeadLetters()
+        settled = dead.settle(raw, row["id"], row["epoch"], settle)
+        assert settled is not None
         if settle == "redriven":
             add(raw, random)
             (new,) = raw.execute("SELECT id FROM runs ORDER BY seq DESC LIMIT 1").fetchone()
             raw.execute("UPDATE runs SET holds = 0, flow = ? WHERE id = ?", (row["flow"], new))
-            place = (new, row["id"], done["order_key"], done[2])
-            raw.execute(statements("writes.sql")["in_the_place"], place)
+            dead.take_place(raw, new, row["id"], settled)
 
 
 @pytest.mark.parametrize("seed", range(8))
