@@ -73,7 +73,7 @@ class Reloader:
     def _still(self, asked: Asked) -> Still:
         if asked.is_forced or self._watch is None or self._put_off == MOST_PUT_OFF:
             return lambda: True
-        return self._watch.is_quiet
+        return self._watch.still()
 
     async def _loaded(self, still: Still) -> tuple[Loaded, Reloaded] | None:
         async with anyio.create_task_group() as group:

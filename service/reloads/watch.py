@@ -34,10 +34,11 @@ class FileWatch:
         self._poll = False
         self._quiet_at = 0
 
-    def is_quiet(self) -> bool:
-        """Whether nothing has changed since `changed` was called last: what is saved then may be
-        a part of something larger."""
-        return self._news.count == self._quiet_at
+    def still(self) -> Callable[[], bool]:
+        """Tells whether nothing has changed since `changed` was called last, as of now: what is
+        saved then may be a part of something larger, also once that has settled in its turn."""
+        quiet_at = self._quiet_at
+        return lambda: self._news.count == quiet_at
 
     def follow(self, snapshot: Snapshot) -> None:
         """The flows in service are those of `snapshot`: its files are what counts now."""

@@ -277,9 +277,8 @@ def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
 
 
 SLOW = """
+import os
 import time
-from pathlib import Path
-
 from triphammer import flow, task
 from lib.helper import VALUE as HELPER
 
@@ -296,6 +295,14 @@ def slow():
 """
 
 
+MEETING = """
+if os.path.exists({imported!r}):
+    open({imported!r}, "w").close()
+    open({saved!r}).close()
+"""
+"""Two pipes: the first import goes on once the test has saved more, however slow the test is."""
+
+
 def test_what_is_saved_while_a_set_is_loaded_is_waited_for(make_daemon: Serve) -> None:
     """A module is saved just after quiet, while others are imported: the set is not whole yet."""
     daemon = make_daemon({})
@@ -303,22 +310,23 @@ def test_what_is_saved_while_a_set_is_loaded_is_waited_for(make_daemon: Serve) -
     lib.mkdir()
     file = daemon.project / "flows" / "slow.py"
     (lib / "helper.py").write_text("VALUE = 1\n")
-    file.write_text(SLOW + f"open({str(daemon.project / 'loading')!r}, 'w').close()\n")
+    file.write_text(SLOW)
     daemon.wait_for_line("new: slow")
     for value in (2, 3):
-        loading, saved = (daemon.project / f"{name}{value}" for name in ("loading", "saved"))
+        imported, saved = (daemon.project / f"{name}{value}" for name in ("imported", "saved"))
+        os.mkfifo(imported)
+        os.mkfifo(saved)
         text = SLOW.replace("VALUE = 1", f"VALUE = {value}")
-        # However slow this process is: what is saved is told while the file is still imported.
-        wait = f"open({str(loading)!r}, 'w').close()\n"
-        wait += f"while not Path({str(saved)!r}).exists(): time.sleep(0.01)\n"
-        file.write_text(text.replace("time.sleep", f"{wait}time.sleep"))
-        while not loading.exists():
-            pass
+        meeting = MEETING.format(imported=str(imported), saved=str(saved))
+        file.write_text(text.replace("time.sleep", f"{meeting}time.sleep"))
+        imported.open().close()
+        imported.unlink()
         (lib / "helper.py").write_text(f"VALUE = {value}\n")
-        saved.touch()
+        saved.open("w").close()
         daemon.wait_for_line("changed: slow")
         run = as_json(daemon.cli("start", "slow", "--wait", "--json").stdout)
         assert run["result"] == [value, value]
+    assert len(daemon.get("/api/v1/flows/slow/versions")["items"]) == 3  # none of mixed files
 
 
 def test_a_flow_file_that_writes_modules_while_it_is_imported_is_loaded(make_daemon: Serve) -> None:
