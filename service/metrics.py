@@ -22,8 +22,15 @@ def render(metrics: Iterable[Metric]) -> str:
     for metric in metrics:
         lines.append(f"# HELP {metric.name} {metric.help}")
         lines.append(f"# TYPE {metric.name} {metric.type}")
-        lines += [f"{metric.name}{_labels(labels)} {value:g}" for labels, value in metric.samples]
+        lines += [
+            f"{metric.name}{_labels(labels)} {_number(value)}" for labels, value in metric.samples
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """All digits: a counter that is rounded stands still, and then jumps."""
+    return str(int(value)) if float(value).is_integer() else repr(value)
 
 
 def _labels(labels: Mapping[str, str]) -> str:
