@@ -27,7 +27,7 @@ from triphammer.service.supervisor import Supervisor
 from triphammer.service.versions import Versions
 from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.connections import Connections
-from triphammer.service.web.console import Console
+from triphammer.service.web.console.console import Console
 from triphammer.service.web.doors import Doors
 from triphammer.service.web.guard import Guard
 from triphammer.service.web.pages import Pages

@@ -23,7 +23,7 @@ from triphammer.service.versions import Versions
 from triphammer.service.web.api import api
 from triphammer.service.web.audit import audit_api
 from triphammer.service.web.backfills import backfills_api
-from triphammer.service.web.console import Console
+from triphammer.service.web.console.console import Console
 from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.docs import Docs
 from triphammer.service.web.files import Files

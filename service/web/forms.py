@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 Kind = Literal["text", "number", "choice", "json"]
+NO_FAULTS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

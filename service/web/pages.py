@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from triphammer.config.errors import TriphammerError
 from triphammer.service.health import Health
 from triphammer.service.web import models
 
@@ -20,6 +22,8 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {"Content-Security-Policy": POLICY}
+PAGE = 50
+"""Rows of a list on one page."""
 NO_MORE: Mapping[str, str] = {}
 
 
@@ -52,6 +56,11 @@ class Pages:
         common = {"ready": self._health.ready, "guarded": self._guarded}
         text = self._templates.get_template(template).render(**common, **values)
         return HTMLResponse(text, status_code=status, headers={**HEADERS, **headers})
+
+    def missing(self, error: TriphammerError, status: int = 404) -> Response:
+        """The page that says why there is nothing to see, or why nothing was done."""
+        title = HTTPStatus(status).phrase
+        return self.page("missing.html", status=status, title=title, reason=str(error))
 
 
 def duration(item: models.Run | models.Task) -> str:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from tests.service.web.test_openapi import an_application
 from triphammer.service.access.routes import DECLARED, EVENTS, HOOKS, RULES, SAFE
-from triphammer.service.web.console import Console
+from triphammer.service.web.console.console import Console
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.signin import SignIn
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triphammer.service.web.console import bars
+from triphammer.service.web.timing import bars
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""The console: pages made on the server, readable without scripts, live with one."""

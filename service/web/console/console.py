@@ -1,0 +1,42 @@
+"""All pages of the console as the routes of one application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from triphammer.service.health import Health
+from triphammer.service.operations import Operations
+from triphammer.service.web.console.events import EventPages
+from triphammer.service.web.console.flow import FlowPages
+from triphammer.service.web.console.flows import FlowsPage
+from triphammer.service.web.console.now import NowPage
+from triphammer.service.web.console.run import RunPages
+from triphammer.service.web.console.runs import RunsPage
+from triphammer.service.web.pages import Pages
+from triphammer.service.web.reading import Reading
+
+STATIC = Path(__file__).parents[1] / "static"
+
+
+class Console:
+    """The pages at `/`, one module each."""
+
+    def __init__(
+        self, reading: Reading, operations: Operations, health: Health, pages: Pages
+    ) -> None:
+        self._pages = (
+            NowPage(reading, health, pages),
+            FlowsPage(reading, pages),
+            FlowPages(reading, operations, pages),
+            RunsPage(reading, pages),
+            RunPages(reading, operations, pages),
+            EventPages(reading, pages),
+        )
+
+    def routes(self) -> list[Route | Mount]:
+        """The routes to mount."""
+        routes: list[Route | Mount] = [route for page in self._pages for route in page.routes()]
+        return [*routes, Mount("/static", StaticFiles(directory=STATIC))]
