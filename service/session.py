@@ -159,7 +159,7 @@ class Session:
         return status_line(news.url, len(self._core.library.live), self._health.parts().values())
 
     def _published(self, run: str) -> None:
-        self._core.hub.publish([News("task", run)])
+        self._core.hub.publish([News("task", run, self._core.active.flow_of(run))])
 
     async def _serve(
         self, opened: Opened, stop: anyio.Event, reloads: Reloads, announce: Announce

@@ -29,6 +29,11 @@ class ActiveRuns:
         """The beginning of an active run. Raises KeyError for one that was never added."""
         return self._abouts[run]
 
+    def flow_of(self, run: str) -> str:
+        """The flow of a run while it is active; nothing afterwards."""
+        about = self._abouts.get(run)
+        return "" if about is None else about.flow
+
     def forget(self, run: str) -> None:
         """The run has ended, and its end is stored."""
         self._abouts.pop(run, None)
