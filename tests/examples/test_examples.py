@@ -34,6 +34,26 @@ def test_deploys(ref: str, begins: bool) -> None:
         assert [run.result for run in runs] == ["ada deployed refs/heads/main (3 parts)"] * begins
 
 
+RECEIPT = {"shop": "tea room", "prices": ["2.40", "3,90"]}
+
+
+def test_receipts_fail_on_purpose_and_say_why() -> None:
+    with simulate(load_flow(FLOWS / "receipts.py")) as sim:
+        run = sim.emit(webhook_event("receipt", RECEIPT))
+        assert (run.state, run.task("total").state) == ("failed", "skipped")
+        assert run.error is not None
+        assert "cents[1]" in run.error.message
+        assert "'3,90'" in run.error.message
+
+
+def test_receipts_mended_as_the_file_says(tmp_path: Path) -> None:
+    source = (FLOWS / "receipts.py").read_text()
+    mended = source.replace('.replace(".", "")', '.replace(".", "").replace(",", "")')
+    (tmp_path / "receipts.py").write_text(mended)
+    with simulate(load_flow(tmp_path / "receipts.py")) as sim:
+        assert sim.emit(webhook_event("receipt", RECEIPT)).result == "tea room: 630 cents"
+
+
 def test_heartbeat() -> None:
     with simulate(load_flow(FLOWS / "heartbeat.py")) as sim:
         sim.advance("1m")
