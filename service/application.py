@@ -29,6 +29,7 @@ from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.connections import Connections
 from triphammer.service.web.console.console import Console
 from triphammer.service.web.doors import Doors
+from triphammer.service.web.fresh import Fresh
 from triphammer.service.web.guard import Guard
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
@@ -113,7 +114,7 @@ def application(
         protection=access.protection,
         version=version("triphammer"),
     )
-    doors = Doors(app, operations, core.edges.clock, body_limit)
+    doors = Doors(Fresh(app), operations, core.edges.clock, body_limit)
     audit = Audit(opened.store, core.edges.clock)
     return Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)
 

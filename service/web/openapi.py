@@ -7,7 +7,7 @@ routes of FastAPI: `openapi.json` describes them, and the problems that there ar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -27,6 +27,11 @@ ANYWHERE = ("400", "408", "414", "429", "431", "503")
 """Problems that every operation may answer with; what takes a body may answer 413 besides."""
 NOT_OURS = ("HTTPValidationError", "ValidationError")
 RETRIED = ("429", "503")
+ENDLESS = "/api/v1/stream"
+"""What it answers has no end, and so no `ETag`."""
+UNCHANGED: dict[str, Any] = {
+    "304": {"description": "The client has it: `If-None-Match` names its `ETag`.", "content": {}}
+}
 
 Problems = dict[int | str, dict[str, Any]]
 
@@ -83,11 +88,13 @@ def _complete(document: dict[str, Any], *, open: bool) -> None:
         paths[path] = {**paths.get(path, {}), **methods}
     components: dict[str, Any] = {**document["components"], **more["components"]}
     components["schemas"] = _schemas(document["components"]["schemas"], more)
-    components["responses"] = dict(_responses(more["components"]["responses"]))
+    components["responses"] = dict(_responses(more["components"]["responses"])) | UNCHANGED
     document["components"] = components
     for path, methods in paths.items():
         for method, operation in methods.items():
-            also = ANYWHERE if method == "get" else (*ANYWHERE, "413")
+            also: tuple[str, ...] = (*ANYWHERE, "413")
+            if method == "get":
+                also = ANYWHERE if path == ENDLESS else (*ANYWHERE, "304")
             need = RULES.need(method.upper(), path)
             if need == "public":
                 operation["security"] = []
@@ -129,8 +136,11 @@ def _responses(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield status, {**response, **headers, "content": content}
 
 
-def _complete_operation(operation: dict[str, Any], also: Iterable[str]) -> None:
+def _complete_operation(operation: dict[str, Any], also: Collection[str]) -> None:
     responses: dict[str, Any] = operation["responses"]
+    if "304" in also:
+        has = {"$ref": f"{COMPONENTS}/parameters/If-None-Match"}
+        operation["parameters"] = [*operation.get("parameters", ()), has]
     for status in (*also, *(["422"] if "422" in responses else [])):
         if status not in responses or status == "422":
             responses[status] = {"$ref": f"{COMPONENTS}/responses/{status}"}

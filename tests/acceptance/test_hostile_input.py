@@ -202,9 +202,9 @@ def strange_urls(described: Mapping[str, Any]) -> Iterator[str]:
             continue
         for parameter in methods.get("get", {}).get("parameters", ()):
             for value in map(quote, STRANGE):
-                if parameter["in"] == "path":
+                if parameter.get("in") == "path":
                     yield path.replace("{" + parameter["name"] + "}", value)
-                elif parameter["in"] == "query":
+                elif parameter.get("in") == "query":
                     yield f"{path.replace('{', '').replace('}', '')}?{parameter['name']}={value}"
 
 
