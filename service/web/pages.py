@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse, Response
 from triphammer.config.errors import TriphammerError
 from triphammer.service.health import Health
 from triphammer.service.web import models
+from triphammer.service.web.assets import Assets
+from triphammer.service.web.sparks import line, under
 
 TEMPLATES = Path(__file__).parent / "templates"
 POLICY = (
@@ -40,6 +42,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.globals["asset"] = Assets().url
+        self._templates.globals["spark_line"] = line
+        self._templates.globals["spark_under"] = under
         self._templates.filters["duration"] = duration
         self._templates.filters["pretty"] = lambda value: mask(pretty(value))
         self._guarded = guarded

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
+from triphammer.service.web.assets import AssetFiles
 from triphammer.service.web.console.events import EventPages
 from triphammer.service.web.console.flow import FlowPages
 from triphammer.service.web.console.flows import FlowsPage
@@ -17,8 +15,6 @@ from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.runs import RunsPage
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
-
-STATIC = Path(__file__).parents[1] / "static"
 
 
 class Console:
@@ -39,4 +35,4 @@ class Console:
     def routes(self) -> list[Route | Mount]:
         """The routes to mount."""
         routes: list[Route | Mount] = [route for page in self._pages for route in page.routes()]
-        return [*routes, Mount("/static", StaticFiles(directory=STATIC))]
+        return [*routes, Mount("/static", AssetFiles())]

@@ -1,34 +1,161 @@
-// Keeps the page live: when the daemon says that something changed, the page's main part is
-// fetched again and put in place. At most one fetch at a time, at most five a second.
+// Keeps the page live. When the daemon says that something changed, the page is asked for again
+// and its main part is morphed into what it has become: what is typed, focused, selected, opened
+// and scrolled stays. At most one request at a time and five a second; none while nobody looks.
 "use strict";
 (() => {
+  const FASTEST = 200;
+  const SLOWEST = 10_000;
+  const main = document.getElementById("main");
   const live = document.getElementById("live");
-  const scope = document.getElementById("main").dataset.run;
+  let morph = null;
+  let stream = null;
   let wanted = false;
+  let timer = null;
   let busy = false;
+  let pause = FASTEST;
+  let etag = null;
 
-  async function refresh() {
-    if (busy) { wanted = true; return; }
+  htmx.registerExtension("triphammer", {
+    init: (api) => { morph = api.morph; },
+    // What the reader has typed or chosen is theirs until they send it.
+    htmx_before_morph_attr: (element, { attrName }) => !(
+      (attrName === "value" && element instanceof HTMLInputElement && element.value !== element.defaultValue)
+      || (attrName === "checked" && element.checked !== element.defaultChecked)
+      || (attrName === "selected" && element.selected !== element.defaultSelected)
+    ),
+  });
+
+  function say(text, on) {
+    if (live.textContent !== text) live.textContent = text;
+    live.classList.toggle("on", on);
+  }
+
+  // News of what was seen: a look at the page is asked for, soon.
+  function news() {
+    wanted = true;
+    if (!busy && timer === null && !document.hidden) timer = setTimeout(look, 0);
+  }
+
+  async function look() {
+    timer = null;
+    if (document.hidden) return;
     busy = true;
     wanted = false;
+    const began = performance.now();
+    let failed = false;
     try {
-      const answer = await fetch(location.href, { cache: "no-store" });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById("main");
-      const focused = document.activeElement;
-      if (fresh && !(focused && focused.closest("form"))) {
-        document.getElementById("main").replaceChildren(...fresh.childNodes);
-      }
+      failed = !(await fetched());
     } catch {
-      live.textContent = "not live";
+      failed = true;
     }
-    setTimeout(() => { busy = false; if (wanted) refresh(); }, 200);
+    // A daemon that answers slowly is asked less often; one that does not answer, seldom.
+    const took = performance.now() - began;
+    pause = failed ? Math.min(pause * 2, SLOWEST) : Math.min(Math.max(FASTEST, took * 2), SLOWEST);
+    wanted ||= failed;
+    timer = setTimeout(() => {
+      timer = null;
+      if (wanted) look();
+    }, Math.max(0, pause - took));
+    busy = false;
   }
 
-  const stream = new EventSource("/api/v1/stream" + (scope ? "?run=" + scope : ""));
-  stream.onopen = () => { live.textContent = "live"; live.classList.add("on"); refresh(); };
-  stream.onerror = () => { live.textContent = "not live"; live.classList.remove("on"); };
-  for (const kind of ["event", "run", "task", "flow", "part", "resync", "message"]) {
-    stream.addEventListener(kind, refresh);
+  async function fetched() {
+    const headers = etag === null ? {} : { "If-None-Match": etag };
+    const answer = await fetch(location.href, { cache: "no-store", headers });
+    if (answer.status === 304) return true;
+    if (answer.redirected && new URL(answer.url).pathname === "/signin") {
+      stop();
+      say("signed out: reload to sign in", false);
+      return true;
+    }
+    if (!answer.ok) return answer.status < 500 && answer.status !== 429;
+    etag = answer.headers.get("ETag");
+    put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    return true;
   }
+
+  function put(page) {
+    const fresh = page.getElementById("main");
+    if (!fresh || morph === null) return;
+    triphammer.localise(fresh);
+    const changed = [...fresh.querySelectorAll("tr[id], [data-mark][id]")]
+      .filter((row) => differs(document.getElementById(row.id), row))
+      .map((row) => row.id);
+    document.title = page.title;
+    morph(main, fresh, true);
+    htmx.process(main);
+    mark(changed);
+    main.dispatchEvent(new CustomEvent("triphammer:updated", { bubbles: true, detail: { changed } }));
+  }
+
+  function differs(old, fresh) {
+    return old === null || words(old) !== words(fresh);
+  }
+
+  // What a row says, but for the times: they change by themselves.
+  function words(row) {
+    const walker = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+    let text = "";
+    while (walker.nextNode()) {
+      if (!walker.currentNode.parentElement.closest("time")) text += walker.currentNode.data;
+    }
+    return text;
+  }
+
+  function mark(ids) {
+    const tint = getComputedStyle(document.documentElement).getPropertyValue("--accent-tint");
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    for (const id of ids.slice(0, 50)) {
+      document.getElementById(id)?.animate(
+        [{ backgroundColor: tint }, { backgroundColor: calm ? tint : "transparent" }],
+        { duration: 1600, easing: "ease-out" },
+      );
+    }
+  }
+
+  function address() {
+    const asked = new URLSearchParams();
+    if (main.dataset.run) asked.set("run", main.dataset.run);
+    if (main.dataset.flow) asked.set("flow", main.dataset.flow);
+    for (const kind of (main.dataset.kinds ?? "").split(" ").filter(Boolean)) asked.append("kind", kind);
+    const query = asked.toString();
+    return `/api/v1/stream${query ? `?${query}` : ""}`;
+  }
+
+  function start() {
+    if (stream !== null || document.hidden) return;
+    stream = new EventSource(address());
+    stream.onopen = () => { say("live", true); news(); };
+    stream.onerror = () => {
+      say("not live", false);
+      if (stream !== null && stream.readyState === EventSource.CLOSED) {  // refused: ask again later
+        stop();
+        setTimeout(start, SLOWEST / 2);
+      }
+    };
+    for (const kind of ["event", "run", "task", "flow", "part", "message", "resync"]) {
+      stream.addEventListener(kind, news);
+    }
+  }
+
+  function stop() {
+    if (stream !== null) stream.close();
+    stream = null;
+  }
+
+  // Browsers open few connections to one host: a page that nobody sees holds none.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      stop();
+    } else {
+      triphammer.localise(document);
+      start();
+    }
+  });
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", (event) => { if (event.persisted) start(); });
+
+  triphammer.refresh = news;
+  say("not live", false);
+  start();
 })();
