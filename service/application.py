@@ -90,11 +90,12 @@ def application(
         late=core.late.told,
         connections=connections,
     )
+    letters = dead_letters(core, outbox_changed)
     pages = Pages(health, guarded=not access.protection.open, mask=core.edges.secrets.mask)
     app = build_app(
         operations=operations,
         reading=reading,
-        deadletters=dead_letters(core, outbox_changed),
+        deadletters=letters,
         flow_state=FlowStateEditor(
             store=opened.store,
             states=core.states,
@@ -105,7 +106,7 @@ def application(
         backfills=core.backfills,
         versions=Versions(opened.store, core.library),
         reloads=reloads,
-        console=Console(reading, operations, health, pages),
+        console=Console(reading, operations, health, pages, letters),
         signin=SignIn(access, tokens, pages),
         pages=pages,
         probes=Probes(health, gauges.read),

@@ -117,6 +117,10 @@ class DeadLetters:
         self._clock = clock
         self._find = find
 
+    def now(self) -> int:
+        """The time that letters die by."""
+        return self._clock.now()
+
     async def page(
         self, which: DeadFilter, after: tuple[str, str] | None, limit: int
     ) -> Sequence[DeadLetter]:

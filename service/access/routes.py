@@ -46,6 +46,8 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/runs/{id}/tasks/{task:path}/answer"): "operate",
     ("POST", "/api/v1/deadletters/redrive"): "operate",
     ("POST", "/api/v1/deadletters/skip"): "operate",
+    ("POST", "/deadletters/redrive"): "operate",
+    ("POST", "/deadletters/skip"): "operate",
     ("POST", "/api/v1/reload"): "operate",
     ("POST", "/api/v1/prune"): "admin",
     ("GET", "/api/v1/audit"): "admin",

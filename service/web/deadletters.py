@@ -106,11 +106,11 @@ def deadletters_api(letters: DeadLetters) -> APIRouter:
     ) -> Answer[models.DeadLetters]:
         """Dead letters of one kind, or of all kind by kind, the newest first."""
         asked = Which(kind=kind, flow=flow, target=target, since=since, until=until, all=True)
-        found = await letters.page(asked.filter() or DeadFilter(), _after(cursor), limit + 1)
+        found = await letters.page(asked.filter() or DeadFilter(), after(cursor), limit + 1)
         shown = found[:limit]
         more = len(found) > limit
-        following = _next(shown[-1]) if more else None
-        return Answer({"items": [_view(item) for item in shown], "next": following})
+        next = following(shown[-1]) if more else None
+        return Answer({"items": [view(item) for item in shown], "next": next})
 
     @router.post("/redrive", responses=problems(404))
     async def redrive_dead_letters(body: Which, request: Request) -> Answer[models.Redriven]:
@@ -156,7 +156,8 @@ def _refused(acted: Acted) -> list[models.Refused]:
     return [{"id": id, "reason": reason} for id, reason in acted.refused.items()]
 
 
-def _view(letter: DeadLetter) -> models.DeadLetter:
+def view(letter: DeadLetter) -> models.DeadLetter:
+    """One dead letter."""
     return {
         "kind": letter.kind,
         "id": letter.id,
@@ -171,11 +172,13 @@ def _view(letter: DeadLetter) -> models.DeadLetter:
     }
 
 
-def _next(last: DeadLetter) -> str:
+def following(last: DeadLetter) -> str:
+    """The cursor of the page behind `last`."""
     return f"{last.kind}.{last.place}"
 
 
-def _after(cursor: str | None) -> tuple[str, str] | None:
+def after(cursor: str | None) -> tuple[str, str] | None:
+    """The kind and place that a cursor names. Raises `Rejected` 400 for one that we never gave."""
     if cursor is None:
         return None
     kind, dot, place = cursor.partition(".")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from starlette.routing import Mount, Route
 
+from triphammer.service.deadletters import DeadLetters
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
 from triphammer.service.web.assets import AssetFiles
+from triphammer.service.web.console.deadletters import DeadLetterPages
 from triphammer.service.web.console.events import EventPages
 from triphammer.service.web.console.flow import FlowPages
 from triphammer.service.web.console.flows import FlowsPage
@@ -21,7 +23,12 @@ class Console:
     """The pages at `/`, one module each."""
 
     def __init__(
-        self, reading: Reading, operations: Operations, health: Health, pages: Pages
+        self,
+        reading: Reading,
+        operations: Operations,
+        health: Health,
+        pages: Pages,
+        letters: DeadLetters,
     ) -> None:
         self._pages = (
             NowPage(reading, health, pages),
@@ -30,6 +37,7 @@ class Console:
             RunsPage(reading, pages),
             RunPages(reading, operations, pages),
             EventPages(reading, pages),
+            DeadLetterPages(letters, pages),
         )
 
     def routes(self) -> list[Route | Mount]:
