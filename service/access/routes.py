@@ -54,6 +54,10 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens/{id}/revoke"): "admin",
+    ("GET", "/audit"): "admin",
+    ("GET", "/tokens"): "admin",
+    ("POST", "/tokens"): "admin",
+    ("POST", "/tokens/{id}/revoke"): "admin",
 }
 _RANK: Mapping[Need, int] = {"public": 0, "read": 1, "emit": 1, "operate": 2, "admin": 3}
 

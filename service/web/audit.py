@@ -36,12 +36,13 @@ def audit_api(reading: Reading) -> APIRouter:
             since=micros(since, "since"),
             until=micros(until, "until"),
         )
-        return Answer(page_of(await reading.store.audit(page), limit, _view))
+        return Answer(page_of(await reading.store.audit(page), limit, view))
 
     return router
 
 
-def _view(row: AuditRow) -> access_models.Audited:
+def view(row: AuditRow) -> access_models.Audited:
+    """One row of the audit log."""
     did = row.did
     return {
         "at": moment(did.at),

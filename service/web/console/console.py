@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from starlette.routing import Mount, Route
 
+from triphammer.service.access.tokens import Tokens
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
 from triphammer.service.web.assets import AssetFiles
+from triphammer.service.web.console.audit import AuditPages
 from triphammer.service.web.console.deadletters import DeadLetterPages
 from triphammer.service.web.console.events import EventPages
 from triphammer.service.web.console.flow import FlowPages
@@ -15,6 +17,7 @@ from triphammer.service.web.console.flows import FlowsPage
 from triphammer.service.web.console.now import NowPage
 from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.runs import RunsPage
+from triphammer.service.web.console.tokens import TokenPages
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
 
@@ -24,11 +27,13 @@ class Console:
 
     def __init__(
         self,
+        *,
         reading: Reading,
         operations: Operations,
         health: Health,
         pages: Pages,
         letters: DeadLetters,
+        tokens: Tokens,
     ) -> None:
         self._pages = (
             NowPage(reading, health, pages),
@@ -38,6 +43,8 @@ class Console:
             RunPages(reading, operations, pages),
             EventPages(reading, pages),
             DeadLetterPages(letters, pages),
+            TokenPages(tokens, pages),
+            AuditPages(reading, pages),
         )
 
     def routes(self) -> list[Route | Mount]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any
 
 from fastapi.routing import iter_route_contexts
@@ -23,7 +24,8 @@ def served() -> Iterator[tuple[str, str]]:
     """Method and path, as the router has it, of every route."""
     for context in iter_route_contexts(an_application().routes):
         yield from ((method, context.path or "") for method in context.methods or ())
-    pages = Console(nothing, nothing, nothing, nothing).routes()
+    parts: dict[str, Any] = dict.fromkeys(signature(Console).parameters)
+    pages = Console(**parts).routes()
     for route in (
         *pages,
         *SignIn(nothing, nothing, nothing).routes(),
