@@ -1,7 +1,7 @@
 """Something happens; your Python runs.
 
-What flow files import. Every name is loaded on first use (PEP 562), so that a worker that
-needs one of them does not pay for the others.
+What flow files import, and the client of a running daemon. Every name is loaded on first use
+(PEP 562), so that a worker that needs one of them does not pay for the others.
 """
 
 from importlib import import_module
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from triphammer.sensors.timers.source import at, cron, every
     from triphammer.sensors.webhook.source import webhook
     from triphammer.sensors.webhook.verify import github, shared, slack, standard, stripe
+    from triphammer.service.client.asynchronous import AsyncClient
+    from triphammer.service.client.errors import ClientError, Refused, Unreachable
+    from triphammer.service.client.sync import Client
 
 __version__ = "0.1.0"
 
@@ -78,18 +81,26 @@ _HOMES = {
     "triphammer.sensors.timers.source": ("at", "cron", "every"),
     "triphammer.sensors.webhook.source": ("webhook",),
     "triphammer.sensors.webhook.verify": ("github", "shared", "slack", "standard", "stripe"),
+    "triphammer.service.client.asynchronous": ("AsyncClient",),
+    "triphammer.service.client.errors": ("ClientError", "Refused", "Unreachable"),
+    "triphammer.service.client.sync": ("Client",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Artifact",
+    "AsyncClient",
+    "Client",
+    "ClientError",
     "Ended",
     "ErrorInfo",
     "Event",
     "Fail",
     "Failed",
     "Ok",
+    "Refused",
     "Skip",
+    "Unreachable",
     "approve",
     "artifact",
     "at",

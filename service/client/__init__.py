@@ -1,0 +1,1 @@
+"""The client of the daemon's API: each call is described once, for two faces that send it."""

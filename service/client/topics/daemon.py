@@ -1,0 +1,35 @@
+"""The daemon itself: how it is, its figures, its store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from triphammer.service.client.calls import Given, route
+
+if TYPE_CHECKING:
+    from triphammer.service.web import models
+
+
+class DaemonCalls:
+    """About the daemon."""
+
+    @route("GET", "/livez")
+    def live(self) -> Given[models.Alive]:
+        """Whether its service loop turns."""
+        return Given()
+
+    @route("GET", "/readyz")
+    def ready(self) -> Given[models.Health]:
+        """Whether every essential part works (`status` is "ok"), and each part with its reason."""
+        return Given(fine=(503,))
+
+    @route("GET", "/metrics", reads="text")
+    def metrics(self) -> Given[str]:
+        """Figures in Prometheus' text format."""
+        return Given()
+
+    @route("POST", "/api/v1/prune")
+    def prune(self, *, dry_run: bool = False, folder: str | None = None) -> Given[models.Pruned]:
+        """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it. `folder`:
+        only if that is the daemon's."""
+        return Given(query={"dry_run": dry_run, "folder": folder}, patient=True)
