@@ -13,12 +13,12 @@ LONGEST_PAUSE = 30.0
 
 
 class News(msgspec.Struct, frozen=True):
-    """Something has changed. `kind`: "event", "run", "task", "flow", "part", or "resync": news
-    were missed, read again what you show.
+    """Something has changed. `kind`: "event", "run", "task", "flow", "part", "backfill", or
+    "resync": news were missed, read again what you show.
 
-    `id` names it (an event's key, a run's id, a flow's or part's name), `flow` the flow that it
-    belongs to, `state` is what it is now, of a task "NAME STATE". `place` is where a stream can
-    go on after it.
+    `id` names it: an event's key, a run's id (of a task that of its run), a flow's or part's name,
+    a backfill's id; `flow` is the flow that it belongs to. `state` is what it is now, of a task
+    "NAME STATE", or nothing where it has logged more. A stream can go on after `place`.
     """
 
     kind: str
@@ -81,5 +81,5 @@ class Reader:
         return News(kind, told.id, told.flow, told.state, self.place)
 
 
-Kind = Literal["event", "run", "task", "flow", "part"]
+Kind = Literal["event", "run", "task", "flow", "part", "backfill"]
 """What news can be asked for by."""

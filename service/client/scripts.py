@@ -39,7 +39,7 @@ class Listen:
     is open ("opened"): what is asked for after that cannot be out of date without further news.
     `lost` is told of each break, and after how many seconds the stream is opened again."""
 
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, Any] = field(default_factory=dict[str, Any])
     after: str = ""
     lost: Lost | None = None
 

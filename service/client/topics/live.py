@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from triphammer.service.client.following import MISSED, OPENED, TEMPLATE
-from triphammer.service.client.news import News
+from triphammer.service.client.news import Kind, News
 from triphammer.service.client.scripts import (
     Ask,
     Ending,
@@ -35,11 +35,18 @@ class LiveCalls:
 
     @script(TEMPLATE)
     def stream(
-        self, *, run: str | None = None, after: str = "", lost: Lost | None = None
+        self,
+        *,
+        run: str | None = None,
+        flow: str | None = None,
+        kinds: Sequence[Kind] = (),
+        after: str = "",
+        lost: Lost | None = None,
     ) -> Script[News]:
-        """What changes, as it changes: all, or what one run does. `after` is the `place` of the
-        last news seen. News of kind "resync" say that some were missed."""
-        query = {} if run is None else {"run": run}
+        """What changes, as it changes: all, or of one run (its whole id), one flow, some kinds.
+        `after` is the `place` of the last news seen. News of kind "resync" say that some were
+        missed."""
+        query = {"run": run, "flow": flow, "kind": list(kinds) or None}
         while True:
             news: News = yield Listen(query, after, lost)
             if news.kind != OPENED:
