@@ -54,4 +54,5 @@ class AuditPages:
             moments=moment_fields(given),
             query=urlencode(given),
             fault=fault,
+            first="cursor" not in request.query_params,
         )
