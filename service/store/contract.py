@@ -12,12 +12,7 @@ from typing import Protocol
 import msgspec
 
 from triphammer.flows.journal import (
-    Encoded,
-    ErrorInfo,
-    OutMessage,
     RunChange,
-    TaskRow,
-    WaitAnswer,
 )
 from triphammer.sensors.contract import Accepted, Claim, DeadRecord
 from triphammer.sensors.event import Event
@@ -33,8 +28,20 @@ from triphammer.service.store.deliveries import EnableEndpoint as EnableEndpoint
 from triphammer.service.store.deliveries import OutboxResult as OutboxResult
 from triphammer.service.store.deliveries import RedriveMessage as RedriveMessage
 from triphammer.service.store.deliveries import SkipMessage as SkipMessage
+from triphammer.service.store.looking import LookingReads
 from triphammer.service.store.operator_units import OperationRow, OperatorUnit
 from triphammer.service.store.results import ResultReads
+from triphammer.service.store.stored import Background as Background
+from triphammer.service.store.stored import DeadEvent as DeadEvent
+from triphammer.service.store.stored import DeadPage as DeadPage
+from triphammer.service.store.stored import DeadRecordRow as DeadRecordRow
+from triphammer.service.store.stored import DueClaim as DueClaim
+from triphammer.service.store.stored import Endpoint as Endpoint
+from triphammer.service.store.stored import EventRow as EventRow
+from triphammer.service.store.stored import FailedAttempt as FailedAttempt
+from triphammer.service.store.stored import OutboxRow as OutboxRow
+from triphammer.service.store.stored import Page as Page
+from triphammer.service.store.stored import RunRow as RunRow
 from triphammer.service.store.versions import (
     SaveCatalog,
     SaveVersion,
@@ -309,160 +316,7 @@ Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
 
 
-# --- rows: what can be read -------------------------------------------------------------
-
-
-class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run. `event` is the event's key."""
-
-    seq: int
-    id: str
-    flow: str
-    version: str
-    subscription: str
-    state: str
-    epoch: int
-    event: str
-    params: bytes
-    lineage: tuple[str, ...]
-    created_at: int
-    started_at: int | None = None
-    finished_at: int | None = None
-    result: Encoded | None = None
-    error: ErrorInfo | None = None
-    order_key: str | None = None
-    holds: bool = False
-    parks: bool = True
-    settled: str | None = None
-    redrive_of: str | None = None
-    crashes: int = 0
-    retried: int = 0
-    note: str = ""
-    tags: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Bytes of what was given and what came out."""
-        return len(self.params) + (0 if self.result is None else len(self.result.body))
-
-
-class DeadEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that could not start a flow: its data misfit, or a predicate raised."""
-
-    seq: int
-    event: str
-    subscription: str
-    flow: str
-    outcome: str
-    detail: str | None
-    at: int
-
-
-class DeadRecordRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that could not become an event, and when that was found."""
-
-    seq: int
-    at: int
-    record: DeadRecord
-
-
-class FailedAttempt(msgspec.Struct, frozen=True):
-    """An attempt that failed, kept as history."""
-
-    task: str
-    attempt: int
-    started_at: int
-    finished_at: int
-    error: ErrorInfo
-
-
-class EventRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored event and the place of its file, if a move has changed it."""
-
-    seq: int
-    event: Event
-    catalog: str | None
-    duplicates: int = 0
-    size: int = 0
-    """Bytes of the data."""
-
-
-class Background(msgspec.Struct, frozen=True):
-    """What a run begins or goes on with: its event, None if it is gone, its tasks so far, and
-    the answers to waits that it has not taken yet."""
-
-    event: EventRow | None
-    tasks: tuple[TaskRow, ...]
-    answers: Mapping[str, WaitAnswer] = {}
-
-
-class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of the outbox. State: pending, delivered, dead, skipped (dead and given up).
-
-    `attempts` count from its last redrive. `redriven_at`: that, or since when it is tried.
-    `dead_at`: since when it is dead.
-    """
-
-    seq: int
-    message: OutMessage
-    run: str
-    flow: str
-    state: str
-    attempts: int
-    created_at: int
-    due_at: int
-    error: str | None = None
-    dead_at: int | None = None
-    redriven_at: int | None = None
-
-
-class DeadPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dead letters: newest first by (time of death, id), `before` such a pair."""
-
-    limit: int = 50
-    before: tuple[int, str] | None = None
-    flow: str | None = None
-    target: str | None = None
-    since: int | None = None
-    until: int | None = None
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A target that has refused all further messages."""
-
-    target: str
-    disabled_at: int
-    reason: str
-
-
-class DueClaim(msgspec.Struct, frozen=True):
-    """A file move whose runs have all ended; `failed` if any of them failed."""
-
-    event: str
-    claim: Claim
-    failed: bool
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows of a list: newest first, `before` is a `seq` to go on from (exclusive).
-
-    The list of events or runs ends early with the row that brings their `size` to `bytes`.
-    """
-
-    limit: int = 50
-    bytes: int | None = None
-    before: int | None = None
-    flow: str | None = None
-    state: str | None = None
-    type: str | None = None
-    source: str | None = None
-    since: int | None = None
-    until: int | None = None
-    event: str | None = None
-    tag: str | None = None
-
-
-class Store(BackfillReads, WaitReads, ResultReads, Protocol):
+class Store(BackfillReads, WaitReads, ResultReads, LookingReads, Protocol):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or
@@ -539,11 +393,6 @@ class Store(BackfillReads, WaitReads, ResultReads, Protocol):
         """Events that could not start a flow, and were neither redriven nor skipped."""
         ...
 
-    async def queued_counts(self) -> Mapping[str, int]: ...
-    async def run_counts(self) -> Mapping[str, Mapping[str, int]]:
-        """For each flow: how many runs are in which state."""
-        ...
-
     async def paused(self) -> Sequence[str]: ...
     async def flow_state(self, flow: str) -> Mapping[str, bytes]: ...
     async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
@@ -554,7 +403,6 @@ class Store(BackfillReads, WaitReads, ResultReads, Protocol):
 
     async def outbox_next_due(self) -> int | None: ...
     async def outbox(self, *, run: str | None = None, limit: int = 100) -> Sequence[OutboxRow]: ...
-    async def outbox_counts(self) -> Mapping[str, int]: ...
     async def dead_messages(self, page: DeadPage) -> Sequence[OutboxRow]: ...
     async def message(self, id: str) -> OutboxRow | None: ...
     async def endpoints(self) -> Sequence[Endpoint]:

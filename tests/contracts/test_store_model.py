@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import anyio
@@ -22,6 +23,7 @@ from tests.contracts.store_cases import (
 )
 from tests.contracts.store_model import Model
 from triphammer.service.store.contract import (
+    ENDED,
     ClaimMoved,
     ClaimRun,
     Decided,
@@ -143,5 +145,23 @@ async def _compare(store: SqliteStore, model: Model) -> None:
     assert sorted(due, key=str) == sorted(
         (DueClaim(event, CLAIM, failed) for event, failed in model.due_claims.items()), key=str
     )
+    await _compare_counts(store, model)
     messages = await store.outbox_due(2**62, 1000)
     assert [row.message.id for row in messages] == model.due()
+
+
+async def _compare_counts(store: SqliteStore, model: Model) -> None:
+    """What triggers have counted is what there is."""
+    by_flow: dict[str, dict[str, int]] = {}
+    for run in model.runs.values():
+        counts = by_flow.setdefault(run.flow, {})
+        counts[model.states[run.id]] = counts.get(model.states[run.id], 0) + 1
+    assert await store.run_counts() == by_flow
+    for flow in "fg":
+        ended = {s: n for s, n in by_flow.get(flow, {}).items() if s in ENDED}
+        assert {row.state: row.runs for row in await store.daily_counts(flow, 0)} == ended
+    messages = Counter(state for _, state in model.outbox.values())
+    assert await store.outbox_counts() == dict(messages)
+    size = await store.size()
+    counted = (size.events, size.runs, size.messages)
+    assert counted == (len(model.first), len(model.runs), len(model.outbox))

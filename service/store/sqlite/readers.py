@@ -54,6 +54,11 @@ class Readers:
                 self._free.append(connection)
 
 
+def read(raw: sqlite3.Connection, sql: str, values: Values) -> list[sqlite3.Row]:
+    """All rows of one statement, within a read of several."""
+    return _rows(sql, values, raw)
+
+
 def _rows(sql: str, values: Values, raw: sqlite3.Connection) -> list[sqlite3.Row]:
     cursor = raw.cursor()
     cursor.row_factory = sqlite3.Row

@@ -37,10 +37,17 @@ LIMIT 10;
 -- In the order they were first written; after a name, if one is given.
 SELECT * FROM tasks
 WHERE run = (SELECT seq FROM runs WHERE id = ?1)
-  AND (?2 OR map IS NULL)
   AND seq > coalesce(
-    (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?3), 0)
-ORDER BY seq LIMIT ?4;
+    (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?2), 0)
+ORDER BY seq LIMIT ?3;
+
+-- name: tasks_apart
+-- The same without the items of maps, which are not looked at.
+SELECT * FROM tasks INDEXED BY tasks_apart
+WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND map IS NULL
+  AND seq > coalesce(
+    (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?2), 0)
+ORDER BY seq LIMIT ?3;
 
 -- name: task_and_items
 -- One task by its name, and the items of a map of that name.
@@ -95,12 +102,6 @@ ORDER BY coalesce(place, seq) LIMIT ?2;
 -- Which keys are held, and by how many runs each.
 SELECT flow, order_key, count(*) FROM runs WHERE holds = 1 GROUP BY flow, order_key;
 
--- name: queued_counts
-SELECT flow, count(*) FROM runs WHERE state = 'queued' GROUP BY flow;
-
--- name: run_counts
-SELECT flow, state, count(*) FROM runs GROUP BY flow, state;
-
 -- name: paused
 SELECT flow FROM paused ORDER BY flow;
 
@@ -132,9 +133,6 @@ SELECT * FROM outbox WHERE run = ? ORDER BY seq LIMIT ?;
 -- name: outbox
 SELECT * FROM outbox ORDER BY seq DESC LIMIT ?;
 
--- name: outbox_counts
-SELECT state, count(*) FROM outbox GROUP BY state;
-
 -- name: message
 SELECT * FROM outbox WHERE id = ?;
 
@@ -163,28 +161,6 @@ FROM served ORDER BY flow;
 
 -- name: catalog
 SELECT body FROM catalogs WHERE id = ?;
-
--- name: dead_dispositions
--- Events that could not start a flow, newest first; before a number, of a flow, in a time. SQLite
--- would rather go through all events of the time.
-SELECT d.seq, d.event, d.subscription, d.flow, d.outcome, d.detail, e.received_at AS at
-FROM dispositions d INDEXED BY dispositions_dead CROSS JOIN events e ON e.key = d.event
-WHERE d.outcome IN ('dead-lettered', 'error')
-  AND d.seq < coalesce(?2, 9223372036854775807)
-  AND (?3 IS NULL OR d.flow = ?3)
-  AND e.received_at >= coalesce(?4, 0)
-  AND e.received_at < coalesce(?5, 9223372036854775807)
-ORDER BY d.seq DESC LIMIT ?1;
-
--- name: dead_runs
--- Failed runs that nobody has dealt with, newest first; before a number, of a flow, in a time.
-SELECT * FROM runs INDEXED BY runs_dead
-WHERE state = 'failed' AND settled IS NULL
-  AND seq < coalesce(?2, 9223372036854775807)
-  AND (?3 IS NULL OR flow = ?3)
-  AND coalesce(finished_at, created_at) >= coalesce(?4, 0)
-  AND coalesce(finished_at, created_at) < coalesce(?5, 9223372036854775807)
-ORDER BY seq DESC LIMIT ?1;
 
 -- name: dead_records
 -- Newest first; before a number, in a time.

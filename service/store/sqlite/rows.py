@@ -286,6 +286,7 @@ def message_values(change: RunChange, message: OutMessage, at: int) -> tuple[Any
         _pack(message),
         message.target,
         message.key,
+        message.kind,
         at,
         at,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 from anyio.abc import TaskStatus
@@ -33,22 +32,29 @@ from triphammer.service.store.sqlite import rows
 from triphammer.service.store.sqlite.access import audit_rows, token_rows
 from triphammer.service.store.sqlite.backfills import SqliteBackfills
 from triphammer.service.store.sqlite.backgrounds import backgrounds
-from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
+from triphammer.service.store.sqlite.looking import SqliteLooking
+from triphammer.service.store.sqlite.pages import (
+    LAST_TEXT,
+    dead_event_page,
+    dead_page,
+    dead_run_page,
+    event_page,
+    run_page,
+)
 from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.waiting import SqliteWaits
 from triphammer.service.store.sqlite.writer import Writer
 from triphammer.service.store.versions import ServedRow, VersionRow
 from triphammer.service.store.waits import Woken
 
-LAST_TEXT = "\U0010ffff"
 
-
-class SqliteStore(SqliteBackfills, SqliteWaits):
+class SqliteStore(SqliteBackfills, SqliteWaits, SqliteLooking):
     """See `service.store.contract.Store`. `run` must run for anything to be committed."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         SqliteBackfills.__init__(self, readers)
         SqliteWaits.__init__(self, readers)
+        SqliteLooking.__init__(self, readers)
         self._writer = writer
 
     async def run_writer(self, *, task_status: TaskStatus[None]) -> None:
@@ -115,8 +121,8 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         items: bool = True,
     ) -> Sequence[TaskRow]:
         most = -1 if limit is None else limit
-        values = (run, items, after, most)
-        found = await self._readers.listed(self._sql["tasks"], values, ["result"], bytes)
+        sql = self._sql["tasks" if items else "tasks_apart"]
+        found = await self._readers.listed(sql, (run, after, most), ["result"], bytes)
         return [rows.task_row(row) for row in found]
 
     async def cached(self, asked: Sequence[tuple[str, int]]) -> Mapping[str, Cached]:
@@ -168,18 +174,12 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         return [(row[0], row[1], row[2]) for row in found]
 
     async def dead_runs(self, page: Page) -> Sequence[RunRow]:
-        found = await self._readers.rows(self._sql["dead_runs"], *_span(page))
-        return [rows.run_row(row) for row in found]
+        sql, values = dead_run_page(page)
+        return [rows.run_row(row) for row in await self._readers.named(sql, values)]
 
     async def dead_events(self, page: Page) -> Sequence[DeadEvent]:
-        found = await self._readers.rows(self._sql["dead_dispositions"], *_span(page))
-        return [rows.dead_event(row) for row in found]
-
-    async def queued_counts(self) -> Mapping[str, int]:
-        return dict(map(tuple, await self._readers.rows(self._sql["queued_counts"])))
-
-    async def run_counts(self) -> Mapping[str, Mapping[str, int]]:
-        return _nested(await self._readers.rows(self._sql["run_counts"]))
+        sql, values = dead_event_page(page)
+        return [rows.dead_event(row) for row in await self._readers.named(sql, values)]
 
     async def paused(self) -> Sequence[str]:
         return [row["flow"] for row in await self._readers.rows(self._sql["paused"])]
@@ -201,9 +201,6 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
         else:
             found = await self._readers.rows(self._sql["outbox_of_run"], run, limit)
         return [rows.outbox_row(row) for row in found]
-
-    async def outbox_counts(self) -> Mapping[str, int]:
-        return dict(map(tuple, await self._readers.rows(self._sql["outbox_counts"])))
 
     async def dead_messages(self, page: DeadPage) -> Sequence[OutboxRow]:
         sql, values = dead_page(page)
@@ -273,10 +270,6 @@ class SqliteStore(SqliteBackfills, SqliteWaits):
     async def folder_id(self) -> str:
         found = await self._readers.rows(self._sql["meta"], "folder")
         return str(found[0]["value"])
-
-
-def _span(page: Page) -> tuple[Any, ...]:
-    return page.limit, page.before, page.flow, page.since, page.until
 
 
 def _nested(found: Sequence[Sequence[object]]) -> dict[str, dict[str, int]]:

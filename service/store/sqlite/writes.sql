@@ -101,8 +101,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_message
 -- The id is stable: a message that was committed before is not sent a second time.
-INSERT INTO outbox (id, run, flow, message, target, key, state, created_at, due_at)
-VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+INSERT INTO outbox (id, run, flow, message, target, key, kind, state, created_at, due_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: put_state

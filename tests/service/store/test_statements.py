@@ -12,11 +12,20 @@ import pytest
 
 import triphammer.service.store.sqlite.store as module
 from triphammer.service.store.contract import DeadPage, Page
+from triphammer.service.store.looking import EventSearch, OutboxPage
 from triphammer.service.store.sqlite.migrations import migrate
-from triphammer.service.store.sqlite.pages import dead_page, event_page, run_page
+from triphammer.service.store.sqlite.pages import (
+    dead_event_page,
+    dead_page,
+    dead_run_page,
+    event_page,
+    event_search,
+    outbox_page,
+    run_page,
+)
 from triphammer.service.store.sqlite.statements import statements
 
-FILES = ("reads.sql", "writes.sql", "logs.sql", "access.sql")
+FILES = ("reads.sql", "writes.sql", "logs.sql", "access.sql", "looking.sql")
 LISTS = ("pages.sql", *FILES)
 NAMED = [(file, name) for file in LISTS for name in statements(file)]
 READS = [name for name in statements("reads.sql") if not name.endswith("_counts")]
@@ -89,8 +98,6 @@ def test_lists_come_out_of_their_index_in_order(raw: sqlite3.Connection, name: s
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("dead_runs", "runs_dead"),
-        ("dead_dispositions", "dispositions_dead"),
         ("outbox_due", "outbox_due"),
         ("outbox_next_due", "outbox_due"),
     ],
@@ -125,6 +132,15 @@ PAGES = {
     "dead messages": dead_page(DeadPage()),
     "dead messages of a target": dead_page(DeadPage(target="t", before=(9, "m"))),
     "dead messages in a time": dead_page(DeadPage(flow="f", since=1, until=9)),
+    "dead runs": dead_run_page(Page(before=9)),
+    "dead runs of a flow": dead_run_page(Page(flow="f", before=9)),
+    "dead runs in a time": dead_run_page(Page(since=1, until=9)),
+    "dead events": dead_event_page(Page(before=9)),
+    "dead events of a flow": dead_event_page(Page(flow="f", before=9)),
+    "newest messages": outbox_page(OutboxPage()),
+    "dead messages of a flow": outbox_page(OutboxPage(state="dead", flow="f", before=9)),
+    "delivered messages of a flow": outbox_page(OutboxPage(state="delivered", flow="f")),
+    "messages of a kind to a target": outbox_page(OutboxPage(kind="k", target="t", before=9)),
 }
 
 
@@ -134,6 +150,51 @@ def test_a_page_reads_only_its_own_rows_in_order(raw: sqlite3.Connection, what: 
     steps = plan(raw, sql, values)
     assert not any("TEMP B-TREE" in step for step in steps)
     assert not full_scans(steps) or what.startswith("newest")
+
+
+INDEX_OF = {
+    "dead runs": "runs_dead",
+    "dead runs of a flow": "runs_dead_of_flow",
+    "dead runs in a time": "runs_dead",
+    "dead events": "dispositions_dead",
+    "dead events of a flow": "dispositions_dead_of_flow",
+    "dead messages of a flow": "outbox_by_state",
+    "delivered messages of a flow": "outbox_by_flow",
+    "messages of a kind to a target": "outbox_by_target",
+}
+
+
+@pytest.mark.parametrize("what", INDEX_OF)
+def test_a_page_is_found_by_the_index_that_has_the_fewest_rows_of_it(
+    raw: sqlite3.Connection, what: str
+) -> None:
+    sql, values = PAGES[what]
+    assert f" {INDEX_OF[what]} " in f"{plan(raw, sql, values)[0]} "
+
+
+SEARCHES = {
+    "of a type": (EventSearch(type="t", text="x"), False, "events_by_type"),
+    "of a source": (EventSearch(type="t", source="s", text="x"), False, "events_by_source"),
+    "of few subjects": (EventSearch(type="t", subject="a/"), True, "events_by_subject"),
+}
+
+
+@pytest.mark.parametrize("what", SEARCHES)
+def test_a_search_walks_an_index(raw: sqlite3.Connection, what: str) -> None:
+    asked, by_subject, index = SEARCHES[what]
+    steps = plan(raw, *event_search(asked, by_subject=by_subject))
+    assert any(f" {index} " in f"{step} " for step in steps)
+    assert all("walked" in scan or "(subquery" in scan for scan in full_scans(steps))
+
+
+@pytest.mark.parametrize("name", statements("looking.sql"))
+def test_what_pages_show_of_many_rows_is_found_by_an_index(
+    raw: sqlite3.Connection, name: str
+) -> None:
+    sql = statements("looking.sql")[name]
+    scans = full_scans(plan(raw, sql, [1] * placeholders(sql)))
+    few = {"asked", "run_counts", "outbox_counts", "event_hours", "CONSTANT", "(subquery-1)"}
+    assert not [scan for scan in scans if scan.split()[1] not in few and "pragma" not in scan]
 
 
 @pytest.mark.parametrize(
