@@ -31,6 +31,7 @@ from triphammer.service.web.console.console import Console
 from triphammer.service.web.doors import Doors
 from triphammer.service.web.fresh import Fresh
 from triphammer.service.web.guard import Guard
+from triphammer.service.web.once import Once
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
@@ -122,7 +123,7 @@ def application(
         protection=access.protection,
         version=version("triphammer"),
     )
-    doors = Doors(Fresh(app), operations, core.edges.clock, body_limit)
+    doors = Doors(Once(Fresh(app)), operations, core.edges.clock, body_limit)
     audit = Audit(opened.store, core.edges.clock)
     return Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)
 

@@ -131,9 +131,12 @@ class Operations:
     async def cancel(self, run: str, asked: Asked = SOMEBODY, *, now: bool = False) -> RunRow:
         """End a run that is queued or under way, and with `now` its teardowns too.
 
+        With the same idempotency key it is done once: to do it twice may end the teardowns.
         Raises `UnknownRun`, `StateForbids`.
         """
         row = await self._row(run)
+        if asked.key in [done.key for done in await self._store.operations(run) if done.key]:
+            return row
         if row.state in ENDED:
             raise StateForbids(f"run {run} has already ended: it is {row.state}")
         reason = f"cancelled by {asked.by}"

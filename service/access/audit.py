@@ -18,6 +18,8 @@ LONGEST = 300
 """Characters of a target: clients choose how long it is."""
 UNTOLD = frozenset({404, 405, 429})
 """Answers to requests that did nothing, and that anybody can send as often as they like."""
+REPLAYED = (b"idempotency-replayed", b"true")
+"""Header of an answer that was given before: nothing was done for this one."""
 _ABOUT = "triphammer.about"
 
 log = logging.getLogger("triphammer.audit")
@@ -41,7 +43,7 @@ class Audit:
         down what it did."""
 
         async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] not in UNTOLD:
+            if message["type"] == "http.response.start" and _is_told(message):
                 await self.note(scope, caller_of(scope), address, message["status"])
             await send(message)
 
@@ -75,6 +77,10 @@ class Audit:
             return True
         self._strangers.failed("", now)
         return False
+
+
+def _is_told(head: Message) -> bool:
+    return head["status"] not in UNTOLD and REPLAYED not in head["headers"]
 
 
 def _action(scope: Scope) -> str:

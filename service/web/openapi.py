@@ -7,7 +7,7 @@ routes of FastAPI: `openapi.json` describes them, and the problems that there ar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -17,18 +17,17 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from triphammer.service.access.protection import Protection
-from triphammer.service.access.routes import RULES
+from triphammer.service.access.routes import EVENTS, RULES, STREAM
 from triphammer.service.access.scopes import Need
 from triphammer.service.web import access_models, code_models, models
 
 FILE = Path(__file__).with_suffix(".json")
+API = "/api/"
 COMPONENTS = "#/components"
 ANYWHERE = ("400", "408", "414", "429", "431", "503")
 """Problems that every operation may answer with; what takes a body may answer 413 besides."""
 NOT_OURS = ("HTTPValidationError", "ValidationError")
 RETRIED = ("429", "503")
-ENDLESS = "/api/v1/stream"
-"""What it answers has no end, and so no `ETag`."""
 UNCHANGED: dict[str, Any] = {
     "304": {"description": "The client has it: `If-None-Match` names its `ETag`.", "content": {}}
 }
@@ -92,9 +91,7 @@ def _complete(document: dict[str, Any], *, open: bool) -> None:
     document["components"] = components
     for path, methods in paths.items():
         for method, operation in methods.items():
-            also: tuple[str, ...] = (*ANYWHERE, "413")
-            if method == "get":
-                also = ANYWHERE if path == ENDLESS else (*ANYWHERE, "304")
+            also = (*ANYWHERE, *_by_layers(method, path, operation))
             need = RULES.need(method.upper(), path)
             if need == "public":
                 operation["security"] = []
@@ -102,6 +99,28 @@ def _complete(document: dict[str, Any], *, open: bool) -> None:
                 also = (*also, "401", "403")
                 operation["security"] = [*([{}] if open else []), *_ways_in(need)]
             _complete_operation(operation, also)
+
+
+def _by_layers(method: str, path: str, operation: dict[str, Any]) -> tuple[str, ...]:
+    """What the layers before the routes answer, and the headers that they look at."""
+    if path == STREAM:
+        return ()
+    if method == "get":
+        _takes(operation, "If-None-Match")
+        return ("304",)
+    if path == EVENTS or not path.startswith(API):
+        return ("413",)
+    _takes(operation, "Idempotency-Key")
+    return ("413", "422")
+
+
+def _takes(operation: dict[str, Any], header: str) -> None:
+    before = [
+        one
+        for one in operation.get("parameters", ())
+        if one.get("name", "").lower() != header.lower()
+    ]
+    operation["parameters"] = [*before, {"$ref": f"{COMPONENTS}/parameters/{header}"}]
 
 
 def _ways_in(need: Need) -> list[dict[str, list[str]]]:
@@ -136,11 +155,8 @@ def _responses(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield status, {**response, **headers, "content": content}
 
 
-def _complete_operation(operation: dict[str, Any], also: Collection[str]) -> None:
+def _complete_operation(operation: dict[str, Any], also: Iterable[str]) -> None:
     responses: dict[str, Any] = operation["responses"]
-    if "304" in also:
-        has = {"$ref": f"{COMPONENTS}/parameters/If-None-Match"}
-        operation["parameters"] = [*operation.get("parameters", ()), has]
     for status in (*also, *(["422"] if "422" in responses else [])):
         if status not in responses or status == "422":
             responses[status] = {"$ref": f"{COMPONENTS}/responses/{status}"}

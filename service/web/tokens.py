@@ -14,6 +14,7 @@ from triphammer.service.access.token import LONGEST_SECONDS, NAME
 from triphammer.service.access.tokens import Tokens
 from triphammer.service.web import access_models, views
 from triphammer.service.web.answer import Answer
+from triphammer.service.web.once import NO_STORE
 from triphammer.service.web.openapi import Route, problems
 from triphammer.service.web.queries import Whole
 
@@ -53,7 +54,9 @@ def tokens_api(tokens: Tokens) -> APIRouter:
             by=caller_of(request.scope).name,
         )
         made: access_models.NewToken = {**views.token(row, tokens.now()), "token": text}
-        return Answer(made, status_code=201)
+        answer = Answer(made, status_code=201)
+        answer.headers["Cache-Control"] = NO_STORE  # nobody keeps its text, we neither
+        return answer
 
     @router.post("/{id}/revoke", responses=problems(404))
     async def revoke_token(id: str) -> Answer[access_models.Token]:

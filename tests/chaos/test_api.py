@@ -94,7 +94,8 @@ def tightened(document: dict[str, Any]) -> dict[str, Any]:
     """The document, by which an answer holds nothing that is not described.
 
     That an event in binary mode needs all of its headers it cannot say: that mode is left to
-    the fuzz of `from_http`.
+    the fuzz of `from_http`. Nor that a key must be new: what comes twice is left to the test of
+    idempotency.
     """
     for schema in document["components"]["schemas"].values():
         schema.setdefault("additionalProperties", False)
@@ -102,6 +103,11 @@ def tightened(document: dict[str, Any]) -> dict[str, Any]:
     hooks[0]["schema"]["enum"] = PATHS
     events = document["paths"]["/api/v1/events"]["post"]
     del events["parameters"], events["requestBody"]["content"]["application/json"]
+    key = {"$ref": "#/components/parameters/Idempotency-Key"}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if key in operation.get("parameters", ()):
+                operation["parameters"].remove(key)
     return document
 
 
