@@ -80,6 +80,7 @@ def application(
         supervisor=supervisor,
         artifacts=opened.artifacts,
         abandoned=lambda: core.engine.abandoned,
+        timezone=core.timezone,
     )
     gauges = Gauges(
         store=opened.store,
@@ -93,6 +94,7 @@ def application(
     )
     letters = dead_letters(core, outbox_changed)
     pages = Pages(health, guarded=not access.protection.open, mask=core.edges.secrets.mask)
+    versions = Versions(opened.store, core.library)
     app = build_app(
         operations=operations,
         reading=reading,
@@ -105,7 +107,7 @@ def application(
             secrets=core.edges.secrets,
         ),
         backfills=core.backfills,
-        versions=Versions(opened.store, core.library),
+        versions=versions,
         reloads=reloads,
         console=Console(
             reading=reading,
@@ -114,6 +116,8 @@ def application(
             pages=pages,
             letters=letters,
             tokens=tokens,
+            backfills=core.backfills,
+            versions=versions,
         ),
         signin=SignIn(access, tokens, pages),
         pages=pages,

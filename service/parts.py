@@ -71,6 +71,7 @@ class Core:
 
     def __init__(self, edges: Edges, settings: Settings, log: logging.Logger) -> None:
         self.edges = edges
+        self.timezone = settings.flows.timezone
         self.hub = Hub()
         self.active = ActiveRuns()
         self.states = FlowStates()

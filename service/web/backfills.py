@@ -13,13 +13,12 @@ from triphammer.service.errors import UnknownBackfill
 from triphammer.service.store.backfills import Asked, BackfillRow, Only, Order, Tick
 from triphammer.service.web import models
 from triphammer.service.web.answer import Answer
+from triphammer.service.web.backfill_form import MOST_PARALLEL
 from triphammer.service.web.openapi import Route, problems
 from triphammer.service.web.paging import before, micros, page_of
 from triphammer.service.web.queries import Cursor, Limit, Moment, Whole
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.views import moment
-
-MOST_PARALLEL = 1000
 
 
 class BackfillBody(BaseModel):
@@ -48,13 +47,13 @@ def backfills_api(backfills: Backfills, reading: Reading) -> APIRouter:
     ) -> Answer[models.Backfill]:
         """Make up for ticks of a flow's timers; the same `Idempotency-Key` begins it once."""
         row = await backfills.begin(_asked(backfills, name, body), idempotency_key)
-        return Answer(_backfill(row), status_code=202)
+        return Answer(backfill_of(row), status_code=202)
 
     @router.post("/flows/{name}/backfills/plan", responses=problems(404))
     async def plan_backfill(name: str, body: BackfillBody) -> Answer[models.BackfillPlan]:
         """What a backfill would do to each tick; changes nothing."""
         asked = _asked(backfills, name, body)
-        return Answer(_plan(asked, await backfills.plan(asked)))
+        return Answer(plan_of(asked, await backfills.plan(asked)))
 
     @router.get("/backfills")
     async def list_backfills(
@@ -62,7 +61,7 @@ def backfills_api(backfills: Backfills, reading: Reading) -> APIRouter:
     ) -> Answer[models.Backfills]:
         """Backfills, newest first."""
         rows = await backfills.store.backfills(limit=limit + 1, before=before(cursor), flow=flow)
-        return Answer(page_of(rows, limit, _backfill))
+        return Answer(page_of(rows, limit, backfill_of))
 
     @router.get("/backfills/{id}", responses=problems(404))
     async def show_backfill(
@@ -76,13 +75,15 @@ def backfills_api(backfills: Backfills, reading: Reading) -> APIRouter:
         more = len(ticks) == limit
         following = moment(ticks[-1].due) if more else None
         return Answer(
-            {**_backfill(row), "items": [_tick(tick) for tick in ticks], "next": following}
+            {**backfill_of(row), "items": [tick_of(tick) for tick in ticks], "next": following}
         )
 
     @router.post("/backfills/{id}/cancel", responses=problems(404, 409))
     async def cancel_backfill(id: str) -> Answer[models.Backfill]:
         """Begin no more ticks; the runs under way go on. 409 when it is over."""
-        return Answer(_backfill(await backfills.cancel(await reading.full_id(id, UnknownBackfill))))
+        return Answer(
+            backfill_of(await backfills.cancel(await reading.full_id(id, UnknownBackfill)))
+        )
 
     return router
 
@@ -99,7 +100,8 @@ def _asked(backfills: Backfills, flow: str, body: BackfillBody) -> Asked:
     )
 
 
-def _backfill(row: BackfillRow) -> models.Backfill:
+def backfill_of(row: BackfillRow) -> models.Backfill:
+    """One backfill, its ticks counted."""
     return {
         **_span(row.asked),
         "id": row.id,
@@ -111,12 +113,13 @@ def _backfill(row: BackfillRow) -> models.Backfill:
     }
 
 
-def _plan(asked: Asked, ticks: list[Tick]) -> models.BackfillPlan:
+def plan_of(asked: Asked, ticks: list[Tick]) -> models.BackfillPlan:
+    """What a backfill would do to `ticks`."""
     return {
         **_span(asked),
         "total": len(ticks),
         "ticks": dict(Counter(tick.state for tick in ticks)),
-        "items": [_tick(tick) for tick in ticks],
+        "items": [tick_of(tick) for tick in ticks],
     }
 
 
@@ -132,7 +135,8 @@ def _span(asked: Asked) -> models.Span:
     }
 
 
-def _tick(tick: Tick) -> models.Tick:
+def tick_of(tick: Tick) -> models.Tick:
+    """One tick of a backfill."""
     return {
         "due": moment(tick.due),
         "state": tick.state,

@@ -302,12 +302,25 @@ class Flow(TypedDict):
     next_fire: Moment | None
 
 
+class Subscription(TypedDict):
+    """What a flow listens to, in words. `conditions` must all hold of the event besides; `written`
+    is the source as the flow file has it."""
+
+    kind: str
+    sentence: str
+    conditions: list[str]
+    notes: list[str]
+    written: str
+
+
 class FlowInFull(Flow):
     """One flow with its graph. `params_schema` is the JSON schema (2020-12) of what a start may
-    give as `params`."""
+    give as `params`. `sharing` says in words what a run does that finds another under way."""
 
     graph: Graph
     params_schema: dict[str, Any]
+    subscriptions: list[Subscription]
+    sharing: str
 
 
 class RemovedFlow(TypedDict):

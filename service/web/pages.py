@@ -46,6 +46,7 @@ class Pages:
         self._templates.globals["spark_line"] = line
         self._templates.globals["spark_under"] = under
         self._templates.filters["duration"] = duration
+        self._templates.filters["masked"] = mask
         self._templates.filters["pretty"] = lambda value: mask(pretty(value))
         self._guarded = guarded
 

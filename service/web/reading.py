@@ -26,6 +26,7 @@ from triphammer.service.store.logs import LogStore
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import models, views
 from triphammer.service.web.paging import MOST_BYTES
+from triphammer.service.web.subscriptions import sharing, subscriptions
 
 PACKED = 2_000
 """Bytes that a stored result takes besides its body, at most."""
@@ -45,10 +46,12 @@ class Reading:
         supervisor: Supervisor,
         artifacts: Artifacts,
         abandoned: Callable[[], Sequence[Abandoned]],
+        timezone: str,
     ) -> None:
         self.store = store
         self.artifacts = artifacts
         self._abandoned = abandoned
+        self._timezone = timezone
         self._logs = logs
         self._library = library
         self._admission = admission
@@ -105,8 +108,15 @@ class Reading:
             definition = await self._library.version(name, row.version)
         counts = await self.store.run_counts()
         flow = self._flow(definition, counts.get(name, {}), self._next_fires().get(name))
-        schema = params_schema(definition)
-        return {**flow, "graph": views.graph(definition), "params_schema": schema}
+        return {
+            **flow,
+            "graph": views.graph(definition),
+            "params_schema": params_schema(definition),
+            "subscriptions": [
+                views.subscription(item) for item in subscriptions(definition, self._timezone)
+            ],
+            "sharing": sharing(definition),
+        }
 
     def _flow(
         self, definition: FlowDef, counts: Mapping[str, int], next_fire: int | None

@@ -28,6 +28,7 @@ from triphammer.service.store.operator_units import OperationRow
 from triphammer.service.store.versions import ServedRow
 from triphammer.service.store.waits import WaitRow
 from triphammer.service.web import access_models, models
+from triphammer.service.web.subscriptions import Subscription
 
 
 @overload
@@ -248,6 +249,17 @@ def flow(
         "params": {name: dict(p.schema) for name, p in definition.params.items()},
         "runs": dict(counts),
         "next_fire": moment(next_fire),
+    }
+
+
+def subscription(item: Subscription) -> models.Subscription:
+    """What a flow listens to, in words."""
+    return {
+        "kind": item.kind,
+        "sentence": item.sentence,
+        "conditions": list(item.conditions),
+        "notes": list(item.notes),
+        "written": item.written,
     }
 
 

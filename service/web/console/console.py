@@ -5,19 +5,24 @@ from __future__ import annotations
 from starlette.routing import Mount, Route
 
 from triphammer.service.access.tokens import Tokens
+from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
+from triphammer.service.versions import Versions
 from triphammer.service.web.assets import AssetFiles
 from triphammer.service.web.console.audit import AuditPages
+from triphammer.service.web.console.backfills import BackfillPages
 from triphammer.service.web.console.deadletters import DeadLetterPages
 from triphammer.service.web.console.events import EventPages
-from triphammer.service.web.console.flow import FlowPages
+from triphammer.service.web.console.flow import FlowPage
+from triphammer.service.web.console.flow_actions import FlowActions
 from triphammer.service.web.console.flows import FlowsPage
 from triphammer.service.web.console.now import NowPage
 from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.runs import RunsPage
 from triphammer.service.web.console.tokens import TokenPages
+from triphammer.service.web.console.versions import VersionPages
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
 
@@ -34,11 +39,17 @@ class Console:
         pages: Pages,
         letters: DeadLetters,
         tokens: Tokens,
+        backfills: Backfills,
+        versions: Versions,
     ) -> None:
+        flow = FlowPage(reading, pages)
         self._pages = (
             NowPage(reading, health, pages),
             FlowsPage(reading, pages),
-            FlowPages(reading, operations, pages),
+            flow,
+            FlowActions(reading, operations, flow, pages),
+            VersionPages(versions, pages),
+            BackfillPages(reading, backfills, pages),
             RunsPage(reading, pages),
             RunPages(reading, operations, pages),
             EventPages(reading, pages),

@@ -1,68 +1,53 @@
-"""`/flows/{name}`: one flow, and the form that starts it."""
+"""`/flows/{name}`: one flow: what starts it, its graph, how its runs went."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from triphammer.flows.errors import ParamMisfit
 from triphammer.service.errors import NotFound
-from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
-from triphammer.service.web.forms import NO_FAULTS, Field, fields, read_form
-from triphammer.service.web.operating import asked_on_page
+from triphammer.service.web.forms import NO_FAULTS, Field, fields
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import MOST_BYTES
 from triphammer.service.web.reading import Reading
 
 
-class FlowPages:
-    """One flow: its sources, its graph, its runs."""
+class FlowPage:
+    """One flow."""
 
-    def __init__(self, reading: Reading, operations: Operations, pages: Pages) -> None:
+    def __init__(self, reading: Reading, pages: Pages) -> None:
         self._reading = reading
-        self._operations = operations
         self._pages = pages
 
     def routes(self) -> Sequence[Route]:
         """The routes to mount."""
-        return [
-            Route("/flows/{name}", self.flow),
-            Route("/flows/{name}/runs", self.start_run, methods=["POST"]),
-        ]
+        return [Route("/flows/{name}", self.flow)]
 
     async def flow(self, request: Request) -> Response:
-        """One flow: its sources, its graph, its runs."""
+        """One flow; its form shows what the address gives for parameters, so that it can be
+        linked to filled in."""
         try:
             flow = await self._reading.flow(request.path_params["name"])
         except NotFound as error:
             return self._pages.missing(error)
-        return await self._page(flow, fields(flow["params_schema"], {}, {}))
+        return await self._page(flow, fields(flow["params_schema"], request.query_params, {}))
 
-    async def start_run(self, request: Request) -> Response:
-        """Start a run by the form of the flow's page; go to the run, or say what is wrong."""
-        name = request.path_params["name"]
+    async def refilled(
+        self, name: str, given: Mapping[str, str], faults: Mapping[str, str]
+    ) -> Response:
+        """The page with its form as it was sent, and what is wrong with it."""
         try:
-            schema = (await self._reading.flow(name))["params_schema"]
+            flow = await self._reading.flow(name)
         except NotFound as error:
             return self._pages.missing(error)
-        by = asked_on_page(request).by
-        given = {key: str(value) for key, value in (await request.form()).items()}
-        try:
-            accepted = await self._operations.start(name, read_form(schema, given), by=by)
-        except ParamMisfit as error:
-            flow = await self._reading.flow(name)
-            faults = error.faults
-            return await self._page(flow, fields(schema, given, faults), faults, status=422)
-        except NotFound as error:  # it was removed: its page is all that is left
-            return self._pages.missing(error)
-        run = await self._reading.run_of(accepted)
-        return RedirectResponse(f"/runs/{run['id']}", status_code=303)
+        form = fields(flow["params_schema"], given, faults)
+        return await self._page(flow, form, faults, status=422)
 
     async def _page(
         self,

@@ -14,7 +14,7 @@ from triphammer.flows.graph import FlowDef
 from triphammer.sensors.custom import sensor
 from triphammer.sensors.files.source import done_file
 from triphammer.sensors.webhook.verify import github
-from triphammer.service.web.console.subscriptions import (
+from triphammer.service.web.subscriptions import (
     MISSED,
     MODES,
     Subscription,
