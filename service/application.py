@@ -118,6 +118,7 @@ def application(
             tokens=tokens,
             backfills=core.backfills,
             versions=versions,
+            mask=core.edges.secrets.mask,
         ),
         signin=SignIn(access, tokens, pages),
         pages=pages,

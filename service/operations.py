@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from triphammer.config.clock import Clock
 from triphammer.config.ids import new_id
 from triphammer.flows.engine.breakers import BreakerCount
 from triphammer.flows.engine.engine import Engine
+from triphammer.sensors import times
 from triphammer.sensors.contract import Accepted, Emission
 from triphammer.sensors.errors import Rejected, StoreUnavailable
 from triphammer.sensors.event import Event
@@ -22,7 +25,7 @@ from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.marking import Marking, RunMark, TaskMark
 from triphammer.service.dispatcher.retry import Asked, Retry
 from triphammer.service.dispatcher.starter import Starter
-from triphammer.service.errors import StateForbids, UnknownRun
+from triphammer.service.errors import StateForbids, UnknownEvent, UnknownRun
 from triphammer.service.hub import Hub, News
 from triphammer.service.library import Library
 from triphammer.service.retention import Sweeper, Swept
@@ -83,6 +86,19 @@ class Operations:
                 )
         emission = Emission(events=events)
         return await self._dispatcher.emit("events:api", emission, wait=False)
+
+    async def emit_again(self, key: str) -> Accepted:
+        """Let a stored event come once more: as a new one of the same contents and time.
+
+        Raises `UnknownEvent`, and what `post` raises.
+        """
+        row = await self._store.event(key)
+        if row is None:
+            raise UnknownEvent(key)
+        id, received_at = f"{key}/{new_id('again')}", times.utc(self._clock.now())
+        anew = msgspec.structs.replace(row.event, key=new_id("evt"), id=id, received_at=received_at)
+        (accepted,) = await self.post([anew])
+        return accepted
 
     async def receive(self, path: str, request: HookRequest) -> Accepted | Challenge:
         """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400).

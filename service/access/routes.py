@@ -50,6 +50,8 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/runs/{id}/tasks/{task:path}/answer"): "operate",
     ("POST", "/api/v1/deadletters/redrive"): "operate",
     ("POST", "/api/v1/deadletters/skip"): "operate",
+    ("POST", "/events/{key}/again"): "operate",
+    ("POST", "/events/{key}/start"): "operate",
     ("POST", "/deadletters/redrive"): "operate",
     ("POST", "/deadletters/skip"): "operate",
     ("POST", "/api/v1/reload"): "operate",

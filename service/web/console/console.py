@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.routing import Mount, Route
 
 from triphammer.service.access.tokens import Tokens
@@ -41,6 +43,7 @@ class Console:
         tokens: Tokens,
         backfills: Backfills,
         versions: Versions,
+        mask: Callable[[str], str],
     ) -> None:
         flow = FlowPage(reading, pages)
         self._pages = (
@@ -52,7 +55,7 @@ class Console:
             BackfillPages(reading, backfills, pages),
             RunsPage(reading, pages),
             RunPages(reading, operations, pages),
-            EventPages(reading, pages),
+            EventPages(reading, operations, pages, mask=mask),
             DeadLetterPages(letters, pages),
             TokenPages(tokens, pages),
             AuditPages(reading, pages),
