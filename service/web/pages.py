@@ -35,6 +35,7 @@ class Pages:
 
     def __init__(self, health: Health, *, guarded: bool, mask: Callable[[str], str]) -> None:
         self._health = health
+        named: dict[str, Any] = {"asset": Assets().url, "spark_line": line, "spark_under": under}
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -42,9 +43,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals["asset"] = Assets().url
-        self._templates.globals["spark_line"] = line
-        self._templates.globals["spark_under"] = under
+        self._templates.globals.update(named)
         self._templates.filters["duration"] = duration
         self._templates.filters["masked"] = mask
         self._templates.filters["pretty"] = lambda value: mask(pretty(value))

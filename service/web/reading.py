@@ -96,6 +96,11 @@ class Reading:
         ]
 
     @property
+    def flow_names(self) -> Sequence[str]:
+        """Of the flows that serve."""
+        return list(self._library.live)
+
+    @property
     def load_errors(self) -> Sequence[str]:
         """What is wrong with flow files, as `file:line: message`."""
         return self._library.errors

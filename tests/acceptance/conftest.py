@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.acceptance.process import DaemonProcess, project
 
 Serve = Callable[..., DaemonProcess]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture
@@ -36,3 +48,17 @@ def make_daemon(tmp_path: Path) -> Iterator[Serve]:
     yield make
     for daemon in started:
         daemon.kill()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or one that TRIPHAMMER_TEST_CHROMIUM names."""
+    path = os.environ.get("TRIPHAMMER_TEST_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing: make test installs it on Debian as root")
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()

@@ -14,10 +14,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.acceptance.process import DaemonProcess, project
 from tests.acceptance.test_access import ANYWHERE, FLOWS, token
-from tests.acceptance.test_console import browser
 from triphammer.service.access.throttle import MOST
 
-__all__ = ["browser"]
 PEM = Path(__file__).parents[1] / "support" / "loopback.pem"
 PAGE = {"Accept": "text/html,*/*"}
 PAUSE, RESUME = "/api/v1/flows/taking/pause", "/api/v1/flows/taking/resume"

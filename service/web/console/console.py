@@ -21,6 +21,7 @@ from triphammer.service.web.console.flow import FlowPage
 from triphammer.service.web.console.flow_actions import FlowActions
 from triphammer.service.web.console.flows import FlowsPage
 from triphammer.service.web.console.now import NowPage
+from triphammer.service.web.console.palette import Palette
 from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.runs import RunsPage
 from triphammer.service.web.console.tokens import TokenPages
@@ -59,6 +60,7 @@ class Console:
             DeadLetterPages(letters, pages),
             TokenPages(tokens, pages),
             AuditPages(reading, pages),
+            Palette(reading),
         )
 
     def routes(self) -> list[Route | Mount]:
