@@ -29,6 +29,7 @@ from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.connections import Connections
 from triphammer.service.web.console.console import Console
 from triphammer.service.web.doors import Doors
+from triphammer.service.web.faults import FaultPages
 from triphammer.service.web.fresh import Fresh
 from triphammer.service.web.guard import Guard
 from triphammer.service.web.once import Once
@@ -130,7 +131,8 @@ def application(
     )
     doors = Doors(Once(Fresh(app)), operations, core.edges.clock, body_limit)
     audit = Audit(opened.store, core.edges.clock)
-    return Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)
+    guard = Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)
+    return FaultPages(guard, pages)
 
 
 def dead_letters(core: Core, outbox_changed: Callable[[], None]) -> DeadLetters:

@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-from starlette.routing import Router
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from triphammer.service.access.scopes import LOCAL, NOBODY, admitted
 from triphammer.service.health import Health
 from triphammer.service.metrics import Metric
+from triphammer.service.web.assets import AssetFiles
+from triphammer.service.web.faults import FaultPages
+from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import problem
 
@@ -31,7 +34,9 @@ class Front:
         self._health = health
         self._caller = LOCAL if open else NOBODY
         self._inside: _Inside | None = None
-        self._away = Router(Probes(health, _no_figures).routes(), default=self._unavailable)
+        routes = [*Probes(health, _no_figures).routes(), Mount("/static", AssetFiles())]
+        pages = Pages(health, guarded=False, mask=str)
+        self._away = FaultPages(Router(routes, default=self._unavailable), pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""

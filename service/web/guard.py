@@ -14,6 +14,7 @@ from triphammer.service.access.scopes import LOCAL, MEANING, NOBODY, Caller, Nee
 from triphammer.service.access.standing import Access
 from triphammer.service.access.tokens import Tokens
 from triphammer.service.errors import Denied
+from triphammer.service.web.faults import wants_page
 from triphammer.service.web.problems import problem_of
 from triphammer.service.web.signin import ask_to_sign_in, cookie_of
 
@@ -40,7 +41,8 @@ class Guard:
         except Denied as denied:
             if denied.caller is not None:
                 await self._audit.note(scope, denied.caller, peer.address, denied.status)
-            unknown = denied.status == 401 and _wants_page(scope, headers)
+            reads = scope["method"] in SAFE and wants_page(scope, headers)
+            unknown = denied.status == 401 and reads
             answer = ask_to_sign_in(scope) if unknown else problem_of(denied)
             await answer(scope, receive, send)
             return
@@ -157,15 +159,6 @@ class Guard:
             challenge = {"WWW-Authenticate": f'{REALM}, error="invalid_token", scope="{need}"'}
             raise Denied(401, f"this token is unknown, expired or revoked: {HOW}", challenge)
         return caller
-
-
-def _wants_page(scope: Scope, headers: Headers) -> bool:
-    """Whether a reader's browser asks for a page of the console."""
-    return (
-        scope["method"] in SAFE
-        and not scope["path"].startswith("/api/")
-        and "text/html" in headers.get("accept", "")
-    )
 
 
 def _bearer(headers: Headers) -> str | None:

@@ -64,8 +64,21 @@ class Pages:
 
     def missing(self, error: TriphammerError, status: int = 404) -> Response:
         """The page that says why there is nothing to see, or why nothing was done."""
+        return self.fault(status, str(error))
+
+    def fault(
+        self,
+        status: int,
+        reason: str,
+        headers: Mapping[str, str] = NO_MORE,
+        *,
+        again: bool = False,
+    ) -> Response:
+        """The page of an answer that is none: what is wrong, and what to do. `again`: it looks
+        again by itself."""
         title = HTTPStatus(status).phrase
-        return self.page("missing.html", status=status, title=title, reason=str(error))
+        values = {"title": title, "number": status, "reason": reason, "again": again}
+        return self.page("fault.html", status=status, headers=headers, **values)
 
 
 def duration(item: models.Run | models.Task) -> str:

@@ -60,7 +60,7 @@
   }
 
   async function fetched() {
-    const headers = etag === null ? {} : { "If-None-Match": etag };
+    const headers = { Accept: "text/html", ...(etag === null ? {} : { "If-None-Match": etag }) };
     const answer = await fetch(location.href, { cache: "no-store", headers });
     if (answer.status === 304) return true;
     if (answer.redirected && new URL(answer.url).pathname === "/signin") {

@@ -57,6 +57,14 @@ async def test_without_an_application_it_says_why(health: Health) -> None:
             assert "the disk is full" in answer.json()["detail"]
 
 
+async def test_without_an_application_a_browser_gets_a_page_with_its_style(health: Health) -> None:
+    async with client(Front(health)) as asking:
+        page = await asking.get("/runs", headers={"Accept": "text/html"})
+        assert page.status_code == 503
+        assert "the disk is full" in page.text
+        assert (await asking.get("/static/console.css")).status_code == 200
+
+
 async def test_where_tokens_are_asked_for_strangers_are_told_nothing(health: Health) -> None:
     async with client(Front(health, open=False)) as asking:
         ready = await asking.get("/readyz")
