@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import msgspec
 from anyio.abc import TaskStatus
@@ -121,3 +121,12 @@ class Sensor(Protocol):
     def build(cls, context: SensorContext) -> Self: ...
 
     async def run(self, *, task_status: TaskStatus[None]) -> None: ...
+
+
+@runtime_checkable
+class Lagging(Protocol):
+    """A sensor that knows how far behind its source it is."""
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Of each topic and partition how many records are not taken in yet."""
+        ...

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from triphammer.config.settings import Limits
+from triphammer.flows.executors.processes.executor import cores
 from triphammer.service.access.audit import Audit
 from triphammer.service.access.standing import Access
 from triphammer.service.access.tokens import Tokens
@@ -16,7 +19,6 @@ from triphammer.service.dead_runs import DeadEvents, DeadRecords, DeadRuns
 from triphammer.service.deadletters import DeadLetters
 from triphammer.service.dispatcher.redrive import Redrive
 from triphammer.service.flow_state import FlowStateEditor
-from triphammer.service.gauges import Gauges
 from triphammer.service.health import Health
 from triphammer.service.operations import Operations
 from triphammer.service.parts import Core
@@ -24,6 +26,8 @@ from triphammer.service.reloads.asking import Reloads
 from triphammer.service.retention import Sweeper
 from triphammer.service.store.opening import Opened
 from triphammer.service.supervisor import Supervisor
+from triphammer.service.telemetry.gauges import Gauges
+from triphammer.service.telemetry.telemetry import Telemetry
 from triphammer.service.versions import Versions
 from triphammer.service.web.app import build_app, on_defect
 from triphammer.service.web.connections import Connections
@@ -36,6 +40,7 @@ from triphammer.service.web.once import Once
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.seen import Routed
 from triphammer.service.web.signin import SignIn
 from triphammer.service.web.stream import Streams
 
@@ -50,7 +55,9 @@ def application(
     sweeper: Sweeper,
     health: Health,
     connections: Connections,
-    body_limit: int,
+    telemetry: Telemetry,
+    folder: Path,
+    limits: Limits,
     outbox_changed: Callable[[], None],
     reloads: Reloads | None,
 ) -> ASGIApp:
@@ -87,11 +94,19 @@ def application(
         store=opened.store,
         logs=opened.logs,
         starter=core.starter,
+        admission=core.admission,
         engine=core.engine,
+        executors=core.edges.executors,
+        slots={"thread": limits.threads, "process": limits.processes or cores()},
+        sensors=supervisor.sensors.values,
         hub=core.hub,
         events=core.taken,
         late=core.late.told,
         connections=connections,
+        clock=core.edges.clock,
+        folder=folder,
+        counted=telemetry.read,
+        flows=telemetry.recorder.flows,
     )
     letters = dead_letters(core, outbox_changed)
     pages = Pages(health, guarded=not access.protection.open, mask=core.edges.secrets.mask)
@@ -129,7 +144,8 @@ def application(
         protection=access.protection,
         version=version("triphammer"),
     )
-    doors = Doors(Once(Fresh(app)), operations, core.edges.clock, body_limit)
+    fresh = Fresh(Routed(app, app.routes))
+    doors = Doors(Once(fresh), operations, core.edges.clock, limits.body)
     audit = Audit(opened.store, core.edges.clock)
     guard = Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)
     return FaultPages(guard, pages)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from random import Random
 
 import anyio
@@ -26,9 +27,11 @@ from triphammer.service.reloads.asking import Reloads
 from triphammer.service.session import Announce, Session, Standing
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.systemd import Systemd
+from triphammer.service.telemetry.telemetry import Telemetry
 from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
 from triphammer.service.web.headers import Sealed
+from triphammer.service.web.seen import Seen, Watched
 from triphammer.service.web.server import WebServer, listen
 from triphammer.service.web.tls import Tls
 
@@ -62,17 +65,38 @@ async def serve_until(
     with listen(server.host, server.port) as listener:
         access = Access.of(server, listener.getsockname()[0])
         refuse_unguarded(access.protection, loaded.root / loaded.settings.store.data)
-        front = Front(health, open=access.protection.open)
+        telemetry = Telemetry()
+        front = Front(health, open=access.protection.open, counted=telemetry.read)
         connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
-        web = WebServer(Sealed(front), listener.dup(), tls=context, connections=connections)
+        watched = Watched(Sealed(front), time.perf_counter, partial(_seen, telemetry))
+        web = WebServer(watched, listener.dup(), tls=context, connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
             await group.start(web.run)
+            await group.start(telemetry.lag.run)
             standing = Standing(
-                loaded, secrets, front, access, health, connections, port, systemd, log, show
+                loaded,
+                secrets,
+                front,
+                access,
+                health,
+                connections,
+                port,
+                systemd,
+                log,
+                telemetry,
+                show,
             )
             await _Sessions(standing).run_until(stop, reloads, announce)
             await web.stop()
+            group.cancel_scope.cancel()
+
+
+def _seen(telemetry: Telemetry, seen: Seen) -> None:
+    """A request has been answered."""
+    telemetry.requests.answered(
+        seen.route, seen.method, seen.status, seen.seconds, stream=seen.stream
+    )
 
 
 class _Sessions:

@@ -100,6 +100,10 @@ class Operations:
         (accepted,) = await self.post([anew])
         return accepted
 
+    def turned_away(self, kind: str) -> None:
+        """Tell that a request with events of this kind was refused."""
+        self._dispatcher.turned_away(kind, "refused")
+
     async def receive(self, path: str, request: HookRequest) -> Accepted | Challenge:
         """Hand a delivery to the webhook of `path`. Raises `Rejected` (404, 401, 413, 400).
 

@@ -43,6 +43,7 @@ from triphammer.service.dispatcher.waker import Waker
 from triphammer.service.hub import Hub
 from triphammer.service.library import Library
 from triphammer.service.notices import Notices
+from triphammer.service.observer import Observer
 from triphammer.service.store.contract import Store
 from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
 
@@ -64,6 +65,8 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True):
     underway: Underway
     deliveries: bool = True
     """Messages are delivered: tasks with `wait="delivered"` wait for that."""
+    observers: tuple[Observer, ...] = ()
+    """Who is told of what is stored."""
 
 
 class Core:
@@ -97,6 +100,7 @@ class Core:
             hub=self.hub,
             queued_limit=settings.limits.queued_runs,
             taken=self.taken,
+            observers=edges.observers,
         )
         self.filler = Filler(
             store=edges.store,
@@ -126,6 +130,7 @@ class Core:
             notify=edges.notify,
             waits=self.waker.begun,
             notices=self.notices,
+            observers=edges.observers,
         )
         self.late = LateRuns(
             store=edges.store,

@@ -58,6 +58,7 @@ from triphammer.service.store.layout import LAST_WORDS, UNDERWAY, WORK
 from triphammer.service.store.opening import Opened, open_folder
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.systemd import Systemd
+from triphammer.service.telemetry.telemetry import Telemetry
 from triphammer.service.web.connections import Connections
 from triphammer.service.web.front import Front
 
@@ -81,6 +82,7 @@ class Standing:
     port: int
     systemd: Systemd
     log: logging.Logger
+    telemetry: Telemetry
     show: Show | None = None
     """Shows what goes out, instead of sending it."""
 
@@ -102,6 +104,7 @@ class Session:
         self._port = standing.port
         self._systemd = standing.systemd
         self._log = standing.log
+        self._telemetry = standing.telemetry
         self._show = standing.show
         self._clock = SystemClock()
         self._random = Random()
@@ -123,7 +126,10 @@ class Session:
         """Serve until `stop` or until the store fails (`store_error`)."""
         async with (
             open_folder(
-                self._folder, failed=self._store_failed, published=self._published
+                self._folder,
+                failed=self._store_failed,
+                published=self._published,
+                committed=self._telemetry.recorder.committed,
             ) as opened,
             anyio.create_task_group() as stores,
         ):
@@ -204,6 +210,7 @@ class Session:
             folder=self._folder,
             folder_id=self._folder_id,
             log=self._log.getChild(name),
+            lag=self._telemetry.lag.flow_loop,
         )
 
     def _open_underway(self, stack: ExitStack, slots: int) -> Underway:
@@ -229,6 +236,7 @@ class Session:
             notify=self._notify,
             on_store_error=self._store_failed,
             underway=underway,
+            observers=(self._telemetry.recorder,),
         )
         return Core(edges, self._loaded.settings, self._log)
 
@@ -254,6 +262,7 @@ class Session:
             settled=core.engine.delivered,
             trouble=self._outbox_trouble,
             courier=None if self._show is None else showing(self._show),
+            observers=core.edges.observers,
         )
         claims = ClaimWorker(store=opened.store, log=self._log)
         self._sweeper = Sweeper(
@@ -421,7 +430,9 @@ class Session:
             sweeper=self._sweeper,
             health=self._health,
             connections=self._connections,
-            body_limit=self._loaded.settings.limits.body,
+            telemetry=self._telemetry,
+            folder=self._folder,
+            limits=self._loaded.settings.limits,
             outbox_changed=partial(self._notify, "dead letters"),
         )
 

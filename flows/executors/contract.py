@@ -158,7 +158,8 @@ class ExecutorContext:
     attempt has ended: its log is complete. `artifacts` keeps what results are made of. `stall`
     is told of user code that blocks the flow loop, `ready` whether the executor works (None)
     or why not. `folder` is the data folder of the daemon and `folder_id` its stable id; None: a
-    session in memory, and whatever still runs is cancelled when the executor stops.
+    session in memory, and whatever still runs is cancelled when the executor stops. `lag` is told
+    how many seconds the flow loop took to answer.
     """
 
     now: Callable[[], int]
@@ -172,6 +173,7 @@ class ExecutorContext:
     folder: Path | None
     folder_id: str | None
     log: logging.Logger
+    lag: Callable[[float], None] = lambda _: None
 
 
 class Executor(Protocol):

@@ -47,7 +47,7 @@ class FlowLoop:
 
     `ended` is called in the loop's thread when an attempt has ended. `stall` is told, on the
     service loop, of user code that blocks this loop. `mark` is what the processes of the data
-    folder are known by.
+    folder are known by. `lag` is told how long this loop takes to answer, in seconds.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class FlowLoop:
         stall: Stall | None = None,
         mark: str | None = None,
         grace: float = 10.0,
+        lag: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._now = now
         self._ended = ended
         self._stall = stall
         self._groups = Groups(mark)
         self._grace = grace
+        self._lag = lag
         self._opened = Opened()
         self._owners: asyncio.Task[None] | None = None
         self._report: Report | None = None
@@ -86,6 +88,7 @@ class FlowLoop:
             stall=context.stall,
             mark=mark,
             grace=context.settings.limits.grace.total_seconds(),
+            lag=context.lag,
         )
 
     @property
@@ -125,7 +128,9 @@ class FlowLoop:
         loop.call_soon_threadsafe(self._own_resources)
         try:
             async with anyio.create_task_group() as group:
-                self._watchdog = Watchdog(loop, thread, self._busy, self._attempts, self._stall)
+                self._watchdog = Watchdog(
+                    loop, thread, self._busy, self._attempts, self._stall, self._lag
+                )
                 await group.start(self._watchdog.run, name="watchdog of the flow loop")
                 task_status.started()
         finally:

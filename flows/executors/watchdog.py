@@ -12,6 +12,7 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from threading import Thread
+from time import perf_counter
 from types import FrameType
 from typing import TextIO
 
@@ -37,7 +38,8 @@ def share_interpreter() -> None:
 
 class Watchdog:
     """While the loop is `busy`, asks it for an answer every moment; tells `stall` when none
-    comes, and when it comes again (None). `bodies` are the attempts on the loop."""
+    comes, and when it comes again (None). `bodies` are the attempts on the loop. `lag` is
+    told how many seconds each answer took."""
 
     def __init__(
         self,
@@ -46,12 +48,14 @@ class Watchdog:
         busy: Callable[[], bool],
         bodies: Callable[[], Sequence[LoopBody]],
         stall: Stall | None,
+        lag: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._loop = loop
         self._thread = thread
         self._busy = busy
         self._bodies = bodies
         self._stall = stall
+        self._lag = lag
         self._work = anyio.Event()
 
     def wake(self) -> None:
@@ -70,10 +74,11 @@ class Watchdog:
 
     async def _beat(self) -> None:
         answered = anyio.Event()
-        asked = anyio.current_time()
+        asked, began = anyio.current_time(), perf_counter()
         self._loop.call_soon_threadsafe(Doorbell(answered.set).ring)
         with anyio.move_on_after(LATE_SECONDS) as late:
             await answered.wait()
+        self._lag(perf_counter() - began)
         if late.cancelled_caught and self._stall is not None:
             found = self._look(anyio.current_time() - asked)
             if found is not None:

@@ -170,6 +170,13 @@ class GroupConsumer:
         mine = self._mine(partitions)
         return [(self._consumer.last_poll_timestamp(tp) or 0) / 1000 for tp in mine]
 
+    def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Where each ends, as the broker last told with a fetch; those that it has not."""
+        mine = {
+            partition: self._consumer.highwater(partition) for partition in self._mine(partitions)
+        }
+        return {partition: end for partition, end in mine.items() if end is not None}
+
     def _mine(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()
         return [TopicPartition(*partition) for partition in partitions if partition in assigned]

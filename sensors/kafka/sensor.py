@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self, cast
@@ -21,6 +21,7 @@ from triphammer.sensors.kafka.consumer import GroupConsumer
 from triphammer.sensors.kafka.errors import KafkaNotReady
 from triphammer.sensors.kafka.health import Reporter, Watch
 from triphammer.sensors.kafka.options import KafkaOptions, merge_options
+from triphammer.sensors.kafka.positions import Partition
 from triphammer.sensors.kafka.session import Session
 from triphammer.sensors.kafka.tuning import Tuning
 
@@ -48,6 +49,7 @@ class KafkaSensor:
         self._tuning = tuning or Tuning()
         self._options = msgspec.convert(context.spec.options, KafkaOptions)
         self._report = Reporter(context.ready, context.log)
+        self._session: Session | None = None
 
     @classmethod
     def merge(cls, specs: Sequence[SensorSpec]) -> SensorSpec:
@@ -59,6 +61,10 @@ class KafkaSensor:
     def build(cls, context: SensorContext) -> Self:
         """The sensor of `context.spec`."""
         return cls(context)
+
+    def lag(self) -> Mapping[Partition, int]:
+        """Of each partition that is read how many records are not taken in yet."""
+        return {} if self._session is None else self._session.lag()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Read until cancelled. Raises `SettingsError` when the connection cannot work."""
@@ -125,8 +131,10 @@ class KafkaSensor:
             )
             try:
                 await _join(consumer, session, group)
+                self._session = session
                 yield _Joined(consumer, session, cluster)
             finally:
+                self._session = None
                 with anyio.move_on_after(STOP_SECONDS, shield=True):
                     await session.committer.flush()
                 with anyio.move_on_after(STOP_SECONDS, shield=True):

@@ -90,6 +90,12 @@ class Session:
         paused = self._consumer.paused()
         return [partition for partition in self._cursors if partition not in paused]
 
+    def lag(self) -> Mapping[Partition, int]:
+        """Of each partition how many records the broker had, when last heard from, that are not
+        taken in."""
+        ends = self._consumer.ends(self._cursors)
+        return {p: max(0, end - self._cursors[p].position.next) for p, end in ends.items()}
+
     # --- what the group tells us; called by the library ---------------------------------
 
     async def revoked(self) -> None:

@@ -157,7 +157,7 @@ class Filler:
             self._hub.publish([News("run", runs[0], unit.decided.runs[0].flow, "queued")])
             self._starter.redriven(unit.decided.runs[0].flow)
         elif outcome:
-            self._dispatcher.accepted([unit.decided], outcome)
+            self._dispatcher.accepted([unit.decided], outcome, "backfill", unit.at)
         return bool(runs)
 
     async def _settle(self, row: BackfillRow, ended: dict[int, str]) -> None:

@@ -37,6 +37,11 @@ class Admission:
         self._exclusive = frozenset(alone)
 
     @property
+    def limit(self) -> int:
+        """How many runs may have a place."""
+        return self._limit
+
+    @property
     def active(self) -> int:
         """How many runs have a place."""
         return len(self._flow_of)

@@ -19,6 +19,7 @@ from triphammer.service.dispatcher.decide import decide, requested_on, requested
 from triphammer.service.dispatcher.finished import requested_event
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.hub import Hub, News
+from triphammer.service.observer import Observer
 from triphammer.service.store.contract import Accept, Decided, Outcome, Store
 
 BATCH = 200
@@ -29,7 +30,7 @@ class Dispatcher:
     """The way of an event from `emit` to the beginning of its runs.
 
     State in memory (places, what is behind) advances only after the commit. `taken` counts
-    the events of each sensor.
+    the events of each sensor; `observers` are told of all that is stored.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Dispatcher:
         hub: Hub,
         queued_limit: int,
         taken: Counter[str],
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._store = store
         self._starter = starter
@@ -48,6 +50,7 @@ class Dispatcher:
         self._hub = hub
         self._queued_limit = queued_limit
         self._taken = taken
+        self._observers = observers
         self._closed: str | None = "the daemon is starting"
         self._opened = anyio.Event()
         self.catalog = Catalog({})
@@ -87,8 +90,11 @@ class Dispatcher:
             catalog=catalog.id,
             received_at=now,
         )
-        accepted = await self._commit(unit)
+        kind = sensor.partition(":")[0]
+        accepted = await self._commit(unit, kind)
         self._taken[sensor] += len(decided)
+        if unit.dead:
+            self.turned_away(kind, "dead", len(unit.dead))
         return accepted
 
     async def request(
@@ -134,13 +140,13 @@ class Dispatcher:
 
     async def _ask(self, decided: Decided, now: int) -> Accepted:
         unit = Accept(decided=(decided,), catalog=self.catalog.id, received_at=now)
-        return (await self._commit(unit))[0]
+        return (await self._commit(unit, "request"))[0]
 
-    async def _commit(self, unit: Accept) -> Sequence[Accepted]:
+    async def _commit(self, unit: Accept, kind: str) -> Sequence[Accepted]:
         self.expect(unit.decided)
         try:
             outcome = (await self._store.commit([unit]))[0]
-            return self.accepted(unit.decided, outcome)
+            return self.accepted(unit.decided, outcome, kind, unit.received_at)
         finally:
             self.expect_no_more(unit.decided)
 
@@ -152,11 +158,18 @@ class Dispatcher:
         """Their commit is over, and what came of it is known."""
         self._starter.expect_no_more(run.id for item in decided for run in item.runs)
 
-    def accepted(self, decided: Sequence[Decided], outcome: Outcome) -> Sequence[Accepted]:
-        """Advance the state in memory after the commit of `decided`, and begin its runs."""
+    def accepted(
+        self, decided: Sequence[Decided], outcome: Outcome, kind: str, began: int
+    ) -> Sequence[Accepted]:
+        """Advance the state in memory after the commit of `decided`, and begin its runs.
+
+        They came from a source of this `kind`, and were looked at from `began` on.
+        """
         if isinstance(outcome, Exception):
             raise outcome
         assert isinstance(outcome, tuple)
+        for observer in self._observers:
+            observer.taken(kind, decided, outcome, began)
         news: list[News] = []
         for item, accepted in zip(decided, outcome, strict=True):
             if accepted.duplicate:
@@ -169,6 +182,11 @@ class Dispatcher:
                 self._starter.offer(run, item.runs_on or item.event)
         self._hub.publish(news)
         return outcome
+
+    def turned_away(self, kind: str, outcome: str, count: int = 1) -> None:
+        """Tell that occurrences did not become events."""
+        for observer in self._observers:
+            observer.turned_away(kind, outcome, count)
 
     async def wait_for_room(self) -> None:
         """Return once events are taken."""

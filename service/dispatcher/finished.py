@@ -17,13 +17,15 @@ REQUESTED = "triphammer.run.requested"
 
 
 class RunAbout(msgspec.Struct, frozen=True):
-    """What the end of a run says of its beginning, and how often it was retried."""
+    """What the end of a run says of its beginning, how often it was retried, and when
+    it was made."""
 
     flow: str
     event: str
     params: Mapping[str, Any]
     lineage: tuple[str, ...]
     retried: int = 0
+    created_at: int = 0
 
     def each_time(self, id: str) -> str:
         """An event's id that is made of the run's, another one each time it was retried."""

@@ -15,6 +15,7 @@ from triphammer.service.dispatcher.finished import FINISHED, finished_event, req
 from triphammer.service.dispatcher.flow_state import FlowStates
 from triphammer.service.hub import Hub, News
 from triphammer.service.notices import Notices
+from triphammer.service.observer import Observer
 from triphammer.service.store.contract import (
     ENDED,
     Decided,
@@ -32,7 +33,7 @@ class RunJournal:
     """Posts changes to the store with whatever they cause, in one unit each.
 
     `notify` is called after a commit with what may have new work: "outbox", "claims"; `waits`
-    with the waits that begin.
+    with the waits that begin. `observers` are told of what is stored.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class RunJournal:
         notify: Callable[[str], None],
         waits: Callable[[Sequence[Wait]], None],
         notices: Notices,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -57,6 +59,7 @@ class RunJournal:
         self._notify = notify
         self._waits = waits
         self._notices = notices
+        self._observers = observers
 
     def state(self, flow: str) -> Mapping[str, bytes]:
         """The flow's durable mapping as last committed."""
@@ -93,6 +96,7 @@ class RunJournal:
         if isinstance(outcome, Stale):
             self._notices.forget(change.flow)
             return Posted(change, stale=True)
+        self._tell(change)
         self._states.apply(change.flow, change.state_writes)
         if change.outbox:
             self._notify("outbox")
@@ -102,8 +106,15 @@ class RunJournal:
             self._active.forget(change.run)
             self._notify("claims")
         if unit.caused:
-            self._dispatcher.accepted(unit.caused, outcome)
+            self._dispatcher.accepted(unit.caused, outcome, "run", unit.at)
         return Posted(change)
+
+    def _tell(self, change: RunChange) -> None:
+        if change.started_at is not None:
+            self._active.began(change.run, change.started_at)
+        about, started_at = self._active.found(change.run), self._active.started_at(change.run)
+        for observer in self._observers:
+            observer.changed(change, about, started_at)
 
     def _caused(self, change: RunChange, now: int) -> Iterator[Decided]:
         for request in change.starts:

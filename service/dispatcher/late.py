@@ -53,7 +53,9 @@ class LateRuns:
             if isinstance(outcomes[0], Exception):
                 self._log.warning("that run %s is late was not stored: %s", late.run, outcomes[0])
                 return
-            (accepted,) = self._dispatcher.accepted(unit.decided, outcomes[0])
+            (accepted,) = self._dispatcher.accepted(
+                unit.decided, outcomes[0], "run", unit.received_at
+            )
         finally:
             self._dispatcher.expect_no_more(unit.decided)
         if not accepted.duplicate:

@@ -16,6 +16,7 @@ from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
 from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.observer import Observer
 from triphammer.service.outbox.breaker import Rule
 from triphammer.service.outbox.courier import Deliverer, lane_name, open_courier
 from triphammer.service.outbox.gate import Gate
@@ -66,7 +67,7 @@ class OutboxWorker:
     told of each message that is delivered or dead, once that is stored: run, task, id, error.
     `trouble` is told of a target whose last attempt failed, with the reason, and with None when
     that is over. `courier` delivers, once and not again; `breath` is how long is waited between
-    two looks.
+    two looks. `observers` are told of each attempt that is stored.
     """
 
     def __init__(
@@ -82,11 +83,13 @@ class OutboxWorker:
         settled: Settled | None = None,
         courier: AbstractAsyncContextManager[Deliverer] | None = None,
         breath: float = BREATH_SECONDS,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._courier = courier or open_courier(
             settings=settings, secrets=secrets, clock=clock, log=log
         )
         self._breath = breath
+        self._observers = observers
         self._troubles = Troubles(trouble)
         self._settled = settled
         self._store = store
@@ -199,8 +202,9 @@ class OutboxWorker:
                 count,
                 target,
             )
-        for (row, reason), outcome in zip(rows, outcomes, strict=True):
+        for (row, reason), unit, outcome in zip(rows, units, outcomes, strict=True):
             if outcome is True:
+                self._tell_attempted(row, unit, 0)
                 self.counts["dead"] += 1
                 self._tell_settled(row, reason)
 
@@ -254,6 +258,7 @@ class OutboxWorker:
                 self._wake.set()
 
     async def _deliver(self, courier: Deliverer, row: OutboxRow) -> None:
+        began = self._clock.now()
         outcome = await courier.deliver(row.message)
         now = self._clock.now()
         result = judge(row, outcome, self._schedule, self._random, now)
@@ -267,8 +272,14 @@ class OutboxWorker:
         if len(units) > 1:
             self._endpoints_read = False
             self._wake.set()
+        if stored:
+            self._tell_attempted(row, result, began)
         if stored and result.state != "pending":
             self._tell_settled(row, (result.error or "") if result.state == "dead" else None)
+
+    def _tell_attempted(self, row: OutboxRow, result: OutboxResult, began: int) -> None:
+        for observer in self._observers:
+            observer.attempted(row, result, began)
 
     def _tell_settled(self, row: OutboxRow, error: str | None) -> None:
         if self._settled is not None:

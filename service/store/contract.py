@@ -23,6 +23,7 @@ from triphammer.service.store.backfills import CancelBackfill as CancelBackfill
 from triphammer.service.store.backfills import PruneBackfills as PruneBackfills
 from triphammer.service.store.backfills import SettleTicks as SettleTicks
 from triphammer.service.store.deliveries import BringForward as BringForward
+from triphammer.service.store.deliveries import DeliveryReads
 from triphammer.service.store.deliveries import DisableEndpoint as DisableEndpoint
 from triphammer.service.store.deliveries import EnableEndpoint as EnableEndpoint
 from triphammer.service.store.deliveries import OutboxResult as OutboxResult
@@ -316,7 +317,7 @@ Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
 
 
-class Store(BackfillReads, WaitReads, ResultReads, LookingReads, Protocol):
+class Store(BackfillReads, WaitReads, ResultReads, DeliveryReads, LookingReads, Protocol):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 
@@ -58,3 +60,11 @@ class BringForward(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
     at: int
+
+
+class DeliveryReads(Protocol):
+    """What can be asked about all messages together."""
+
+    async def outbox_oldest(self) -> int | None:
+        """When the oldest message that is pending was made."""
+        ...

@@ -29,7 +29,7 @@ from triphammer.service.store.sqlite.connection import (
 from triphammer.service.store.sqlite.migrations import migrate
 from triphammer.service.store.sqlite.readers import Readers
 from triphammer.service.store.sqlite.store import SqliteStore
-from triphammer.service.store.sqlite.writer import Writer
+from triphammer.service.store.sqlite.writer import Committed, Writer
 
 __all__ = ["ARTIFACTS", "DATABASE", "LOGS", "Opened", "open_folder", "open_memory"]
 
@@ -64,15 +64,17 @@ async def open_folder(
     *,
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
+    committed: Committed | None = None,
 ) -> AsyncGenerator[Opened]:
     """The stores of `folder`, which is made if need be and locked.
 
     Raises `FolderLocked`, `SchemaTooNew`, `StoreError`. `failed` is told of a commit of
-    unknown outcome, `published` of runs that have new log lines.
+    unknown outcome, `published` of runs that have new log lines, `committed` of each commit: how
+    long it took, and how many units.
     """
     async with AsyncExitStack() as stack:
         try:
-            opened = await _open_files(stack, folder, failed, published)
+            opened = await _open_files(stack, folder, failed, published, committed)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the data folder {folder} cannot be used: {error}") from error
         yield opened
@@ -83,6 +85,7 @@ async def _open_files(
     folder: Path,
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
+    committed: Committed | None,
 ) -> Opened:
     make_folder(folder)
     make_folder(folder / ARTIFACTS)
@@ -98,7 +101,7 @@ async def _open_files(
     def artifacts(away: Callable[[Exception], None]) -> FileArtifacts:
         return FileArtifacts(folder / ARTIFACTS, away=away)
 
-    return await _opened(writer, readers, logs, artifacts, failed, published)
+    return await _opened(writer, readers, logs, artifacts, failed, published, committed)
 
 
 @asynccontextmanager
@@ -122,8 +125,9 @@ async def _opened(
     artifacts: Callable[[Callable[[Exception], None]], FileArtifacts | MemoryArtifacts],
     failed: Callable[[Exception], None],
     published: Callable[[str], None],
+    committed: Committed | None = None,
 ) -> Opened:
-    committing = Writer(writer, failed)
+    committing = Writer(writer, failed, committed)
     lines = LogStore(logs, published)
     await lines.prepare()
     store = SqliteStore(committing, Readers(readers))

@@ -13,6 +13,7 @@ import msgspec
 
 from triphammer.config.settings import Settings
 from triphammer.service.metrics import Metric
+from triphammer.service.telemetry import families
 
 MOST_BY_DEFAULT = 4096
 REPORT_SECONDS = 60.0
@@ -174,11 +175,8 @@ class Connections:
 
     def figures(self) -> Sequence[Metric]:
         """What `/metrics` tells of them."""
-        refused = [({"status": why}, float(n)) for why, n in sorted(self.refused.items())]
-        return (
-            Metric("triphammer_http_connections", "gauge", "Open.", [({}, float(len(self._open)))]),
-            Metric("triphammer_http_refused_total", "counter", "Clients turned away.", refused),
-        )
+        refused = {(why,): float(count) for why, count in self.refused.items()}
+        return families.CONNECTIONS.one(len(self._open)), families.REFUSED.of(refused)
 
 
 def _held(member: Member) -> int:

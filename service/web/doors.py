@@ -22,10 +22,12 @@ from triphammer.service.operations import Operations
 from triphammer.service.web import models, views
 from triphammer.service.web.body import read_body, replayed
 from triphammer.service.web.problems import problem, problem_of
+from triphammer.service.web.seen import seen_of
 
 Json = models.Accepted | models.AcceptedEvents
 HOOKS = "/hooks/"
 EVENTS = "/api/v1/events"
+HOOK_ROUTE = HOOKS + "{path}"
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -47,10 +49,13 @@ class Doors:
         """The ASGI application."""
         path: str = scope.get("path", "")
         if path.startswith(HOOKS):
+            seen_of(scope).route = HOOK_ROUTE
             answer = await self._hook(scope, receive)
         elif path == EVENTS and scope["method"] == "POST":
+            seen_of(scope).route = EVENTS
             answer = await self._events(scope, receive)
         elif path == EVENTS and scope["method"] != "GET":
+            seen_of(scope).route = EVENTS
             answer = problem(405, "events are posted, or read", headers={"Allow": "GET, POST"})
         elif scope["method"] in BODILESS:
             await self._inner(scope, receive, send)
@@ -92,6 +97,7 @@ class Doors:
             )
             accepted = await self._operations.receive(path, request)
         except TriphammerError as error:
+            self._operations.turned_away("webhook")
             return problem_of(error)
         except ClientDisconnect:
             return Response(status_code=400)
@@ -107,6 +113,7 @@ class Doors:
             events = from_http(headers, body, now=self._clock.now())
             accepted = await self._operations.post(events)
         except TriphammerError as error:
+            self._operations.turned_away("events")
             return problem_of(error)
         except ClientDisconnect:
             return Response(status_code=400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from triphammer.service.access.scopes import LOCAL, NOBODY, admitted
 from triphammer.service.health import Health
-from triphammer.service.metrics import Metric
+from triphammer.service.metrics import Figures
 from triphammer.service.web.assets import AssetFiles
 from triphammer.service.web.faults import FaultPages
 from triphammer.service.web.pages import Pages
@@ -27,14 +27,22 @@ class Front:
     """Hands each request to the application of the open store, or answers 503 without one.
 
     The probes answer always: `/livez` 200, `/readyz` 503 with the reason. Where tokens are asked
-    for, reasons are not told while the store that has the tokens is away.
+    for, reasons are not told while the store that has the tokens is away. `counted` are the figures
+    that need no store.
     """
 
-    def __init__(self, health: Health, *, open: bool = True) -> None:
+    def __init__(
+        self,
+        health: Health,
+        *,
+        open: bool = True,
+        counted: Callable[[], Sequence[Figures]] = tuple,
+    ) -> None:
         self._health = health
         self._caller = LOCAL if open else NOBODY
         self._inside: _Inside | None = None
-        routes = [*Probes(health, _no_figures).routes(), Mount("/static", AssetFiles())]
+        self._counted = counted
+        routes = [*Probes(health, self._figures).routes(), Mount("/static", AssetFiles())]
         pages = Pages(health, guarded=False, mask=str)
         self._away = FaultPages(Router(routes, default=self._unavailable), pages)
 
@@ -55,6 +63,9 @@ class Front:
             self._inside = None
             with anyio.move_on_after(GRACE_SECONDS, shield=True):
                 await inside.wait_quiet()
+
+    async def _figures(self) -> Sequence[Figures]:
+        return self._counted()
 
     async def _unavailable(self, scope: Scope, receive: Receive, send: Send) -> None:
         reasons = [
@@ -89,7 +100,3 @@ class _Inside:
         """Return once no request is open."""
         while self._open:
             await self._quieter.wait()
-
-
-async def _no_figures() -> Sequence[Metric]:
-    return ()

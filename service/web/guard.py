@@ -16,6 +16,7 @@ from triphammer.service.access.tokens import Tokens
 from triphammer.service.errors import Denied
 from triphammer.service.web.faults import wants_page
 from triphammer.service.web.problems import problem_of
+from triphammer.service.web.seen import seen_of
 from triphammer.service.web.signin import ask_to_sign_in, cookie_of
 
 REALM = 'Bearer realm="triphammer"'
@@ -36,16 +37,20 @@ class Guard:
         """The ASGI application."""
         headers = Headers.of_asgi(scope["headers"])
         peer = self._access.proxies.peer(scope, headers)
+        seen = seen_of(scope)
+        seen.client = peer.address
         try:
             caller = self._caller(scope, headers, peer)
         except Denied as denied:
             if denied.caller is not None:
+                seen.who = denied.caller.name
                 await self._audit.note(scope, denied.caller, peer.address, denied.status)
             reads = scope["method"] in SAFE and wants_page(scope, headers)
             unknown = denied.status == 401 and reads
             answer = ask_to_sign_in(scope) if unknown else problem_of(denied)
             await answer(scope, receive, send)
             return
+        seen.who = caller.name
         let_in = admitted(scope, caller)
         if scope["path"] == STREAM and caller.token is not None:
             send = self._while_in_force(caller.token, send)

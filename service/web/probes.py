@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -10,14 +10,15 @@ from starlette.routing import Route
 
 from triphammer.service.access.scopes import caller_of
 from triphammer.service.health import Health
-from triphammer.service.metrics import Metric, render
+from triphammer.service.metrics import CONTENT_TYPE, Figures, render
+from triphammer.service.telemetry.parts import part_figures
 from triphammer.service.web import models, views
 
 
 class Probes:
     """What watches the daemon from outside asks here. `figures` reads those of its parts."""
 
-    def __init__(self, health: Health, figures: Callable[[], Awaitable[Sequence[Metric]]]) -> None:
+    def __init__(self, health: Health, figures: Callable[[], Awaitable[Sequence[Figures]]]) -> None:
         self._health = health
         self._figures = figures
 
@@ -54,12 +55,5 @@ class Probes:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text format 0.0.4."""
-        metrics = [*await self._figures(), *self._health_metrics()]
-        return PlainTextResponse(render(metrics), media_type="text/plain; version=0.0.4")
-
-    def _health_metrics(self) -> Iterator[Metric]:
-        parts = self._health.parts().values()
-        up = [({"part": p.name}, float(p.reason is None)) for p in parts]
-        restarts = [({"part": p.name}, float(p.failures)) for p in parts]
-        yield Metric("triphammer_part_up", "gauge", "1 while the part works.", up)
-        yield Metric("triphammer_part_restarts_total", "counter", "Failures of the part.", restarts)
+        metrics = [*await self._figures(), *part_figures(self._health.parts().values())]
+        return PlainTextResponse(render(metrics), media_type=CONTENT_TYPE)

@@ -59,7 +59,7 @@ def begun_before_commit() -> None:
 
     async def commit(self: Any, unit: Accept) -> Any:
         self.expect(unit.decided)
-        self.accepted(unit.decided, _as_accepted(unit.decided))
+        self.accepted(unit.decided, _as_accepted(unit.decided), "planted", unit.received_at)
         self.expect_no_more(unit.decided)
         return (await self._store.commit([unit]))[0]
 

@@ -127,6 +127,11 @@ WHERE state = 'pending'
       AND p.key IS NOT NULL AND p.state IN ('pending', 'dead')))
 ORDER BY due_at LIMIT 1;
 
+-- name: outbox_oldest
+-- Within one state the index has the rows in their order.
+SELECT created_at FROM outbox INDEXED BY outbox_by_state
+WHERE state = 'pending' ORDER BY seq LIMIT 1;
+
 -- name: outbox_of_run
 SELECT * FROM outbox WHERE run = ? ORDER BY seq LIMIT ?;
 

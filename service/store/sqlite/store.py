@@ -195,6 +195,10 @@ class SqliteStore(SqliteBackfills, SqliteWaits, SqliteLooking):
         found = await self._readers.rows(self._sql["outbox_next_due"])
         return found[0]["due_at"] if found else None
 
+    async def outbox_oldest(self) -> int | None:
+        found = await self._readers.rows(self._sql["outbox_oldest"])
+        return found[0]["created_at"] if found else None
+
     async def outbox(self, *, run: str | None = None, limit: int = 100) -> Sequence[OutboxRow]:
         if run is None:
             found = await self._readers.rows(self._sql["outbox"], limit)

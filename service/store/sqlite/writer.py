@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
+from time import perf_counter
 
 import anyio
 import msgspec
@@ -40,6 +41,8 @@ UNIT_ERRORS = (
 
 Done = Callable[[Sequence[Outcome]], None]
 Listener = Callable[[Sequence[Woken]], None]
+Committed = Callable[[float, int], None]
+"""Told of each commit: its seconds and its units."""
 
 
 class _Batch(msgspec.Struct):
@@ -55,7 +58,12 @@ class Writer:
     proves nothing.
     """
 
-    def __init__(self, connection: Connection, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        failed: Callable[[Exception], None],
+        committed: Committed | None = None,
+    ) -> None:
         self._connection = connection
         self._applier = Applier()
         self._queue: deque[_Batch] = deque()
@@ -64,6 +72,7 @@ class Writer:
         self._wake = anyio.Event()
         self._room: anyio.Event | None = None  # made by whoever waits
         self._failed = failed
+        self._committed = committed
         self._error: Exception | None = None
         self._abandoned: Exception | None = None
         self._call_soon: CallSoon | None = None
@@ -170,6 +179,7 @@ class Writer:
     async def _commit_group(self) -> None:
         self._take()
         units = [batch.units for batch in self._group]
+        began = perf_counter()  # the loop's own time may have steps of a millisecond
         # The transaction runs to its end on its thread whatever happens here: a cancellation
         # in between must not leave acknowledgements undecided.
         with anyio.CancelScope(shield=True):
@@ -178,6 +188,8 @@ class Writer:
             except sqlite3.Error as error:
                 self._give_up(error)
             else:
+                if self._committed is not None:
+                    self._committed(perf_counter() - began, sum(map(len, units)))
                 for given in outcomes:
                     self._group.popleft().done(given)
                 if woken and self._listener is not None:

@@ -265,5 +265,5 @@ async def test_one_line_a_minute_tells_of_them(caplog: pytest.LogCaptureFixture)
     assert "50 clients were turned away" in record.getMessage()
     assert "400: 50" in record.getMessage()
     [open, refused] = wire.connections.figures()
-    assert refused.samples == [({"status": "400"}, 50.0)]
+    assert refused.samples == ((("400",), 50.0),)
     assert open.samples[0][1] <= LIMITS.connections
