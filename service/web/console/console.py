@@ -21,6 +21,7 @@ from triphammer.service.web.console.flow import FlowPage
 from triphammer.service.web.console.flow_actions import FlowActions
 from triphammer.service.web.console.flows import FlowsPage
 from triphammer.service.web.console.now import NowPage
+from triphammer.service.web.console.outbox import OutboxPages
 from triphammer.service.web.console.palette import Palette
 from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.runs import RunsPage
@@ -57,6 +58,7 @@ class Console:
             RunsPage(reading, pages),
             RunPages(reading, operations, pages),
             EventPages(reading, operations, pages, mask=mask),
+            OutboxPages(reading, health, pages, mask=mask),
             DeadLetterPages(letters, pages),
             TokenPages(tokens, pages),
             AuditPages(reading, pages),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,22 +18,25 @@ from triphammer.service.access.scopes import caller_of
 from triphammer.service.errors import NotFound, UnknownEvent
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
+from triphammer.service.store.looking import EventSearch, EventsFound
 from triphammer.service.web import models, views
 from triphammer.service.web.console.narrowing import moment_fields, narrowed
 from triphammer.service.web.console.outcomes import meaning
 from triphammer.service.web.console.payload import Mask, tree
 from triphammer.service.web.operating import asked_on_page
 from triphammer.service.web.pages import PAGE, Pages
-from triphammer.service.web.paging import MOST_BYTES, before, micros, page_of
+from triphammer.service.web.paging import MOST_BYTES, before, micros
 from triphammer.service.web.reading import Reading
 
-FIELDS = ("type", "source", "since", "until")
+FIELDS = ("type", "source", "subject", "text", "since", "until")
 RUNS = 20
 """Runs of an event that its page shows."""
 EXCERPT = 160
 """Characters of a payload that a row shows."""
 RAW = 100_000
 """Characters of a payload that a page shows as JSON."""
+
+NOTHING = EventsFound(events=(), before=None, searched_to=None)
 
 
 class EventPages:
@@ -61,23 +64,17 @@ class EventPages:
         query = request.query_params
         given, fault, status = narrowed(query, FIELDS), "", 200
         try:
-            asked = Page(
-                limit=PAGE + 1,
-                bytes=MOST_BYTES,
-                before=before(query.get("cursor")),
-                type=given.get("type"),
-                source=given.get("source"),
-                since=micros(given.get("since"), "since"),
-                until=micros(given.get("until"), "until"),
-            )
-            shown = page_of(await self._reading.store.events(asked), PAGE, views.event)
+            found = await self._reading.store.search_events(_search(query.get("cursor"), given))
         except Rejected as error:
-            shown, fault, status = {"items": [], "next": None}, str(error), error.status
+            found, fault, status = NOTHING, str(error), error.status
+        shown = [views.event(row) for row in found.events]
         return self._pages.page(
             "events.html",
             status=status,
-            page=shown,
-            excerpts=[self._excerpt(event["data"]) for event in shown["items"]],
+            events=shown,
+            excerpts=[self._excerpt(event["data"]) for event in shown],
+            next=None if found.before is None else f"c{found.before}",
+            searched_to=views.moment(found.searched_to),
             given=given,
             moments=moment_fields(given),
             query=urlencode(given),
@@ -154,3 +151,18 @@ class EventPages:
     def _excerpt(self, data: Any) -> str:
         text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
         return short(self._mask(text[: EXCERPT * 20]), EXCERPT)
+
+
+def _search(cursor: str | None, given: Mapping[str, str]) -> EventSearch:
+    """Raises `Rejected` 400 for a cursor that is not ours, or for what is no time."""
+    return EventSearch(
+        limit=PAGE,
+        bytes=MOST_BYTES,
+        before=before(cursor),
+        type=given.get("type"),
+        source=given.get("source"),
+        subject=given.get("subject"),
+        text=given.get("text"),
+        since=micros(given.get("since"), "since"),
+        until=micros(given.get("until"), "until"),
+    )
