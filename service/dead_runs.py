@@ -94,7 +94,7 @@ class DeadRecords:
         self._store = store
 
     def owns(self, id: str) -> bool:
-        return id.startswith(RECORD) and is_row_number(id[len(RECORD) :])
+        return record_number(id) is not None
 
     async def page(self, which: DeadFilter, after: str | None, limit: int) -> Sequence[DeadLetter]:
         if which.target is not None or which.flow is not None:
@@ -138,6 +138,12 @@ async def _told(act: Callable[..., Awaitable[NewRun | None]], *what: str) -> Tol
 def _key_and_subscription(id: str) -> tuple[str, str]:
     key, _, subscription = id.partition("/")
     return key, subscription
+
+
+def record_number(id: str) -> int | None:
+    """The number in the id of a record's dead letter; None: it is no such id."""
+    number = id[len(RECORD) :]
+    return int(number) if id.startswith(RECORD) and is_row_number(number) else None
 
 
 def _number(id: str) -> int:

@@ -11,6 +11,7 @@ from triphammer.flows.references import suggest
 from triphammer.flows.schemas import params_schema
 from triphammer.sensors.contract import Accepted
 from triphammer.sensors.timers.sensor import TimerSensor
+from triphammer.service.dead_runs import record_number
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.explain import filtered
 from triphammer.service.errors import (
@@ -21,7 +22,14 @@ from triphammer.service.errors import (
     UnknownRun,
 )
 from triphammer.service.library import Library
-from triphammer.service.store.contract import EventRow, FailedAttempt, RunRow, Store
+from triphammer.service.store.contract import (
+    DeadRecordRow,
+    EventRow,
+    FailedAttempt,
+    Page,
+    RunRow,
+    Store,
+)
 from triphammer.service.store.logs import LogStore
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import models, views
@@ -269,6 +277,14 @@ class Reading:
         if row is None:
             raise UnknownMessage(id)
         return views.message(row)
+
+    async def dead_record(self, id: str) -> DeadRecordRow | None:
+        """A record that could not become an event, by the id of its dead letter."""
+        number = record_number(id)
+        if number is None:
+            return None
+        found = await self.store.dead_records(Page(limit=1, before=number + 1))
+        return next((row for row in found if row.seq == number), None)
 
     async def stored_event(self, key: str) -> EventRow:
         """The row of an event."""

@@ -59,7 +59,7 @@ class Console:
             RunPages(reading, operations, pages),
             EventPages(reading, operations, pages, mask=mask),
             OutboxPages(reading, health, pages, mask=mask),
-            DeadLetterPages(letters, pages),
+            DeadLetterPages(letters, reading, pages, mask=mask),
             TokenPages(tokens, pages),
             AuditPages(reading, pages),
             Palette(reading),

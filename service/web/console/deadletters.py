@@ -13,15 +13,20 @@ from starlette.routing import Route
 
 from triphammer.sensors.errors import Rejected
 from triphammer.service.access.audit import about
+from triphammer.service.access.scopes import caller_of
 from triphammer.service.deadletters import Acted, DeadFilter, DeadLetter, DeadLetters
-from triphammer.service.errors import NotFound
+from triphammer.service.errors import NotFound, UnknownDeadLetter
 from triphammer.service.web import deadletters, views
 from triphammer.service.web.console.narrowing import moment_fields, narrowed
+from triphammer.service.web.console.payload import Mask
 from triphammer.service.web.deadletters import FILTERS, KINDS, MOST_IDS
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import micros
+from triphammer.service.web.reading import Reading
 
 HOME = "/deadletters"
+LONGEST = 100_000
+"""Characters of a record that a page shows."""
 COUNTED = 1000
 """So far dead letters are counted before one is asked whether all of them are meant."""
 Verb = Literal["redrive", "skip"]
@@ -37,15 +42,18 @@ KIND_TEXTS: Mapping[str, str] = {
 class DeadLetterPages:
     """The list, the question before all of a list, and what came of it."""
 
-    def __init__(self, letters: DeadLetters, pages: Pages) -> None:
+    def __init__(self, letters: DeadLetters, reading: Reading, pages: Pages, *, mask: Mask) -> None:
         self._letters = letters
+        self._reading = reading
         self._pages = pages
+        self._mask = mask
 
     def routes(self) -> Sequence[Route]:
         """The routes to mount."""
         return [
             Route(HOME, self.list_letters),
             Route(f"{HOME}/all", self.confirm),
+            Route(f"{HOME}/{{id}}", self.record),
             Route(f"{HOME}/redrive", self.redrive_letters, methods=["POST"]),
             Route(f"{HOME}/skip", self.skip_letters, methods=["POST"]),
         ]
@@ -105,6 +113,26 @@ class DeadLetterPages:
             more=len(found) > COUNTED,
             some=[deadletters.view(letter) for letter in found[:5]],
             kind_texts=KIND_TEXTS,
+        )
+
+    async def record(self, request: Request) -> Response:
+        """A record that cannot be read: the other kinds have pages of their own."""
+        id = request.path_params["id"]
+        found = await self._reading.dead_record(id)
+        if found is None:
+            return self._pages.missing(UnknownDeadLetter([id]))
+        record = found.record
+        payload = self._mask(record.payload.decode("utf-8", "backslashreplace"))
+        return self._pages.page(
+            "record.html",
+            id=id,
+            record=record,
+            at=views.moment(found.at),
+            payload=payload[:LONGEST],
+            left=max(0, len(payload) - LONGEST),
+            size=len(record.payload),
+            kept_headers={name: self._mask(value) for name, value in record.headers.items()},
+            operates=caller_of(request.scope).may("operate"),
         )
 
     async def redrive_letters(self, request: Request) -> Response:

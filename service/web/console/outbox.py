@@ -32,6 +32,9 @@ LONGEST = 100_000
 PART = "outbox to "
 """How the outbox names a target that is in trouble, among the parts."""
 
+REFUSED = " (disabled)"
+"""And how one of those that want nothing more, which are listed by themselves."""
+
 
 class OutboxPages:
     """The list of messages, and one message."""
@@ -102,7 +105,7 @@ class OutboxPages:
         return sorted(
             (name.removeprefix(PART), part.reason)
             for name, part in parts
-            if name.startswith(PART) and part.reason is not None
+            if name.startswith(PART) and part.reason and not name.endswith(REFUSED)
         )
 
     def _body(self, body: bytes | None) -> Node | str | None:

@@ -56,6 +56,7 @@ NEEDS: Mapping[Need, str] = {
         GET /api/v1/versions/{id}/source
         GET /deadletters
         GET /deadletters/all
+        GET /deadletters/{id}
         GET /docs
         GET /events
         GET /events/{key}
@@ -63,6 +64,8 @@ NEEDS: Mapping[Need, str] = {
         GET /flows/{name}
         GET /metrics
         GET /openapi.json
+        GET /outbox
+        GET /outbox/{id}
         GET /runs
         GET /runs/{id}
     """,
@@ -87,6 +90,8 @@ NEEDS: Mapping[Need, str] = {
         POST /api/v1/runs/{id}/tasks/{task:path}/reject
         POST /deadletters/redrive
         POST /deadletters/skip
+        POST /events/{key}/again
+        POST /events/{key}/start
         POST /flows/{name}/runs
         POST /runs/{id}/tasks/{task:path}/answer
     """,
