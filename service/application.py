@@ -135,6 +135,7 @@ def application(
             backfills=core.backfills,
             versions=versions,
             mask=core.edges.secrets.mask,
+            clock=core.edges.clock,
         ),
         signin=SignIn(access, tokens, pages),
         pages=pages,

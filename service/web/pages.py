@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from triphammer.config.errors import TriphammerError
 from triphammer.service.health import Health
-from triphammer.service.web import models
+from triphammer.service.web import models, views
 from triphammer.service.web.assets import Assets
 from triphammer.service.web.sparks import line, under
 
@@ -45,6 +45,8 @@ class Pages:
         )
         self._templates.globals.update(named)
         self._templates.filters["duration"] = duration
+        self._templates.filters["took"] = took
+        self._templates.filters["moment"] = views.moment
         self._templates.filters["masked"] = mask
         self._templates.filters["pretty"] = lambda value: mask(pretty(value))
         self._guarded = guarded
@@ -85,7 +87,13 @@ def duration(item: models.Run | models.Task) -> str:
     """How long a run or task took, in the unit that fits."""
     if not item["started_at"] or not item["finished_at"]:
         return ""
-    seconds = seconds_of(item["finished_at"]) - seconds_of(item["started_at"])
+    return took(seconds_of(item["finished_at"]) - seconds_of(item["started_at"]))
+
+
+def took(seconds: float | None) -> str:
+    """A length of time in the unit that fits; nothing for None."""
+    if seconds is None:
+        return ""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from starlette.routing import Mount, Route
 
+from triphammer.config.clock import Clock
 from triphammer.service.access.tokens import Tokens
 from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.deadletters import DeadLetters
@@ -46,8 +47,9 @@ class Console:
         backfills: Backfills,
         versions: Versions,
         mask: Callable[[str], str],
+        clock: Clock,
     ) -> None:
-        flow = FlowPage(reading, pages)
+        flow = FlowPage(reading, pages, clock)
         self._pages = (
             NowPage(reading, health, pages),
             FlowsPage(reading, pages),

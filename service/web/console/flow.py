@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from triphammer.config.clock import Clock
+from triphammer.sensors.times import utc
 from triphammer.service.errors import NotFound
-from triphammer.service.store.contract import Page
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import NO_FAULTS, Field, fields
-from triphammer.service.web.pages import PAGE, Pages
-from triphammer.service.web.paging import MOST_BYTES
+from triphammer.service.web.heat_map import first_day, heat_map, start_of
+from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.run_grid import MOST_RUNS, MOST_TASKS, run_grid
+from triphammer.service.web.trend import trend_data, trend_of
+
+TREND = 100
+"""Ended runs that the figures and the chart of durations are of."""
+FAILURES = 5
+"""Failed runs that the page shows with their errors."""
 
 
 class FlowPage:
     """One flow."""
 
-    def __init__(self, reading: Reading, pages: Pages) -> None:
+    def __init__(self, reading: Reading, pages: Pages, clock: Clock) -> None:
         self._reading = reading
         self._pages = pages
+        self._clock = clock
 
     def routes(self) -> Sequence[Route]:
         """The routes to mount."""
@@ -57,16 +68,33 @@ class FlowPage:
         *,
         status: int = 200,
     ) -> Response:
-        page = Page(limit=PAGE, bytes=MOST_BYTES, flow=flow["name"])
-        runs = [views.run(row) for row in await self._reading.store.runs(page)]
-        drawing = draw(flow["graph"]["nodes"], {})
         others = [fault for name, fault in faults.items() if name not in flow["params"]]
         return self._pages.page(
             "flow.html",
             status=status,
             flow=flow,
-            runs=runs,
-            drawing=drawing,
+            drawing=draw(flow["graph"]["nodes"], {}),
             form=form,
             others=others,
+            **await self._history(flow),
         )
+
+    async def _history(self, flow: models.FlowInFull) -> dict[str, Any]:
+        """How the runs of a flow went: each part of it is bounded."""
+        name, store = flow["name"], self._reading.store
+        stats = (await store.flow_stats([name], TREND))[name]
+        today = self._today()
+        days = await store.daily_counts(name, start_of(first_day(today)))
+        runs = await store.task_grid(name, runs=MOST_RUNS, tasks=MOST_TASKS)
+        failed = await store.last_failures(FAILURES, flow=name)
+        return {
+            "stats": stats,
+            "trend": trend_of(stats),
+            "trend_data": trend_data(stats),
+            "calendar": heat_map(days, today),
+            "grid": run_grid([node["name"] for node in flow["graph"]["nodes"]], runs),
+            "failures": [views.run(row) for row in failed],
+        }
+
+    def _today(self) -> date:
+        return utc(self._clock.now()).date()

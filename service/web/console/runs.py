@@ -1,4 +1,4 @@
-"""`/runs`: all runs, newest first."""
+"""`/runs`: all runs, newest first; chosen ones are compared."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from triphammer.service.store.contract import Page
-from triphammer.service.web import views
+from triphammer.sensors.errors import Rejected
+from triphammer.service.web import models, views
 from triphammer.service.web.pages import PAGE, Pages
-from triphammer.service.web.paging import MOST_BYTES, before, page_of
+from triphammer.service.web.paging import page_of
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.run_filter import STATES, read_run_filter
+
+NOTHING: models.Page[models.Run] = {"items": [], "next": None}
 
 
 class RunsPage:
@@ -27,16 +30,20 @@ class RunsPage:
         return [Route("/runs", self.runs)]
 
     async def runs(self, request: Request) -> Response:
-        """All runs, newest first."""
-        query = request.query_params
-        page = Page(
-            limit=PAGE + 1,
-            bytes=MOST_BYTES,
-            before=before(query.get("cursor")),
-            flow=query.get("flow") or None,
-            state=query.get("state") or None,
-        )
-        shown = page_of(await self._reading.store.runs(page), PAGE, views.run)
+        """All runs, or those that the filters in the address mean."""
+        try:
+            asked = read_run_filter(request.query_params, PAGE + 1)
+        except Rejected as error:
+            return self._pages.missing(error, error.status)
+        page = NOTHING
+        if not asked.faults:
+            page = page_of(await self._reading.store.runs(asked.page), PAGE, views.run)
         return self._pages.page(
-            "runs.html", page=shown, flow=page.flow or "", state=page.state or ""
+            "runs.html",
+            status=400 if asked.faults else 200,
+            page=page,
+            asked=asked,
+            states=STATES,
+            flows=[flow["name"] for flow in await self._reading.flows()],
+            is_first=asked.page.before is None,
         )

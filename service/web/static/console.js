@@ -133,7 +133,7 @@
         setTimeout(start, SLOWEST / 2);
       }
     };
-    for (const kind of ["event", "run", "task", "flow", "part", "message", "resync"]) {
+    for (const kind of ["event", "run", "task", "flow", "part", "backfill", "message", "resync"]) {
       stream.addEventListener(kind, news);
     }
   }

@@ -20,7 +20,8 @@ const triphammer = {};
     if (Number.isNaN(at.valueOf())) return;
     const seconds = (now - at) / 1000;
     const near = "ago" in time.dataset && Math.abs(seconds) < 86400;
-    const text = near ? ago(seconds) : day.format(at);
+    const exact = day.format(at);
+    const text = near ? ago(seconds) : "brief" in time.dataset ? exact.slice(5, 16) : exact;
     if (time.textContent !== text) time.textContent = text;
   }
 

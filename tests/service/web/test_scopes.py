@@ -54,6 +54,7 @@ NEEDS: Mapping[Need, str] = {
         GET /api/v1/stream
         GET /api/v1/versions/{id}/diff/{other}
         GET /api/v1/versions/{id}/source
+        GET /backfills/{id}
         GET /deadletters
         GET /deadletters/all
         GET /deadletters/{id}
@@ -62,10 +63,14 @@ NEEDS: Mapping[Need, str] = {
         GET /events/{key}
         GET /flows
         GET /flows/{name}
+        GET /flows/{name}/backfills
+        GET /flows/{name}/versions
+        GET /flows/{name}/versions/{version}
         GET /metrics
         GET /openapi.json
         GET /outbox
         GET /outbox/{id}
+        GET /palette
         GET /runs
         GET /runs/{id}
     """,
@@ -88,10 +93,14 @@ NEEDS: Mapping[Need, str] = {
         POST /api/v1/runs/{id}/tasks/{task:path}/approve
         POST /api/v1/runs/{id}/tasks/{task:path}/mark
         POST /api/v1/runs/{id}/tasks/{task:path}/reject
+        POST /backfills/{id}/cancel
         POST /deadletters/redrive
         POST /deadletters/skip
         POST /events/{key}/again
         POST /events/{key}/start
+        POST /flows/{name}/backfills
+        POST /flows/{name}/pause
+        POST /flows/{name}/resume
         POST /flows/{name}/runs
         POST /runs/{id}/tasks/{task:path}/answer
     """,
