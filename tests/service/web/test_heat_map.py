@@ -23,7 +23,7 @@ def test_every_day_of_the_weeks_stands_at_its_place(today: date) -> None:
     assert [day.on for day in shown.days] == [
         first + timedelta(days=n) for n in range(len(shown.days))
     ]
-    assert shown.days[-1].date == today
+    assert shown.days[-1].on == today
     for day in shown.days:
         week, weekday = divmod((day.on - first).days, 7)
         assert (day.x, day.y) == (LEFT + week * STEP, TOP + weekday * STEP)
