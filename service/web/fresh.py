@@ -12,7 +12,6 @@ from triphammer.sensors.headers import Headers
 
 MOST = 1 << 20
 """Bytes of an answer that is given an ETag: of larger ones making it takes longer than it saves."""
-API = "/api/"
 KEPT = {b"etag", b"cache-control", b"content-security-policy", b"vary"}
 """Headers of an answer that the 304 in its place has as well."""
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -25,7 +24,8 @@ class Fresh:
     `If-None-Match`.
 
     The tag is made of the answer itself: nothing can change and keep it. What is streamed (live
-    news, large files) is passed on as it comes.
+    news, large files) is passed on as it comes. That answers are not to be stored (`Sealed`) stays:
+    those in a browser's store would outlive the signing out. Clients keep what they have at hand.
     """
 
     def __init__(self, inner: ASGIApp) -> None:
@@ -44,7 +44,6 @@ class _Answer:
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self._has = Headers.of_asgi(scope["headers"]).get("if-none-match")
-        self._is_api: bool = scope["path"].startswith(API)
         self._head: Message | None = None
 
     async def send(self, message: Message) -> None:
@@ -69,9 +68,6 @@ class _Answer:
                 return head, message
             tag = b'W/"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
             headers.append((b"etag", tag))
-            # Pages stay out of the browser's store: they would outlive the signing out.
-            if self._is_api and b"cache-control" not in names:
-                headers.append((b"cache-control", b"private, no-cache"))
         if not self._is_had(tag.decode("latin-1")):
             return {**head, "headers": headers}, message
         return (

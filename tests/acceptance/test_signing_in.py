@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.acceptance.process import DaemonProcess, project
 from tests.acceptance.test_access import ANYWHERE, FLOWS, token
+from tests.service.web.test_scopes import example, needed
+from triphammer.service.access.routes import SAFE
 from triphammer.service.access.throttle import MOST
 
 PEM = Path(__file__).parents[1] / "support" / "loopback.pem"
@@ -118,6 +120,33 @@ def test_what_changes_something_comes_from_a_page_of_ours(
     assert (foreign.status_code, "set-cookie" in foreign.headers) == (403, False)
     assert client.post("/signout", headers={"Origin": "null"}).status_code == 403
     assert client.get("/runs").status_code == 200
+
+
+FOREIGN: Sequence[Mapping[str, str]] = (
+    {},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+)
+"""What a browser says of the page that makes it send something, where that is not one of ours."""
+SIGNING = ("/signin", "/signout")
+
+
+def test_no_form_and_no_call_is_sent_by_pages_of_others(
+    client: httpx.Client, daemon: DaemonProcess, tokens: Mapping[str, str]
+) -> None:
+    """Every route that changes something, with the session of an admin."""
+    sign_in(client, tokens["admin"])
+    changing = [(m, example(p)) for m, p in needed() if m not in SAFE and p not in SIGNING]
+    assert {("POST", "/flows/name/runs"), ("DELETE", "/api/v1/flows/name/state")} <= set(changing)
+    for method, path in changing:
+        for headers in FOREIGN:
+            answer = client.request(method, path, headers=headers)
+            assert answer.status_code == 403, (method, path, headers)
+        ours = client.request(method, path, headers={"Origin": daemon.url})
+        assert ours.status_code not in (401, 403), (method, path)
 
 
 def test_signing_out_and_revoking_end_a_session(
