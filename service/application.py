@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from triphammer.config.loading import LoadedSettings
 from triphammer.config.settings import Limits
 from triphammer.flows.executors.processes.executor import cores
 from triphammer.service.access.audit import Audit
@@ -37,6 +38,7 @@ from triphammer.service.web.faults import FaultPages
 from triphammer.service.web.fresh import Fresh
 from triphammer.service.web.guard import Guard
 from triphammer.service.web.once import Once
+from triphammer.service.web.overview import Overview
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
@@ -49,6 +51,7 @@ def application(
     core: Core,
     opened: Opened,
     *,
+    loaded: LoadedSettings,
     access: Access,
     tokens: Tokens,
     supervisor: Supervisor,
@@ -100,7 +103,7 @@ def application(
         slots={"thread": limits.threads, "process": limits.processes or cores()},
         sensors=supervisor.sensors.values,
         hub=core.hub,
-        events=core.taken,
+        events=core.intake.totals,
         late=core.late.told,
         connections=connections,
         clock=core.edges.clock,
@@ -111,9 +114,22 @@ def application(
     letters = dead_letters(core, outbox_changed)
     pages = Pages(health, guarded=not access.protection.open, mask=core.edges.secrets.mask)
     versions = Versions(opened.store, core.library)
+    overview = Overview(
+        reading=reading,
+        library=core.library,
+        admission=core.admission,
+        supervisor=supervisor,
+        intake=core.intake,
+        health=health,
+        clock=core.edges.clock,
+        loaded=loaded,
+        folder=sweeper.folder,
+        mask=core.edges.secrets.mask,
+    )
     app = build_app(
         operations=operations,
         reading=reading,
+        overview=overview,
         deadletters=letters,
         flow_state=FlowStateEditor(
             store=opened.store,

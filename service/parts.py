@@ -7,7 +7,6 @@ an event and the end of its runs is put together here, once.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -33,6 +32,7 @@ from triphammer.service.dispatcher.approvals import Approvals
 from triphammer.service.dispatcher.catalog import Catalog
 from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.flow_state import FlowStates
+from triphammer.service.dispatcher.intake import Intake
 from triphammer.service.dispatcher.journal import RunJournal
 from triphammer.service.dispatcher.late import LateRuns
 from triphammer.service.dispatcher.marking import Marking
@@ -80,7 +80,7 @@ class Core:
         self.states = FlowStates()
         self.admission = Admission(settings.limits.active_runs)
         self.library = Library(edges.store, edges.root, {})
-        self.taken: Counter[str] = Counter()
+        self.intake = Intake()
         self.starter = Starter(
             store=edges.store,
             library=self.library,
@@ -99,7 +99,7 @@ class Core:
             clock=edges.clock,
             hub=self.hub,
             queued_limit=settings.limits.queued_runs,
-            taken=self.taken,
+            intake=self.intake,
             observers=edges.observers,
         )
         self.filler = Filler(

@@ -423,6 +423,7 @@ class Session:
         return application(
             self._core,
             opened,
+            loaded=self._loaded,
             access=self._access,
             tokens=tokens,
             reloads=None if self._loaded.settings.flows.reload == "off" else reloads,

@@ -57,6 +57,7 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/reload"): "operate",
     ("POST", "/api/v1/prune"): "admin",
     ("GET", "/api/v1/audit"): "admin",
+    ("GET", "/api/v1/settings"): "admin",
     ("GET", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens/{id}/revoke"): "admin",

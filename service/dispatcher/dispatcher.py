@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from triphammer.sensors.event import Event
 from triphammer.service.dispatcher.catalog import Catalog
 from triphammer.service.dispatcher.decide import decide, requested_on, requested_run
 from triphammer.service.dispatcher.finished import requested_event
+from triphammer.service.dispatcher.intake import Intake
 from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.hub import Hub, News
 from triphammer.service.observer import Observer
@@ -29,7 +29,7 @@ BATCH = 200
 class Dispatcher:
     """The way of an event from `emit` to the beginning of its runs.
 
-    State in memory (places, what is behind) advances only after the commit. `taken` counts
+    State in memory (places, what is behind) advances only after the commit. `intake` counts
     the events of each sensor; `observers` are told of all that is stored.
     """
 
@@ -41,7 +41,7 @@ class Dispatcher:
         clock: Clock,
         hub: Hub,
         queued_limit: int,
-        taken: Counter[str],
+        intake: Intake,
         observers: Sequence[Observer] = (),
     ) -> None:
         self._store = store
@@ -49,7 +49,7 @@ class Dispatcher:
         self._clock = clock
         self._hub = hub
         self._queued_limit = queued_limit
-        self._taken = taken
+        self._intake = intake
         self._observers = observers
         self._closed: str | None = "the daemon is starting"
         self._opened = anyio.Event()
@@ -92,7 +92,8 @@ class Dispatcher:
         )
         kind = sensor.partition(":")[0]
         accepted = await self._commit(unit, kind)
-        self._taken[sensor] += len(decided)
+        new = [d.event for d, a in zip(decided, accepted, strict=True) if not a.duplicate]
+        self._intake.note(sensor, len(decided), new, now)
         if unit.dead:
             self.turned_away(kind, "dead", len(unit.dead))
         return accepted

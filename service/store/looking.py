@@ -7,6 +7,8 @@ indexes give the last so many, and a search says how far back it has looked.
 - `flow_stats`: the last runs of flows, their success rate and how long they took
 - `daily_counts`: how the runs of a flow have ended, day by day
 - `task_grid`: the last runs of a flow with the state of each of their tasks
+- `grid_of`: the same of runs by id
+- `some_positions`: where a sensor is
 - `last_failures`: what has failed of late, of all flows or of one
 - `outbox_page`: messages by state, kind, target and flow
 - `search_events`: events by type, source, subject and text of their data
@@ -95,14 +97,18 @@ class GridRun(msgspec.Struct, frozen=True):
     """A run in a grid: the first of its tasks, in the order in which they began."""
 
     number: int
+    flow: str
+    version: str
     run: RecentRun
     tasks: tuple[GridTask, ...]
 
 
 class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages: newest first, `before` is a `seq`."""
+    """Which messages: newest first, `before` is a `seq`. The list ends early with the row that
+    brings their `size` to `bytes`."""
 
     limit: int = 50
+    bytes: int | None = None
     before: int | None = None
     state: str | None = None
     kind: str | None = None
@@ -128,6 +134,12 @@ class EventSearch(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     examine: int = EXAMINED
     examine_bytes: int = EXAMINED_BYTES
+
+    @property
+    def is_list(self) -> bool:
+        """Whether an index gives just these events: a list is complete, page by page."""
+        one_of_them = self.type is None or self.source is None
+        return self.subject is None and self.text is None and one_of_them
 
 
 class EventsFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +194,14 @@ class LookingReads(Protocol):
     ) -> Sequence[GridRun]:
         """The newest `runs` of a flow, before a number if one is given, with at most so many
         `tasks` each, maps as one."""
+        ...
+
+    async def grid_of(self, runs: Sequence[str], tasks: int = 300) -> Sequence[GridRun]:
+        """The same of runs by id, in their order; those that are not stored are left out."""
+        ...
+
+    async def some_positions(self, sensor: str, limit: int) -> Mapping[str, str]:
+        """The first `limit` positions of a sensor: it may have one for each of many files."""
         ...
 
     async def last_failures(

@@ -114,6 +114,8 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     dead_at: int | None = None
     redriven_at: int | None = None
+    size: int = 0
+    """Bytes that it takes."""
 
 
 class DeadPage(msgspec.Struct, frozen=True, kw_only=True):

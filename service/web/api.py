@@ -12,6 +12,7 @@ from triphammer.flows.engine.breakers import BreakerCount
 from triphammer.service.errors import UnknownEvent
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
+from triphammer.service.store.looking import EventSearch
 from triphammer.service.web import models, views
 from triphammer.service.web.answer import Answer
 from triphammer.service.web.openapi import Route, problems
@@ -190,22 +191,27 @@ def _event_routes(router: APIRouter, reading: Reading) -> None:
     async def list_events(
         type: str | None = None,
         source: str | None = None,
+        subject: Annotated[str | None, Query(description="Its beginning.")] = None,
+        q: Annotated[str | None, Query(max_length=1000, description="Text in the data.")] = None,
         since: Moment = None,
         until: Moment = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Answer[models.Events]:
-        """Events, newest first."""
-        page = Page(
-            limit=limit + 1,
+        """Events, newest first. A search by more than one of these looks at some thousands a page:
+        it may find none and have a `next` page all the same; `searched_to` says how far it is."""
+        asked = EventSearch(
+            limit=limit,
             bytes=MOST_BYTES,
             before=before(cursor),
             type=type,
             source=source,
+            subject=subject or None,
+            text=q or None,
             since=micros(since, "since"),
             until=micros(until, "until"),
         )
-        return Answer(page_of(await reading.store.events(page), limit, views.event))
+        return Answer(await reading.events(asked))
 
     @router.get("/events/{key}", tags=["events"], responses=problems(404))
     async def show_event(key: str) -> Answer[models.EventInFull]:

@@ -28,8 +28,10 @@ from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.docs import Docs
 from triphammer.service.web.files import Files
 from triphammer.service.web.flow_state import flow_state_api
+from triphammer.service.web.looking import looking_api
 from triphammer.service.web.openapi import Application
 from triphammer.service.web.operating import operating_api
+from triphammer.service.web.overview import Overview
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
@@ -46,6 +48,7 @@ def build_app(
     *,
     operations: Operations,
     reading: Reading,
+    overview: Overview,
     deadletters: DeadLetters,
     flow_state: FlowStateEditor,
     backfills: Backfills,
@@ -72,6 +75,7 @@ def build_app(
     app.router.routes[:0] = probes.routes()
     app.router.routes.extend(Files(reading).routes())
     app.router.routes.append(Route("/api/v1/stream", streams, methods=["GET"]))
+    app.include_router(looking_api(overview))
     app.include_router(api(operations, reading))
     app.include_router(backfills_api(backfills, reading))
     app.include_router(operating_api(operations, reading))

@@ -9,14 +9,13 @@ from msgspec import Meta
 T = TypeVar("T")
 
 RUN_STATES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled", "superseded")
+MESSAGE_STATES = ("pending", "delivered", "dead", "skipped")
 TASK_STATES = (*RUN_STATES, "pending", "retrying", "skipped")
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 RunState = Annotated[str, Meta(extra_json_schema={"enum": list(RUN_STATES)})]
 TaskState = Annotated[str, Meta(extra_json_schema={"enum": list(TASK_STATES)})]
-MessageState = Annotated[
-    str, Meta(extra_json_schema={"enum": ["pending", "delivered", "dead", "skipped"]})
-]
+MessageState = Annotated[str, Meta(extra_json_schema={"enum": list(MESSAGE_STATES)})]
 Next = Annotated[str | None, Meta(description="`cursor` of the next page, null on the last.")]
 
 

@@ -364,7 +364,10 @@ class Event(TypedDict):
 
 
 class Events(Page[Event]):
-    """A page of events, newest first."""
+    """A page of events, newest first. `searched_to` is when the oldest event came that a search has
+    looked at; null for a list, and where there was none."""
+
+    searched_to: Moment | None
 
 
 class Disposition(TypedDict):

@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from triphammer.service.access.protection import Protection
 from triphammer.service.access.routes import EVENTS, RULES, STREAM
 from triphammer.service.access.scopes import Need
-from triphammer.service.web import access_models, code_models, models
+from triphammer.service.web import access_models, code_models, looking_models, models
 
 FILE = Path(__file__).with_suffix(".json")
 API = "/api/"
@@ -130,7 +130,7 @@ def _ways_in(need: Need) -> list[dict[str, list[str]]]:
 
 def _schemas(generated: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Those of bodies, of answers and of the doors; without FastAPI's own form of errors."""
-    modules = (models, access_models, code_models)
+    modules = (models, access_models, code_models, looking_models)
     answers = [item for module in modules for item in vars(module).values() if _is_model(item)]
     described: dict[str, Any]
     _, described = msgspec.json.schema_components(

@@ -31,9 +31,10 @@ from triphammer.service.store.contract import (
     Store,
 )
 from triphammer.service.store.logs import LogStore
+from triphammer.service.store.looking import EventSearch
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import models, views
-from triphammer.service.web.paging import MOST_BYTES
+from triphammer.service.web.paging import MOST_BYTES, page_of
 from triphammer.service.web.subscriptions import sharing, subscriptions
 
 PACKED = 2_000
@@ -77,7 +78,7 @@ class Reading:
     async def flows(self) -> list[models.Flow]:
         """All live flows, by name."""
         counts = await self.store.run_counts()
-        fires = self._next_fires()
+        fires = self.next_fires()
         return [
             self._flow(flow, counts.get(name, {}), fires.get(name))
             for name, flow in sorted(self._library.live.items())
@@ -120,7 +121,7 @@ class Reading:
             row = await self._library.removed(name)
             definition = await self._library.version(name, row.version)
         counts = await self.store.run_counts()
-        flow = self._flow(definition, counts.get(name, {}), self._next_fires().get(name))
+        flow = self._flow(definition, counts.get(name, {}), self.next_fires().get(name))
         return {
             **flow,
             "graph": views.graph(definition),
@@ -144,7 +145,7 @@ class Reading:
             is_removed=name not in self._library.live,
         )
 
-    def _next_fires(self) -> dict[str, int]:
+    def next_fires(self) -> dict[str, int]:
         """The next due time of each flow with a timer, microseconds."""
         fires: dict[str, int] = {}
         for sensor in self._supervisor.sensors.values():
@@ -285,6 +286,27 @@ class Reading:
             return None
         found = await self.store.dead_records(Page(limit=1, before=number + 1))
         return next((row for row in found if row.seq == number), None)
+
+    async def events(self, asked: EventSearch) -> models.Events:
+        """A page of events. What one index serves is a list, anything else a search."""
+        if asked.is_list:
+            page = Page(
+                limit=asked.limit + 1,
+                bytes=asked.bytes,
+                before=asked.before,
+                type=asked.type,
+                source=asked.source,
+                since=asked.since,
+                until=asked.until,
+            )
+            listed = page_of(await self.store.events(page), asked.limit, views.event)
+            return {**listed, "searched_to": None}
+        found = await self.store.search_events(asked)
+        return {
+            "items": [views.event(row) for row in found.events],
+            "next": None if found.before is None else f"c{found.before}",
+            "searched_to": views.moment(found.searched_to),
+        }
 
     async def stored_event(self, key: str) -> EventRow:
         """The row of an event."""

@@ -215,9 +215,17 @@ async def test_the_grid_of_a_flow(store: SqliteStore) -> None:
         ("a", "failed", 1),
     ]
     assert [len(line.tasks) for line in await store.task_grid("f", tasks=1)] == [1, 0, 1]
+    assert await store.grid_of([runs[0].id, "run_none", runs[2].id]) == [grid[2], grid[0]]
     newest = await store.task_grid("f", runs=1)
     assert newest == grid[:1]
     assert await store.task_grid("f", before=newest[0].number) == grid[1:]
+
+
+async def test_some_positions_of_a_sensor(store: SqliteStore) -> None:
+    await one(store, accept(sensor="s", positions={key: key * 2 for key in "dbca"}))
+    await one(store, accept(sensor="t", positions={"x": "y"}))
+    assert await store.some_positions("s", 3) == {"a": "aa", "b": "bb", "c": "cc"}
+    assert await store.some_positions("none", 3) == {}
 
 
 # --- messages -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -65,20 +66,38 @@ class SqliteLooking:
     async def task_grid(
         self, flow: str, *, runs: int = 30, tasks: int = 300, before: int | None = None
     ) -> Sequence[GridRun]:
-        return await self._readers.run(partial(self._grid, flow, runs, tasks, before))
+        newest = ("newest_of_flow", (flow, before, runs))
+        return await self._readers.run(partial(self._grid, newest, tasks))
+
+    async def grid_of(self, runs: Sequence[str], tasks: int = 300) -> Sequence[GridRun]:
+        named = ("runs_in_short", (_json(runs),))
+        return await self._readers.run(partial(self._grid, named, tasks))
+
+    async def some_positions(self, sensor: str, limit: int) -> Mapping[str, str]:
+        found = await self._readers.rows(self._looking["some_positions"], sensor, limit)
+        return {row["key"]: row["value"] for row in found}
 
     def _grid(
-        self, flow: str, runs: int, tasks: int, before: int | None, raw: sqlite3.Connection
+        self, which: tuple[str, Sequence[Any]], tasks: int, raw: sqlite3.Connection
     ) -> Sequence[GridRun]:
         sql = self._looking
-        newest = read(raw, sql["newest_of_flow"], (flow, before, runs))
+        newest = read(raw, sql[which[0]], which[1])
         numbers = _json([row["seq"] for row in newest])
         failed = {(r[0], r[1]): r[2] for r in read(raw, sql["failed_items"], (numbers,))}
         cells: defaultdict[int, list[GridTask]] = defaultdict(list)
         for row in read(raw, sql["grid_tasks"], (numbers, tasks)):
             count = failed.get((row["run"], row["name"]), 0)
             cells[row["run"]].append(_cell(row, count))
-        return [GridRun(row["seq"], _recent(row), tuple(cells[row["seq"]])) for row in newest]
+        return [
+            GridRun(
+                number=row["seq"],
+                flow=row["flow"],
+                version=row["version"],
+                run=_recent(row),
+                tasks=tuple(cells[row["seq"]]),
+            )
+            for row in newest
+        ]
 
     async def last_failures(
         self, limit: int, *, flow: str | None = None, since: int | None = None
@@ -92,7 +111,8 @@ class SqliteLooking:
 
     async def outbox_page(self, page: OutboxPage) -> Sequence[OutboxRow]:
         sql, values = outbox_page(page)
-        return [rows.outbox_row(row) for row in await self._readers.named(sql, values)]
+        found = await self._readers.listed(sql, values, ["message"], page.bytes)
+        return [rows.outbox_row(row) for row in found]
 
     async def search_events(self, asked: EventSearch) -> EventsFound:
         return await self._readers.run(partial(self._search, asked))

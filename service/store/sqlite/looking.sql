@@ -23,8 +23,16 @@ ORDER BY r.finished_at DESC;
 SELECT day, state, runs FROM run_days WHERE flow = ? AND day >= ? AND runs > 0 ORDER BY day, state;
 
 -- name: newest_of_flow
-SELECT seq, id, state, created_at, started_at, finished_at FROM runs
+SELECT seq, flow, version, id, state, created_at, started_at, finished_at FROM runs
 WHERE flow = ?1 AND seq < coalesce(?2, 9223372036854775807) ORDER BY seq DESC LIMIT ?3;
+
+-- name: runs_in_short
+-- Those whose ids are in a JSON array, in its order.
+SELECT r.seq, r.flow, r.version, r.id, r.state, r.created_at, r.started_at, r.finished_at
+FROM json_each(?) AS asked CROSS JOIN runs r ON r.id = asked.value ORDER BY asked.key;
+
+-- name: some_positions
+SELECT key, value FROM positions WHERE sensor = ? ORDER BY key LIMIT ?;
 
 -- name: grid_tasks
 -- Of runs (a JSON array of numbers) the first ?2 tasks each, in the order they were first written.

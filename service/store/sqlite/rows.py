@@ -306,6 +306,7 @@ def outbox_row(row: sqlite3.Row) -> OutboxRow:
         error=row["error"],
         dead_at=row["dead_at"],
         redriven_at=row["redriven_at"],
+        size=len(row["message"]),
     )
 
 

@@ -21,7 +21,7 @@ from triphammer.service.web import views
 from triphammer.service.web.console.narrowing import narrowed
 from triphammer.service.web.console.payload import Mask, Node, tree
 from triphammer.service.web.pages import PAGE, Pages
-from triphammer.service.web.paging import before
+from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
 
 FIELDS = ("state", "kind", "target", "flow")
@@ -55,16 +55,18 @@ class OutboxPages:
         given, fault, status = narrowed(query, FIELDS), "", 200
         rows: Sequence[OutboxRow] = ()
         try:
-            asked = OutboxPage(limit=PAGE + 1, before=before(query.get("cursor")), **given)
+            place = before(query.get("cursor"))
+            asked = OutboxPage(limit=PAGE + 1, bytes=MOST_BYTES, before=place, **given)
             rows = await store.outbox_page(asked)
         except Rejected as error:
             fault, status = str(error), error.status
+        shown = page_of(rows, PAGE, views.message)
         return self._pages.page(
             "outbox.html",
             status=status,
-            messages=[views.message(row) for row in rows[:PAGE]],
+            messages=shown["items"],
             flows=[row.flow for row in rows[:PAGE]],
-            next=f"c{rows[PAGE - 1].seq}" if len(rows) > PAGE else None,
+            next=shown["next"],
             counts=await store.outbox_counts(),
             refused=[
                 {"target": one.target, "reason": one.reason, "at": views.moment(one.disabled_at)}

@@ -24,6 +24,7 @@ def an_application() -> Application:
     return build_app(
         operations=nothing,
         reading=nothing,
+        overview=nothing,
         deadletters=nothing,
         flow_state=nothing,
         backfills=nothing,

@@ -40,17 +40,25 @@ NEEDS: Mapping[Need, str] = {
         GET /api/v1/flows
         GET /api/v1/flows/{name}
         POST /api/v1/flows/{name}/backfills/plan
+        GET /api/v1/flows/{name}/grid
         GET /api/v1/flows/{name}/state
         GET /api/v1/flows/{name}/state/{key:path}
+        GET /api/v1/flows/{name}/stats
         GET /api/v1/flows/{name}/versions
         GET /api/v1/messages/{id}
+        GET /api/v1/outbox
+        GET /api/v1/outbox/{id}
         GET /api/v1/runs
+        GET /api/v1/runs/compare
         GET /api/v1/runs/{id}
         GET /api/v1/runs/{id}/artifacts
         GET /api/v1/runs/{id}/logs
         GET /api/v1/runs/{id}/stored
         GET /api/v1/runs/{id}/stored/{digest}
         GET /api/v1/runs/{id}/tasks/{task:path}/result
+        GET /api/v1/sensors
+        GET /api/v1/stats
+        GET /api/v1/store
         GET /api/v1/stream
         GET /api/v1/versions/{id}/diff/{other}
         GET /api/v1/versions/{id}/source
@@ -107,6 +115,7 @@ NEEDS: Mapping[Need, str] = {
     "admin": """
         GET /api/v1/audit
         POST /api/v1/prune
+        GET /api/v1/settings
         GET /api/v1/tokens
         POST /api/v1/tokens
         POST /api/v1/tokens/{id}/revoke
