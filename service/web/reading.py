@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from triphammer.flows.engine.stopping import Abandoned
 from triphammer.flows.graph import FlowDef
@@ -154,6 +155,11 @@ class Reading:
                 fires[sensor.flow] = min(due, sensor.next_due)
         return fires
 
+    def next_fires(self, limit: int) -> list[tuple[str, str]]:
+        """The flows whose timers fire next, and when, the soonest first."""
+        soonest = heapq.nsmallest(limit, ((due, f) for f, due in self._next_fires().items()))
+        return [(flow, views.moment(due)) for due, flow in soonest]
+
     async def run_row(self, id: str) -> RunRow:
         """The row of a run named by its id or a unique beginning of it."""
         row = await self.store.run(await self.full_id(id, UnknownRun))
@@ -229,6 +235,13 @@ class Reading:
             return views.graph(await self._library.version(row.flow, row.version))
         except NotFound:  # its code is gone: the run is still shown, without its drawing
             return None
+
+    async def nodes(self, row: RunRow) -> Collection[str]:
+        """The names of a run's tasks, those inside other tasks apart; none if its code is gone."""
+        try:
+            return (await self._library.version(row.flow, row.version)).graph.nodes.keys()
+        except NotFound:
+            return ()
 
     async def task_result(self, id: str, task: str) -> models.TaskResult:
         """The result of one task. Raises `NotFound` naming one that is near."""

@@ -266,7 +266,7 @@ def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
     shown = daemon.cli("flows").stdout
     assert "telling  removed, paused  nothing; 1 runs go on" in shown
     assert "removed, paused" in daemon.cli("show", "telling").stdout
-    assert "removed" in daemon.text("/")
+    assert "removed" in daemon.text("/flows")
     assert daemon.cli("start", "telling").returncode == 1
     assert "Start a run" not in daemon.text("/flows/telling")
     form = httpx.post(f"{daemon.url}/flows/telling/runs", trust_env=False)
