@@ -11,6 +11,7 @@ ServiceError               root of the family
 │   ├── UnknownMessage     no outgoing message of this id
 │   ├── UnknownKey         the flow's state has no such key
 │   ├── UnknownDeadLetter  no dead letter of this id
+│   ├── UnknownSensor      no live flow needs a sensor of this id
 │   ├── UnknownBackfill    no backfill of this id
 │   ├── UnknownToken       no token of this name or id is in force
 │   └── VersionGone        a flow version that can no longer be loaded
@@ -96,6 +97,16 @@ class UnknownDeadLetter(NotFound):
     def __init__(self, ids: Iterable[str]) -> None:
         named = ", ".join(ids)
         super().__init__(f"no dead letter {named}; `triphammer deadletters` lists them")
+
+
+class UnknownSensor(NotFound):
+    """No live flow needs such a sensor."""
+
+    def __init__(self, id: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(id, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+        super().__init__(f"no flow has a sensor {id!r}; {hint}")
 
 
 class UnknownBackfill(NotFound):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 
 from triphammer.config.clock import Clock
@@ -25,15 +26,17 @@ from triphammer.service.dispatcher.dispatcher import Dispatcher
 from triphammer.service.dispatcher.marking import Marking, RunMark, TaskMark
 from triphammer.service.dispatcher.retry import Asked, Retry
 from triphammer.service.dispatcher.starter import Starter
-from triphammer.service.errors import StateForbids, UnknownEvent, UnknownRun
+from triphammer.service.errors import StateForbids, UnknownEvent, UnknownRun, UnknownSensor
 from triphammer.service.hub import Hub, News
 from triphammer.service.library import Library
 from triphammer.service.retention import Sweeper, Swept
-from triphammer.service.store.contract import ENDED, RunRow, SetPaused, Store
+from triphammer.service.store.contract import ENDED, PauseSensor, RunRow, SetPaused, Store
 from triphammer.service.store.operator_units import TAGS, Annotate, Operation
 from triphammer.service.supervisor import Supervisor
 
 API = "triphammer/api"
+PAUSED_SECONDS = 60.0
+"""After which senders to a paused webhook are told to come again."""
 SOMEBODY = Asked(by="request")
 
 
@@ -70,6 +73,7 @@ class Operations:
         self._retry = retry
         self._marking = marking
         self._approvals = approvals
+        self._pausing = anyio.Lock()
 
     async def post(self, events: Sequence[Event]) -> Sequence[Accepted]:
         """Take posted events in, as one transaction.
@@ -117,6 +121,8 @@ class Operations:
             sensor = self._webhook(path)
         if sensor is not None:
             return await sensor.receive(request)
+        if f"webhook:{path}" in self._supervisor.paused and self._is_wanted(path):
+            raise StoreUnavailable(f"the webhook {path!r} is paused; send again", PAUSED_SECONDS)
         if self._is_wanted(path):
             raise StoreUnavailable(f"the webhook {path!r} is not open just now; send again")
         raise Rejected(404, f"no flow listens to the webhook {path!r}")
@@ -254,6 +260,26 @@ class Operations:
     async def resume(self, flow: str) -> None:
         """Begin runs of `flow` again, the waiting ones first."""
         await self._set_paused(flow, False)
+
+    async def pause_sensor(self, id: str) -> None:
+        """Let a sensor take nothing until it is resumed; what happens meanwhile waits at its
+        source. Raises `UnknownSensor`."""
+        await self._pause_sensor(id, True)
+
+    async def resume_sensor(self, id: str) -> None:
+        """Let a sensor go on where it was. Raises `UnknownSensor`."""
+        await self._pause_sensor(id, False)
+
+    async def _pause_sensor(self, id: str, paused: bool) -> None:
+        supervisor = self._supervisor
+        if id not in supervisor.wanted and id not in supervisor.paused:
+            raise UnknownSensor(id, supervisor.wanted)
+        unit = PauseSensor(sensor=id, paused=paused, at=self._clock.now())
+        async with self._pausing:  # what is stored and what holds must not part
+            (outcome,) = await self._store.commit([unit])
+            if isinstance(outcome, Exception):
+                raise outcome
+            await (supervisor.pause(id) if paused else supervisor.resume(id))
 
     async def prune(self, *, dry: bool, folder: str | None = None) -> Swept:
         """Remove at once what `[retention]` no longer keeps; with `dry` only count it.

@@ -306,6 +306,7 @@ class Session:
         core.dispatcher.open()
         self._broken_flows = BrokenFlows(core.dispatcher, self._clock, self._log)
         await self._report_flows(flows)
+        self._supervisor.remember_paused(await opened.store.paused_sensors())
         await self._supervisor.apply(flows.specs)
         tokens = await Tokens.load(opened.store, self._clock)
         async with self._front.serving(self._application(opened, tokens, reloads)):

@@ -21,6 +21,8 @@ from triphammer.service.health import Health
 START_SECONDS = 2.0
 """How long new sensors are waited for together."""
 
+PAUSED = "paused by somebody: it takes nothing until it is resumed"
+
 MakeContext = Callable[[SensorSpec, Callable[[str | None], None]], SensorContext]
 
 
@@ -70,6 +72,8 @@ class Supervisor:
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._ended: dict[str, anyio.Event] = {}
         self._tried: dict[str, anyio.Event] = {}
+        self._wanted: Mapping[str, SensorSpec] = {}
+        self._paused: set[str] = set()
         self._group: TaskGroup | None = None
         self._alone = anyio.Lock()
         self._stopped = False
@@ -98,6 +102,36 @@ class Supervisor:
             if not self._stopped:
                 await self._apply(specs)
 
+    @property
+    def wanted(self) -> Mapping[str, SensorSpec]:
+        """The sensors that the flows need, by id; those that are paused do not run."""
+        return self._wanted
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The ids of the paused sensors, also of some that are not wanted now."""
+        return frozenset(self._paused)
+
+    def remember_paused(self, ids: Iterable[str]) -> None:
+        """Begin with these paused, before the first `apply`."""
+        self._paused.update(ids)
+
+    async def pause(self, id: str) -> None:
+        """Let a sensor take nothing until it is resumed, also after it was changed or taken away
+        and is wanted again. It does not run: what happens meanwhile waits at the source, and is
+        found again by its positions."""
+        async with self._alone:
+            self._paused.add(id)
+            if not self._stopped:
+                await self._apply(self._wanted)
+
+    async def resume(self, id: str) -> None:
+        """Let a sensor go on, if it is wanted."""
+        async with self._alone:
+            self._paused.discard(id)
+            if not self._stopped:
+                await self._apply(self._wanted)
+
     async def settled(self) -> None:
         """Return when no sensors are just being stopped or started."""
         async with self._alone:
@@ -109,13 +143,19 @@ class Supervisor:
         async with self._alone:
             await self._apply({})
 
-    async def _apply(self, specs: Mapping[str, SensorSpec]) -> None:
+    async def _apply(self, wanted: Mapping[str, SensorSpec]) -> None:
+        for id in self._wanted.keys() - wanted.keys() - self._specs.keys():
+            self._health.forget(f"sensor {id}")
+        self._wanted = wanted
+        specs = {id: spec for id, spec in wanted.items() if id not in self._paused}
         gone = [id for id, old in self._specs.items() if specs.get(id) != old]
         for id in gone:
             self._scopes[id].cancel()
         for id in gone:
             await self._ended[id].wait()
             self._forget(id)
+        for id in wanted.keys() & self._paused:
+            self._health.report(f"sensor {id}", PAUSED)
         new = [spec for id, spec in specs.items() if id not in self._specs]
         for spec in new:
             self._start(spec)

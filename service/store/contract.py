@@ -175,6 +175,14 @@ class SetPaused(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+class PauseSensor(msgspec.Struct, frozen=True, kw_only=True):
+    """Pause or resume a sensor, also one that there is not. Outcome: whether that is news."""
+
+    sensor: str
+    paused: bool
+    at: int
+
+
 class WriteState(msgspec.Struct, frozen=True, kw_only=True):
     """Write keys of a flow's durable mapping from outside a run; None deletes.
 
@@ -297,6 +305,7 @@ Unit = (
     | SaveCatalog
     | SetServing
     | SetPaused
+    | PauseSensor
     | WriteState
     | ClaimRun
     | PruneEvents
@@ -395,6 +404,10 @@ class Store(BackfillReads, WaitReads, ResultReads, DeliveryReads, LookingReads, 
         ...
 
     async def paused(self) -> Sequence[str]: ...
+    async def paused_sensors(self) -> Mapping[str, int]:
+        """The paused sensors by id, and since when."""
+        ...
+
     async def flow_state(self, flow: str) -> Mapping[str, bytes]: ...
     async def outbox_due(self, now: int, limit: int) -> Sequence[OutboxRow]:
         """Pending messages due at `now`, in commit order, of each (target, key) only the

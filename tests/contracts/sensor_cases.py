@@ -34,6 +34,8 @@ class SensorCase:
     cause: Callable[[Sensor, Path, int], Awaitable[None]]
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     marks: tuple[Any, ...] = ()
+    happens_at_its_source: bool = True
+    """Without the sensor; else it is pushed at it."""
 
 
 async def by_itself(_sensor: Sensor, _folder: Path, _number: int) -> None:
@@ -72,7 +74,11 @@ def counting(_folder: Path) -> Source:
 
 CASES = [
     SensorCase(
-        "webhook", lambda _: webhook("p", verify=standard("S")), deliver, secrets={"S": WHSEC}
+        "webhook",
+        lambda _: webhook("p", verify=standard("S")),
+        deliver,
+        secrets={"S": WHSEC},
+        happens_at_its_source=False,
     ),
     SensorCase("timer", lambda _: every("10ms", now=True), by_itself),
     SensorCase("custom", counting, by_itself),

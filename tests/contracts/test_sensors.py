@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import anyio
 import pytest
@@ -14,9 +17,12 @@ from triphammer.config.patterns import compile_pattern
 from triphammer.sensors.contract import Sensor
 from triphammer.sensors.event import Event
 from triphammer.sensors.registry import sensor_kind
+from triphammer.service.health import Health
+from triphammer.service.supervisor import Supervisor
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("case", parameters())]
 FLOW = "listener"
+WATCHING_NOTHING: Any = None
 
 
 @pytest.fixture
@@ -85,6 +91,42 @@ async def test_after_a_restart_it_goes_on(case: SensorCase, tmp_path: Path) -> N
     await Running(case, recorder, tmp_path).events(len(first) + 1)
     again = [event.id for emission in recorder.emissions[before:] for event in emission.events]
     assert not {event.id for event in first} & set(again)
+
+
+async def test_what_happens_while_it_is_paused_comes_once_and_afterwards(
+    case: SensorCase, tmp_path: Path
+) -> None:
+    """What is pushed at it is refused meanwhile, and comes again by its sender."""
+    recorder = Recorder()
+    spec = sensor_kind(case.kind).merge([spec_of(case.source(tmp_path), FLOW)])
+    secrets = make_secrets(case.secrets)
+    supervisor = Supervisor(
+        make_context=lambda spec, _: make_context(spec, recorder, secrets=secrets),
+        health=Health(lambda: 0),
+        random=Random(1),
+        log=logging.getLogger("test"),
+    )
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            await group.start(supervisor.run)
+            await supervisor.apply({spec.id: spec})
+            await case.cause(supervisor.sensors[spec.id], tmp_path, 1)
+            await recorder.wait_for(1)
+            await supervisor.pause(spec.id)
+            assert spec.id not in supervisor.sensors
+            before = len(recorder.emissions)
+            if case.happens_at_its_source:
+                await case.cause(WATCHING_NOTHING, tmp_path, 2)
+            await anyio.wait_all_tasks_blocked()
+            assert len(recorder.emissions) == before
+            await supervisor.resume(spec.id)
+            if not case.happens_at_its_source:
+                await case.cause(supervisor.sensors[spec.id], tmp_path, 2)
+            await recorder.wait_for(len(recorder.events) + (len(recorder.emissions) == before))
+            await supervisor.stop()
+            group.cancel_scope.cancel()
+    ids = [event.id for emission in recorder.emissions for event in emission.events]
+    assert len(ids) == len(set(ids)) >= 2
 
 
 async def test_cancelled_while_starting_it_ends(case: SensorCase, tmp_path: Path) -> None:

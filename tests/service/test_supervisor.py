@@ -15,7 +15,7 @@ from tests.sensors.harness import Recorder, make_context
 from triphammer.config.source import SensorSpec
 from triphammer.sensors.contract import SensorContext
 from triphammer.service.health import Health
-from triphammer.service.supervisor import Supervisor
+from triphammer.service.supervisor import PAUSED, Supervisor
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +50,12 @@ class Lingering:
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+def health() -> Health:
+    return Health(lambda: 0)
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch, health: Health) -> Supervisor:
     def kind(_: str) -> Any:
         return Lingering
 
@@ -58,7 +63,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     Lingering.running.clear()
     return Supervisor(
         make_context=lambda spec, _: make_context(spec, Recorder()),
-        health=Health(lambda: 0),
+        health=health,
         random=Random(1),
         log=logging.getLogger("test"),
     )
@@ -104,5 +109,51 @@ async def test_a_reload_after_the_stop_starts_nothing(supervisor: Supervisor) ->
         await group.start(supervisor.run)
         await supervisor.stop()
         await supervisor.apply(specs(1, "a"))
+        assert Lingering.running == set()
+        group.cancel_scope.cancel()
+
+
+async def test_a_paused_sensor_does_not_run_and_the_others_do(supervisor: Supervisor) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        supervisor.remember_paused(["lingering:a", "lingering:elsewhere"])
+        await supervisor.apply(specs(1, "a", "b"))
+        assert Lingering.running == {"b 1"}
+        await supervisor.pause("lingering:b")
+        assert Lingering.running == set()
+        assert supervisor.sensors == {}
+        await supervisor.apply(specs(2, "a", "b", "c"))
+        assert Lingering.running == {"c 2"}
+        await supervisor.resume("lingering:a")
+        assert Lingering.running == {"a 2", "c 2"}
+        assert supervisor.paused == {"lingering:b", "lingering:elsewhere"}
+        group.cancel_scope.cancel()
+
+
+async def test_pausing_is_told_among_the_parts_as_long_as_it_is_wanted(
+    supervisor: Supervisor, health: Health
+) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        await supervisor.apply(specs(1, "a"))
+        for _ in range(2):
+            await supervisor.pause("lingering:a")
+            assert health.parts()["sensor lingering:a"].reason == PAUSED
+        await supervisor.apply({})
+        assert health.parts() == {}
+        await supervisor.apply(specs(1, "a"))
+        assert health.parts()["sensor lingering:a"].reason == PAUSED
+        await supervisor.resume("lingering:a")
+        assert health.parts()["sensor lingering:a"].reason is None
+        group.cancel_scope.cancel()
+
+
+async def test_resuming_after_the_stop_starts_nothing(supervisor: Supervisor) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        supervisor.remember_paused(["lingering:a"])
+        await supervisor.apply(specs(1, "a"))
+        await supervisor.stop()
+        await supervisor.resume("lingering:a")
         assert Lingering.running == set()
         group.cancel_scope.cancel()

@@ -27,6 +27,7 @@ from triphammer.service.store.contract import (
     LookedBack,
     OutboxResult,
     Outcome,
+    PauseSensor,
     Progress,
     PruneBackfills,
     PruneEvents,
@@ -92,6 +93,7 @@ class Applier:
             SaveCatalog: _each(self._save_catalog),
             SetServing: _each(self._set_serving),
             SetPaused: _each(self._set_paused),
+            PauseSensor: _each(self._pause_sensor),
             WriteState: _each(self._write_state),
             ClaimRun: _each(self._claim_run),
             PruneEvents: _each(pruning.events),
@@ -262,6 +264,11 @@ class Applier:
         if unit.paused:
             return raw.execute(self._sql["pause_flow"], (unit.flow, unit.at)).rowcount > 0
         return raw.execute(self._sql["resume_flow"], (unit.flow,)).rowcount > 0
+
+    def _pause_sensor(self, raw: Raw, unit: PauseSensor) -> Outcome:
+        if unit.paused:
+            return raw.execute(self._sql["pause_sensor"], (unit.sensor, unit.at)).rowcount > 0
+        return raw.execute(self._sql["resume_sensor"], (unit.sensor,)).rowcount > 0
 
     def _write_state(self, raw: Raw, unit: WriteState) -> Outcome:
         for key, value in unit.expected.items():

@@ -105,6 +105,9 @@ SELECT flow, order_key, count(*) FROM runs WHERE holds = 1 GROUP BY flow, order_
 -- name: paused
 SELECT flow FROM paused ORDER BY flow;
 
+-- name: paused_sensors
+SELECT sensor, at FROM paused_sensors ORDER BY sensor;
+
 -- name: flow_state
 SELECT key, value FROM flow_state WHERE flow = ?;
 

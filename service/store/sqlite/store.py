@@ -184,6 +184,10 @@ class SqliteStore(SqliteBackfills, SqliteWaits, SqliteLooking):
     async def paused(self) -> Sequence[str]:
         return [row["flow"] for row in await self._readers.rows(self._sql["paused"])]
 
+    async def paused_sensors(self) -> Mapping[str, int]:
+        rows = await self._readers.rows(self._sql["paused_sensors"])
+        return {row["sensor"]: row["at"] for row in rows}
+
     async def flow_state(self, flow: str) -> Mapping[str, bytes]:
         return dict(map(tuple, await self._readers.rows(self._sql["flow_state"], flow)))
 

@@ -195,6 +195,12 @@ INSERT INTO paused (flow, at) VALUES (?, ?) ON CONFLICT (flow) DO NOTHING;
 -- name: resume_flow
 DELETE FROM paused WHERE flow = ?;
 
+-- name: pause_sensor
+INSERT INTO paused_sensors (sensor, at) VALUES (?, ?) ON CONFLICT (sensor) DO NOTHING;
+
+-- name: resume_sensor
+DELETE FROM paused_sensors WHERE sensor = ?;
+
 -- name: claim_run
 -- Takes a run that has not ended: whoever held it before is fenced off.
 UPDATE runs SET epoch = epoch + 1, owner = ?2

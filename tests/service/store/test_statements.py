@@ -29,7 +29,7 @@ FILES = ("reads.sql", "writes.sql", "logs.sql", "access.sql", "looking.sql")
 LISTS = ("pages.sql", *FILES)
 NAMED = [(file, name) for file in LISTS for name in statements(file)]
 READS = [name for name in statements("reads.sql") if not name.endswith("_counts")]
-SMALL = {"paused", "dead_records", "endpoints", "served"}
+SMALL = {"paused", "paused_sensors", "dead_records", "endpoints", "served"}
 
 
 @pytest.fixture
