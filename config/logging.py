@@ -11,6 +11,10 @@ from typing import TextIO, cast
 
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import LogSettings
+from triphammer.config.trace_context import current_trace
+
+ACCESS = "triphammer.requests"
+"""The logger of the access log: its lines are whole, and in a form of their own."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -27,6 +31,7 @@ def configure_logging(
     root.handlers[:] = [handler]
     handler.addFilter(_ours)
     root.setLevel(logging.INFO)
+    _configure_access(settings, secrets, out)
     logging.getLogger("triphammer").setLevel(settings.level.upper())
     # It repeats every failed request several times a second; our sensor and outbox say once
     # what that means.
@@ -34,11 +39,35 @@ def configure_logging(
     logging.getLogger("aiokafka").setLevel(logging.WARNING if loud else logging.CRITICAL)
 
 
+def _configure_access(settings: LogSettings, secrets: Secrets, out: TextIO) -> None:
+    access = logging.getLogger(ACCESS)
+    access.propagate = False
+    access.setLevel(logging.CRITICAL if settings.access == "off" else logging.INFO)
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(AsItIs(secrets))
+    access.handlers[:] = [handler]
+
+
 def _ours(record: logging.LogRecord) -> bool:
-    """Our own records and everybody's warnings; not what was logged inside a task."""
+    """Our own records and everybody's warnings; not what was logged inside a task. Those that
+    are about a trace say so."""
     if getattr(record, "captured", False):
         return False
+    trace = current_trace.get()
+    if trace and not hasattr(record, "trace_id"):
+        record.trace_id = trace
     return record.name.startswith("triphammer") or record.levelno >= logging.WARNING
+
+
+class AsItIs(logging.Formatter):
+    """The message alone."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__("%(message)s")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.mask(super().format(record))
 
 
 class TextFormatter(logging.Formatter):

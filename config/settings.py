@@ -189,6 +189,7 @@ class LogSettings(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = "auto"
+    access: Literal["off", "text", "json"] = "off"
 
 
 class Settings(Section):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
+from collections.abc import Callable, Sequence
 from random import Random
 
 import anyio
@@ -27,6 +27,7 @@ from triphammer.service.reloads.asking import Reloads
 from triphammer.service.session import Announce, Session, Standing
 from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.systemd import Systemd
+from triphammer.service.telemetry.access_log import AccessLog
 from triphammer.service.telemetry.telemetry import Telemetry
 from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
@@ -68,7 +69,8 @@ async def serve_until(
         telemetry = Telemetry()
         front = Front(health, open=access.protection.open, counted=telemetry.read)
         connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
-        watched = Watched(Sealed(front), time.perf_counter, partial(_seen, telemetry))
+        traced = loaded.settings.log.access != "off"
+        watched = Watched(Sealed(front), time.perf_counter, _told(loaded, telemetry), traced=traced)
         web = WebServer(watched, listener.dup(), tls=context, connections=connections)
         port: int = listener.getsockname()[1]
         async with anyio.create_task_group() as group:
@@ -92,11 +94,12 @@ async def serve_until(
             group.cancel_scope.cancel()
 
 
-def _seen(telemetry: Telemetry, seen: Seen) -> None:
-    """A request has been answered."""
-    telemetry.requests.answered(
-        seen.route, seen.method, seen.status, seen.seconds, stream=seen.stream
-    )
+def _told(loaded: LoadedSettings, telemetry: Telemetry) -> Sequence[Callable[[Seen], None]]:
+    """Who is told of requests."""
+    form = loaded.settings.log.access
+    if form == "off":
+        return (telemetry.requests.answered,)
+    return telemetry.requests.answered, AccessLog(form, SystemClock().now)
 
 
 class _Sessions:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from triphammer.service.metrics import Counters, Figures, Histograms
 from triphammer.service.telemetry import families
 from triphammer.service.telemetry.names import OTHER
+from triphammer.service.web.seen import Seen
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -18,14 +19,12 @@ class Requests:
         self._answered = Counters(families.REQUESTS)
         self._seconds = Histograms(families.REQUEST_SECONDS)
 
-    def answered(
-        self, route: str, method: str, status: int, seconds: float, *, stream: bool
-    ) -> None:
-        """A request has its answer. A `stream` lasts for as long as its client likes."""
-        method = method if method in METHODS else OTHER
-        self._answered.add((route, method, f"{status // 100}xx"))
-        if not stream:
-            self._seconds.observe((route, method), seconds)
+    def answered(self, seen: Seen) -> None:
+        """A request has its answer. A stream lasts for as long as its client likes."""
+        method = seen.method if seen.method in METHODS else OTHER
+        self._answered.add((seen.route, method, f"{seen.status // 100}xx"))
+        if not seen.stream:
+            self._seconds.observe((seen.route, method), seen.seconds)
 
     def read(self) -> Sequence[Figures]:
         """The figures as they stand."""

@@ -7,11 +7,14 @@ Scopes are copied on the way, the note is one and the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from typing import Any, cast
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from triphammer.config.trace_context import current_trace, trace_context
 
 _KEY = "triphammer.seen"
 UNMATCHED = "unmatched"
@@ -57,19 +60,31 @@ def seen_of(scope: Scope) -> Seen:
 
 
 class Watched:
-    """Tells `told` of each request of `inner` once its answer has ended, or cannot come."""
+    """Tells `told` of each request of `inner` once its answer has ended, or cannot come.
+
+    Log lines on the way say which trace they are about, if the client says it; `traced`: each
+    request without one gets an id of its own.
+    """
 
     def __init__(
-        self, inner: ASGIApp, clock: Callable[[], float], told: Callable[[Seen], None]
+        self,
+        inner: ASGIApp,
+        clock: Callable[[], float],
+        told: Sequence[Callable[[Seen], None]],
+        *,
+        traced: bool = False,
     ) -> None:
         self._inner = inner
         self._clock = clock
         self._told = told
+        self._traced = traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         seen = scope[_KEY] = Seen(scope)
         began = self._clock()
+        seen.trace = _trace(scope) or (token_hex(16) if self._traced else "")
+        token = current_trace.set(seen.trace)
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -84,7 +99,18 @@ class Watched:
         finally:
             seen.seconds = self._clock() - began
             seen.status = seen.status or CUT_OFF
-            self._told(seen)
+            for told in self._told:
+                told(seen)
+            current_trace.reset(token)
+
+
+def _trace(scope: Scope) -> str:
+    """The id of the trace that a client works for, if it says so."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            found = trace_context(value.decode("latin-1"))
+            return "" if found is None else found.trace
+    return ""
 
 
 def _is_stream(start: Message) -> bool:

@@ -68,7 +68,7 @@ class Told:
         app = an_app()
         self.seen: list[Seen] = []
         self._time = 0.0
-        self._app = Watched(Routed(app, app.routes), self._clock, self.seen.append)
+        self._app = Watched(Routed(app, app.routes), self._clock, [self.seen.append])
 
     def _clock(self) -> float:
         self._time += 0.25
@@ -111,9 +111,11 @@ async def test_an_answer_that_never_began() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise OSError("gone")
 
-    watched = Watched(broken, lambda: 0.0, seen.append)
+    watched = Watched(broken, lambda: 0.0, [seen.append])
     with pytest.raises(OSError, match="gone"):
-        await watched({"type": "http", "method": "GET", "path": "/"}, nothing, nothing)
+        await watched(
+            {"type": "http", "method": "GET", "path": "/", "headers": []}, nothing, nothing
+        )
     assert [one.status for one in seen] == [CUT_OFF]
 
 
@@ -132,8 +134,12 @@ def test_every_route_of_the_daemon_is_known() -> None:
 def test_what_clients_choose_makes_no_series() -> None:
     requests = Requests()
     for number in range(1000):
-        requests.answered(UNMATCHED, f"M{number}", 400 + number % 100, 0.1, stream=False)
-    requests.answered("/live", "GET", 200, 3600, stream=True)
+        one = Seen({"method": f"M{number}", "path": f"/{number}"})
+        one.status = 400 + number % 100
+        requests.answered(one)
+    live = Seen({"method": "GET", "path": "/live"})
+    live.status, live.stream = 200, True
+    requests.answered(live)
     found = read(render(requests.read()))
     counted = found["triphammer_http_requests_total"]
     assert counted.values("method") == {OTHER, "GET"}
