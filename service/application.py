@@ -143,6 +143,7 @@ def application(
         reloads=reloads,
         console=Console(
             reading=reading,
+            overview=overview,
             operations=operations,
             health=health,
             pages=pages,

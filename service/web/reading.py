@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from triphammer.flows.engine.stopping import Abandoned
@@ -154,11 +153,6 @@ class Reading:
                 due = fires.get(sensor.flow, sensor.next_due)
                 fires[sensor.flow] = min(due, sensor.next_due)
         return fires
-
-    def next_fires(self, limit: int) -> list[tuple[str, str]]:
-        """The flows whose timers fire next, and when, the soonest first."""
-        soonest = heapq.nsmallest(limit, ((due, f) for f, due in self._next_fires().items()))
-        return [(flow, views.moment(due)) for due, flow in soonest]
 
     async def run_row(self, id: str) -> RunRow:
         """The row of a run named by its id or a unique beginning of it."""

@@ -28,6 +28,7 @@ from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.runs import RunsPage
 from triphammer.service.web.console.tokens import TokenPages
 from triphammer.service.web.console.versions import VersionPages
+from triphammer.service.web.overview import Overview
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
 
@@ -39,6 +40,7 @@ class Console:
         self,
         *,
         reading: Reading,
+        overview: Overview,
         operations: Operations,
         health: Health,
         pages: Pages,
@@ -51,7 +53,7 @@ class Console:
     ) -> None:
         flow = FlowPage(reading, pages, clock)
         self._pages = (
-            NowPage(reading, health, pages),
+            NowPage(reading, overview, health, pages),
             FlowsPage(reading, pages),
             flow,
             FlowActions(reading, operations, flow, pages),

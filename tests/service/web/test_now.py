@@ -8,8 +8,7 @@ from triphammer.service.web.console.now import alike
 
 
 def failed(id: str, flow: str, message: str | None) -> Any:
-    error = None if message is None else {"type": "E", "message": message, "traceback": None}
-    return {"id": id, "flow": flow, "error": error}
+    return {"id": id, "flow": flow, "reason": message}
 
 
 def test_the_newest_of_those_alike_stands_for_them() -> None:
