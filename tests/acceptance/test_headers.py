@@ -39,7 +39,7 @@ def addresses(daemon: DaemonProcess) -> list[str]:
     run = daemon.runs("taking")[0]
     there = {"id": run["id"], "name": "taking", "key": run["event"], "task:path": "given"}
     gets = [path for (method, path), _ in needed().items() if method == "GET"]
-    filled = [re.sub(r"\{([^}]+)\}", lambda m: there.get(m[1], m[1]), path) for path in gets]
+    filled = [re.sub(r"\{([^}]+)\}", lambda m: str(there.get(m[1], m[1])), path) for path in gets]
     return sorted({*filled, *map(example, gets), "/nothing", "/hooks/in", "/static/console.css"})
 
 
