@@ -377,7 +377,7 @@ async def test_pausing_is_kept(store: SqliteStore) -> None:
     assert await store.paused() == ["a"]
 
 
-async def test_a_sensor_is_paused_until_it_is_resumed(store: Store) -> None:
+async def test_a_sensor_is_paused_until_it_is_resumed(store: SqliteStore) -> None:
     assert await store.paused_sensors() == {}
     for at in (NOW, NOW + 1):
         news = await one(store, PauseSensor(sensor="files:inbox", paused=True, at=at))
