@@ -107,6 +107,7 @@ def _routes() -> Iterator[str]:
     app = build_app(
         operations=stand_in,
         reading=stand_in,
+        overview=stand_in,
         deadletters=stand_in,
         flow_state=stand_in,
         backfills=stand_in,
