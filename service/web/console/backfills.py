@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from triphammer.sensors.errors import Rejected
 from triphammer.service.backfills.backfills import Backfills
-from triphammer.service.errors import NotFound, StateForbids, UnknownBackfill
+from triphammer.service.errors import UnknownBackfill
 from triphammer.service.web import models
 from triphammer.service.web.backfill_form import BackfillForm, read_backfill_form
 from triphammer.service.web.backfills import backfill_of, plan_of, tick_of
@@ -44,10 +44,7 @@ class BackfillPages:
         """The backfills, newest first; with the form filled in also what one would run, which
         changes nothing."""
         name, query = request.path_params["name"], request.query_params
-        try:
-            flow = await self._reading.flow(name)
-        except NotFound as error:
-            return self._pages.missing(error)
+        flow = await self._reading.flow(name)
         if not query.get("from") and not query.get("to"):
             return await self._page(flow, EMPTY, cursor=query.get("cursor"))
         form = read_backfill_form(query)
@@ -58,8 +55,6 @@ class BackfillPages:
             plan = plan_of(asked, await self._backfills.plan(asked))
         except Rejected as error:
             return await self._page(flow, form.refused(str(error)), status=error.status)
-        except NotFound as error:
-            return self._pages.missing(error)
         return await self._page(flow, form, plan)
 
     async def begin(self, request: Request) -> Response:
@@ -67,26 +62,20 @@ class BackfillPages:
         name = request.path_params["name"]
         given = {key: str(value) for key, value in (await request.form()).items()}
         form = read_backfill_form(given)
+        flow = await self._reading.flow(name)
+        if form.faults:
+            return await self._page(flow, form, status=422)
         try:
-            flow = await self._reading.flow(name)
-            if form.faults:
-                return await self._page(flow, form, status=422)
             row = await self._backfills.begin(self._backfills.asked(name, **form.options()))
         except Rejected as error:
-            flow = await self._reading.flow(name)
             return await self._page(flow, form.refused(str(error)), status=error.status)
-        except NotFound as error:
-            return self._pages.missing(error)
         return RedirectResponse(f"/backfills/{row.id}", status_code=303)
 
     async def backfill(self, request: Request) -> Response:
         """One backfill with its ticks in order."""
         after = request.query_params.get("after")
-        try:
-            id = await self._reading.full_id(request.path_params["id"], UnknownBackfill)
-            row = await self._backfills.row(id)
-        except NotFound as error:
-            return self._pages.missing(error)
+        id = await self._reading.full_id(request.path_params["id"], UnknownBackfill)
+        row = await self._backfills.row(id)
         found = await self._backfills.store.ticks(id, after=micros(after, "after"), limit=TICKS + 1)
         ticks = [tick_of(tick) for tick in found[:TICKS]]
         return self._pages.page(
@@ -98,13 +87,8 @@ class BackfillPages:
 
     async def cancel(self, request: Request) -> Response:
         """Begin no more ticks of a backfill."""
-        try:
-            id = await self._reading.full_id(request.path_params["id"], UnknownBackfill)
-            await self._backfills.cancel(id)
-        except NotFound as error:
-            return self._pages.missing(error)
-        except StateForbids as error:
-            return self._pages.missing(error, 409)
+        id = await self._reading.full_id(request.path_params["id"], UnknownBackfill)
+        await self._backfills.cancel(id)
         return RedirectResponse(f"/backfills/{id}", status_code=303)
 
     async def _page(

@@ -56,7 +56,7 @@ class Console:
             NowPage(reading, overview, health, pages),
             FlowsPage(reading, pages),
             flow,
-            FlowActions(reading, operations, flow, pages),
+            FlowActions(reading, operations, flow),
             VersionPages(versions, pages),
             BackfillPages(reading, backfills, pages),
             RunsPage(reading, pages),

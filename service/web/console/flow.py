@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from triphammer.config.clock import Clock
 from triphammer.sensors.times import utc
-from triphammer.service.errors import NotFound
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import NO_FAULTS, Field, fields
@@ -43,20 +42,14 @@ class FlowPage:
     async def flow(self, request: Request) -> Response:
         """One flow; its form shows what the address gives for parameters, so that it can be
         linked to filled in."""
-        try:
-            flow = await self._reading.flow(request.path_params["name"])
-        except NotFound as error:
-            return self._pages.missing(error)
+        flow = await self._reading.flow(request.path_params["name"])
         return await self._page(flow, fields(flow["params_schema"], request.query_params, {}))
 
     async def refilled(
         self, name: str, given: Mapping[str, str], faults: Mapping[str, str]
     ) -> Response:
         """The page with its form as it was sent, and what is wrong with it."""
-        try:
-            flow = await self._reading.flow(name)
-        except NotFound as error:
-            return self._pages.missing(error)
+        flow = await self._reading.flow(name)
         form = fields(flow["params_schema"], given, faults)
         return await self._page(flow, form, faults, status=422)
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from triphammer.sensors.errors import Rejected
 from triphammer.service.web import models, views
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import page_of
@@ -31,10 +30,7 @@ class RunsPage:
 
     async def runs(self, request: Request) -> Response:
         """All runs, or those that the filters in the address mean."""
-        try:
-            asked = read_run_filter(request.query_params, PAGE + 1)
-        except Rejected as error:
-            return self._pages.missing(error, error.status)
+        asked = read_run_filter(request.query_params, PAGE + 1)
         page = NOTHING
         if not asked.faults:
             page = page_of(await self._reading.store.runs(asked.page), PAGE, views.run)

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from triphammer.service.errors import NotFound
 from triphammer.service.store.versions import VersionRow
 from triphammer.service.versions import FileDiff, Versions
 from triphammer.service.web.diff_lines import DiffLine, counted, diff_lines
@@ -51,12 +50,9 @@ class VersionPages:
     async def versions(self, request: Request) -> Response:
         """The versions, newest first; with `?from=&to=` also how two of them differ."""
         name, query = request.path_params["name"], request.query_params
-        try:
-            rows = await self._versions.of(name)
-            old, new = query.get("from"), query.get("to")
-            files = None if not old or not new else await self._differences(old, new)
-        except NotFound as error:
-            return self._pages.missing(error)
+        rows = await self._versions.of(name)
+        old, new = query.get("from"), query.get("to")
+        files = None if not old or not new else await self._differences(old, new)
         names = [row.version for row in rows]
         return self._pages.page(
             "versions.html",
@@ -70,10 +66,7 @@ class VersionPages:
 
     async def version(self, request: Request) -> Response:
         """All code of one version."""
-        try:
-            row = await self._versions.named(request.path_params["version"])
-        except NotFound as error:
-            return self._pages.missing(error)
+        row = await self._versions.named(request.path_params["version"])
         # The flow's own file first: it is what a reader has come for.
         paths = sorted(row.sources, key=lambda path: (path != row.file, path))
         files = [(path, row.sources[path].splitlines()) for path in paths]
