@@ -14,7 +14,7 @@ def a_run(number: int, *tasks: GridTask, took: int | None = 1_000_000) -> GridRu
         started_at=number,
         finished_at=None if took is None else number + took,
     )
-    return GridRun(number, run, tasks)
+    return GridRun(number, "shop", "v1", run, tasks)
 
 
 def a_task(name: str, state: str = "succeeded", items: int | None = None) -> GridTask:
