@@ -47,6 +47,7 @@ class Pages:
         self._templates.filters["duration"] = duration
         self._templates.filters["took"] = took
         self._templates.filters["moment"] = views.moment
+        self._templates.filters["rate"] = rate
         self._templates.filters["masked"] = mask
         self._templates.filters["pretty"] = lambda value: mask(pretty(value))
         self._guarded = guarded
@@ -97,6 +98,15 @@ def took(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def rate(per_second: float) -> str:
+    """How often something comes, by the unit in which it comes at least once."""
+    for seconds, unit in ((1, "s"), (60, "min"), (3600, "h")):
+        count = per_second * seconds
+        if count >= 1:
+            return f"{count:,.0f}/{unit}" if count >= 100 else f"{count:.3g}/{unit}"
+    return "0/s" if per_second <= 0 else "under 1/h"
 
 
 def seconds_of(text: str) -> float:
