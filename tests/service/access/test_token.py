@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import ast
 import hmac
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from triphammer.config.masking import MASK, Masker
 from triphammer.service.access.token import digest_of, id_of, is_same, new_token
+
+ROOT = Path(__file__).parents[3]
+PUBLIC: set[str] = set()
+"""Comparisons of what has such a name and is not secret."""
 
 
 def test_a_token_names_its_id_and_is_itself_only() -> None:
@@ -35,6 +43,27 @@ def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(hmac, "compare_digest", compare)
     assert not is_same(b"kept", "text")
     assert asked == [(b"kept", digest_of("text"))]
+
+
+SECRET = re.compile(r"token|secret|digest|signature|session|password|cookie", re.IGNORECASE)
+READERS = ("service/access", "service/web", "sensors/webhook")
+
+
+def compared() -> Iterator[str]:
+    """Where something that is named like a secret is compared in a time that tells of it."""
+    for folder in READERS:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+                    sides = (node.left, *node.comparators)
+                    named = [side for side in sides if not isinstance(side, ast.Constant)]
+                    if any(SECRET.search(ast.unparse(side)) for side in named):
+                        yield f"{file.relative_to(ROOT)}: {ast.unparse(node)}"
+
+
+def test_nothing_secret_is_compared_by_equality() -> None:
+    """Tokens and sessions are found by their digests, signatures by `hmac.compare_digest`."""
+    assert set(compared()) == PUBLIC
 
 
 def test_tokens_are_masked_wherever_they_stand() -> None:

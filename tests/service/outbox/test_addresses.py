@@ -12,7 +12,7 @@ from triphammer.config.secrets import Secrets
 from triphammer.config.settings import OutboxSettings, Settings
 from triphammer.service.outbox.addresses import NotPublic, is_public, public_address
 from triphammer.service.outbox.courier import open_courier
-from triphammer.service.outbox.outcome import Delivered, Retry
+from triphammer.service.outbox.outcome import Dead, Delivered, Retry
 from triphammer.service.outbox.webhooks import WebhookSender
 
 
@@ -76,6 +76,57 @@ async def test_the_setting_decides(receiver: Receiver, allow: bool) -> None:
         outcome = await courier.deliver(webhook("msg_1", receiver.url))
     assert isinstance(outcome, Delivered if allow else Retry)
     assert len(receiver.deliveries) == int(allow)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost.",
+        "LOCALHOST",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "user:pass@127.0.0.1",
+        "93.184.216.34@127.0.0.1",
+        "127.0.0.1#@93.184.216.34",
+    ],
+)
+async def test_no_spelling_of_an_address_leads_inside(receiver: Receiver, host: str) -> None:
+    name, hash, rest = host.partition("#")
+    async with open_courier(
+        settings=Settings(outbox=OutboxSettings(allow_private=False)),
+        secrets=Secrets(),
+        clock=ManualClock(),
+        log=logging.getLogger("test.outbox"),
+    ) as courier:
+        target = f"http://{name}:{receiver.port}/{hash}{rest}"
+        outcome = await courier.deliver(webhook("msg_1", target))
+    assert isinstance(outcome, (Retry, Dead))
+    assert any(told in outcome.reason for told in ("not public", "not known", "is no URL"))
+    assert receiver.connections == 0
+
+
+@pytest.mark.anyio
+async def test_a_name_with_one_address_inside_is_refused_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system would try the second where the first does not answer."""
+
+    async def lookup(host: str, port: int, **more: Any) -> list[Any]:
+        return [(None, None, 0, "", (found, port)) for found in ("93.184.216.34", "10.0.0.7")]
+
+    monkeypatch.setattr("triphammer.service.outbox.addresses.anyio.getaddrinfo", lookup)
+    with pytest.raises(NotPublic, match=r"10\.0\.0\.7"):
+        await public_address("both.example", 443)
 
 
 @pytest.mark.anyio
