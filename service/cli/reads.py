@@ -274,6 +274,7 @@ def _show_flow(flow: Any) -> None:
             "next fire": moment(flow["next_fire"]) or None,
         }
     )
+    _show_subscriptions(flow["subscriptions"])
     _show_params(flow["params_schema"])
     typer.echo()
     rows = [
@@ -291,6 +292,13 @@ def _show_flow(flow: Any) -> None:
     ]
     columns = ("TASK", "CALLS", "AFTER", "RUNS IN", "RETRIES", "TIMEOUT", "RULE", "WHERE")
     print_table(columns, rows, "The graph has no task.")
+
+
+def _show_subscriptions(subscriptions: list[Any]) -> None:
+    for item in subscriptions:
+        typer.echo(f"\nstarts when: {item['sentence']}")
+        for condition in item["conditions"]:
+            typer.echo(f"  and {condition}")
 
 
 def _seconds(value: float | None) -> str | None:
