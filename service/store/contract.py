@@ -32,6 +32,7 @@ from triphammer.service.store.deliveries import SkipMessage as SkipMessage
 from triphammer.service.store.looking import LookingReads
 from triphammer.service.store.operator_units import OperationRow, OperatorUnit
 from triphammer.service.store.results import ResultReads
+from triphammer.service.store.run_reads import RunReads
 from triphammer.service.store.stored import Background as Background
 from triphammer.service.store.stored import DeadEvent as DeadEvent
 from triphammer.service.store.stored import DeadPage as DeadPage
@@ -326,7 +327,9 @@ Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
 
 
-class Store(BackfillReads, WaitReads, ResultReads, DeliveryReads, LookingReads, Protocol):
+class Store(
+    BackfillReads, WaitReads, ResultReads, DeliveryReads, LookingReads, RunReads, Protocol
+):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or

@@ -16,6 +16,8 @@ from anyio.abc import TaskStatus
 from triphammer.config.threadsafe import thread_caller
 from triphammer.flows.journal import LogLine
 from triphammer.sensors.errors import StoreUnavailable
+from triphammer.service.store.log_pages import FoundLines, LogPage, found_lines
+from triphammer.service.store.log_pages import StoredLine as StoredLine
 from triphammer.service.store.sqlite.connection import Connection
 from triphammer.service.store.sqlite.statements import statements
 
@@ -28,17 +30,6 @@ WINDOW = 5_000
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 _Line = tuple[str, str, int, int, str, str]
-
-
-class StoredLine(msgspec.Struct, frozen=True):
-    """One captured line; `seq` is its place in the order of arrival."""
-
-    seq: int
-    task: str
-    attempt: int
-    at: int
-    level: str
-    text: str
 
 
 class OldRuns(msgspec.Struct, frozen=True):
@@ -147,6 +138,10 @@ class LogStore:
                 names, values = "of_attempt", [run, after, task, attempt]
         found = await self._run(partial(_fetch, self._sql[names], [*values, limit]))
         return [StoredLine(*row) for row in found]
+
+    async def page(self, page: LogPage) -> FoundLines:
+        """Lines of a run, both ways and narrowed. Raises `StoreUnavailable`."""
+        return await found_lines(self._run, self._sql, page)
 
     async def forget(self, runs: Sequence[str]) -> int:
         """Remove the lines of runs, a window at a time; how many. Raises `StoreUnavailable`."""

@@ -61,7 +61,7 @@ def draw(nodes: Sequence[Row], tasks: Mapping[str, Row]) -> Drawing:
     frames: list[Frame] = []
     _place(nodes, 0, MARGIN, layer, places, frames)
     boxes = {n["name"]: _box(n, tasks.get(n["name"], {}), *places[n["name"]]) for n in nodes}
-    lines = [_line(boxes[up], boxes[n["name"]]) for n in nodes for up in _drawn_from(n, nodes)]
+    lines = [_line(boxes[up], boxes[n["name"]]) for n in nodes for up in drawn_from(n, nodes)]
     shapes: list[Box | Frame] = [*boxes.values(), *frames]
     width = max((s.x + s.width for s in shapes), default=0) + MARGIN
     height = max((s.y + s.height for s in shapes), default=0) + MARGIN
@@ -106,7 +106,7 @@ def _frame(
     return Frame(name, left, top, right - left, bottom - GAP_Y + RIM - top)
 
 
-def _drawn_from(node: Row, nodes: Sequence[Row]) -> Iterator[str]:
+def drawn_from(node: Row, nodes: Sequence[Row]) -> Iterator[str]:
     """The upstreams that a line comes from. Teardowns and handlers wait for all of a group:
     they are drawn behind the last of them."""
     if node["role"] in ("", "setup"):

@@ -107,6 +107,11 @@ def headers_of(digest: str, name: str, media_type: str) -> dict[str, str]:
     }
 
 
+def is_digest(text: str) -> bool:
+    """Whether `text` may name an artifact."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def range_of(wanted: str, size: int) -> tuple[int, int] | None:
     """Begin and end (exclusive) of what a `Range` asks for; None for what there is not.
 

@@ -21,7 +21,8 @@ from triphammer.service.web.sparks import line, under
 TEMPLATES = Path(__file__).parent / "templates"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 HEADERS = {"Content-Security-Policy": POLICY}
 PAGE = 50
@@ -35,6 +36,7 @@ class Pages:
 
     def __init__(self, health: Health, *, guarded: bool, mask: Callable[[str], str]) -> None:
         self._health = health
+        self.mask = mask
         named: dict[str, Any] = {"asset": Assets().url, "spark_line": line, "spark_under": under}
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -49,6 +51,7 @@ class Pages:
         self._templates.filters["moment"] = views.moment
         self._templates.filters["rate"] = rate
         self._templates.filters["masked"] = mask
+        self._templates.filters["bytes"] = size_of
         self._templates.filters["pretty"] = lambda value: mask(pretty(value))
         self._guarded = guarded
 
@@ -107,6 +110,14 @@ def rate(per_second: float) -> str:
         if count >= 1:
             return f"{count:,.0f}/{unit}" if count >= 100 else f"{count:.3g}/{unit}"
     return "0/s" if per_second <= 0 else "under 1/h"
+
+
+def size_of(size: int) -> str:
+    """Bytes in the unit that fits."""
+    if size < 1000:
+        return f"{size} bytes"
+    shown, unit = (size / 1000, "kB") if size < 999_500 else (size / 1_000_000, "MB")
+    return f"{shown:.3g} {unit}" if shown < 999.5 else f"{shown:,.0f} {unit}"
 
 
 def seconds_of(text: str) -> float:

@@ -61,7 +61,7 @@ class Reading:
         self.artifacts = artifacts
         self._abandoned = abandoned
         self._timezone = timezone
-        self._logs = logs
+        self.captured = logs
         self._library = library
         self._admission = admission
         self._supervisor = supervisor
@@ -192,11 +192,11 @@ class Reading:
             "tasks": tasks,
             "next": following(rows, limit) if every_item else None,
             "waits": [views.wait(w) for w in await self.store.waits(row.id) if w.wait.task],
-            "queued_for": None if row.state != "queued" else await self._queued_for(row),
-            "still_running": [a.id.task for a in self._abandoned() if a.id.run == row.id],
+            "queued_for": None if row.state != "queued" else await self.queued_for(row),
+            "still_running": self.still_running(row.id),
             "operations": [views.operation(o) for o in await self.store.operations(row.id)],
             "messages": [views.message(m) for m in messages],
-            "graph": await self._graph(row),
+            "graph": await self.graph_of(row),
         }
 
     async def stored_tasks(self, id: str, *, limit: int, after: str | None) -> models.StoredTasks:
@@ -210,7 +210,7 @@ class Reading:
         """Whether a result is, or a task has kept, the artifact `digest`."""
         return bool(await self.store.artifacts_named([digest]))
 
-    async def _queued_for(self, row: RunRow) -> str:
+    async def queued_for(self, row: RunRow) -> str:
         """What a queued run waits for."""
         live = self._library.live.get(row.flow)
         if row.flow in self._admission.paused:
@@ -224,7 +224,12 @@ class Reading:
         own, all = self._admission.active_of(row.flow), self._admission.active
         return f"a place: {own} of at most {most} runs of {row.flow} are under way, {all} in all"
 
-    async def _graph(self, row: RunRow) -> models.Graph | None:
+    def still_running(self, id: str) -> list[str]:
+        """The tasks of a run that were to end and whose code goes on."""
+        return [a.id.task for a in self._abandoned() if a.id.run == id]
+
+    async def graph_of(self, row: RunRow) -> models.Graph | None:
+        """What the version of a run has drawn; None when its code is gone."""
         try:
             return views.graph(await self._library.version(row.flow, row.version))
         except NotFound:  # its code is gone: the run is still shown, without its drawing
@@ -265,7 +270,7 @@ class Reading:
     ) -> models.Logs:
         """Captured lines of a run in order."""
         run = await self.full_id(id, UnknownRun)
-        lines = await self._logs.lines(run, task=task, attempt=attempt, after=after, limit=limit)
+        lines = await self.captured.lines(run, task=task, attempt=attempt, after=after, limit=limit)
         shown: list[models.LogLine] = [
             {
                 "seq": line.seq,

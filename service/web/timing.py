@@ -1,36 +1,209 @@
-"""When each task of a run ran, as bars on one line of time."""
+"""When each task of a run waited, ran and was tried again, as pieces of bars on one line of time.
+
+All times are microseconds, all places percents of the width.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from triphammer.service.web.pages import seconds_of
+from triphammer.flows.journal import TaskRow
+from triphammer.service.store.run_reads import AttemptTime
 
-NARROWEST = 0.5
-"""Percent of the picture that the bar of a very short task takes."""
+NARROWEST = 0.4
+"""Percent of the picture that the bar of a very short attempt takes."""
+TICKS = 6
+"""Marks on the line of time, at most."""
+WAITS = frozenset({"sleep", "wait_for", "approve"})
+"""Kinds of tasks whose time is not spent on work."""
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+LONG_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200)
+DAY = 86_400
+PAUSE = "waited to be tried again"
 
 
-def bars(tasks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each begun task's share of the run's time, in percent from the run's first start."""
-    begun = [task for task in tasks if task["started_at"]]
-    if not begun:
-        return []
-    starts = [seconds_of(task["started_at"]) for task in begun]
-    ends = [seconds_of(task["finished_at"] or task["started_at"]) for task in begun]
-    first, span = min(starts), max(max(ends) - min(starts), 0.001)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a task's time. `kind`: "queued" (it could have begun), "retry" (between two
+    attempts), "waiting" (for time, an event or a person) or "attempt"."""
+
+    kind: str
+    state: str
+    left: float
+    width: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The pieces of one task. `text` says the same as they show."""
+
+    name: str
+    pieces: Sequence[Piece]
+
+    @property
+    def text(self) -> str:
+        """What the pieces show, in words."""
+        return "; ".join(piece.text for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on the line of time and how long after its beginning it stands."""
+
+    left: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The run's own time, that of its tasks, and marks."""
+
+    whole: Track
+    tracks: Mapping[str, Track]
+    ticks: Sequence[Tick]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A piece before it has a place."""
+
+    kind: str
+    state: str
+    begin: int
+    end: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTime:
+    """When a run was created, began and ended; `now` stands for what has not come yet."""
+
+    created: int
+    started: int | None
+    finished: int | None
+    state: str
+    now: int
+
+    @property
+    def end(self) -> int:
+        """The end of the picture."""
+        return max(self.now if self.finished is None else self.finished, self.created + 1)
+
+
+def timeline(
+    run: RunTime,
+    nodes: Sequence[Mapping[str, Any]],
+    tasks: Mapping[str, TaskRow],
+    failed: Sequence[AttemptTime],
+) -> Timeline:
+    """The picture of a run whose graph has `nodes` (none when its code is gone)."""
+    tries: dict[str, list[AttemptTime]] = {}
+    for attempt in failed:
+        tries.setdefault(attempt.task, []).append(attempt)
+    known = {node["name"]: node for node in nodes}
+    tracks: dict[str, Track] = {}
+    for name, task in tasks.items():
+        ready = _ready(known.get(name), tasks, run)
+        waits = known.get(name, {}).get("kind") in WAITS
+        spans = _spans(task, tries.get(name, ()), ready, run, waits=waits)
+        tracks[name] = _track(name, spans, run)
+    return Timeline(_track("", list(_whole(run)), run), tracks, ticks(run.end - run.created))
+
+
+def ticks(length: int) -> Sequence[Tick]:
+    """Marks at round times of a picture of `length` microseconds."""
+    step = _step(length)
     return [
-        {
-            "name": task["name"],
-            "state": task["state"],
-            **_bar((start - first) / span, (end - start) / span),
-            "seconds": end - start,
-        }
-        for task, start, end in zip(begun, starts, ends, strict=True)
+        Tick(round(100 * at / length, 3), lasting(at / 1e6) if at else "0")
+        for at in range(0, length + 1, step)
     ]
 
 
-def _bar(start: float, length: float) -> dict[str, float]:
-    """A bar that can be seen however short it is, and ends within the picture."""
-    width = max(100 * length, NARROWEST)
-    return {"left": round(min(100 * start, 100 - width), 2), "width": round(width, 2)}
+def _step(length: int) -> int:
+    """Microseconds between two marks: the shortest round time that leaves room for them."""
+    for step in (*(n * 1000 for n in STEPS), *(n * 1_000_000 for n in LONG_STEPS)):
+        if length / step <= TICKS:
+            return step
+    days = 1
+    while length / (days * DAY * 1_000_000) > TICKS:
+        days *= 2
+    return days * DAY * 1_000_000
+
+
+def lasting(seconds: float) -> str:
+    """A length of time in the unit that fits."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.1f}".removesuffix(".0") + " min"
+    if seconds < 2 * DAY:
+        return f"{seconds / 3600:.1f}".removesuffix(".0") + " h"
+    return f"{seconds / DAY:.1f}".removesuffix(".0") + " days"
+
+
+def _whole(run: RunTime) -> Iterator[_Span]:
+    began = run.end if run.started is None else run.started
+    if began > run.created:
+        yield _Span("queued", "queued", run.created, began, "queued")
+    if run.started is not None:
+        kind = "waiting" if run.state == "waiting" else "attempt"
+        yield _Span(kind, run.state, run.started, run.end, run.state)
+
+
+def _ready(node: Mapping[str, Any] | None, tasks: Mapping[str, TaskRow], run: RunTime) -> int:
+    """When a task could have begun: after the last of its upstreams."""
+    first = run.created if run.started is None else run.started
+    above = [tasks[up] for up in (node or {}).get("upstream", ()) if up in tasks]
+    return max((task.finished_at or first for task in above), default=first)
+
+
+def _spans(
+    task: TaskRow, failed: Sequence[AttemptTime], ready: int, run: RunTime, *, waits: bool
+) -> list[_Span]:
+    """What a task did, in order."""
+    spans = list(_before(failed))
+    last = task.started_at
+    if last is not None and last not in {attempt.started_at for attempt in failed}:
+        end = task.finished_at or run.end
+        kind = "waiting" if waits or task.state == "waiting" else "attempt"
+        if spans:
+            spans.append(
+                _Span("retry", "retrying", spans[-1].end, last, "waited to be tried again")
+            )
+        what = "waited" if waits else f"attempt {task.attempt} {task.state}"
+        spans.append(_Span(kind, task.state, last, end, what))
+    elif task.state == "retrying" and spans:
+        spans.append(_Span("retry", "retrying", spans[-1].end, run.end, "waits to be tried again"))
+    if spans and not waits and spans[0].begin - ready > 0:
+        spans.insert(0, _Span("queued", "queued", ready, spans[0].begin, "queued"))
+    return spans
+
+
+def _before(failed: Sequence[AttemptTime]) -> Iterator[_Span]:
+    """The attempts that failed, and the time between them."""
+    end: int | None = None
+    for attempt in failed:
+        if end is not None:
+            yield _Span("retry", "retrying", end, attempt.started_at, PAUSE)
+        end = attempt.finished_at
+        what = f"attempt {attempt.attempt} failed"
+        yield _Span("attempt", "failed", attempt.started_at, end, what)
+
+
+def _track(name: str, spans: Sequence[_Span], run: RunTime) -> Track:
+    return Track(name, [_piece(span, run) for span in spans if span.end >= span.begin])
+
+
+def _piece(span: _Span, run: RunTime) -> Piece:
+    """A piece that can be seen however short it is, and ends within the picture."""
+    length = run.end - run.created
+    least = NARROWEST if span.kind in ("attempt", "waiting") else 0
+    width = min(max(100 * (span.end - span.begin) / length, least), 100)
+    left = min(max(100 * (span.begin - run.created) / length, 0), 100 - width)
+    text = f"{span.what}, {lasting((span.end - span.begin) / 1e6)}"
+    return Piece(span.kind, span.state, round(left, 3), round(width, 3), text)

@@ -100,7 +100,7 @@ def task_in_full(
         "items": None if items is None else dict(items),
         "result": value(row.result),
         "due_at": moment(row.due_at),
-        "attempts": [_attempt(a) for a in failed],
+        "attempts": [attempt(a) for a in failed],
     }
 
 
@@ -119,7 +119,8 @@ def stored_task(row: TaskRow) -> models.StoredTask:
     }
 
 
-def _attempt(item: FailedAttempt) -> models.Attempt:
+def attempt(item: FailedAttempt) -> models.Attempt:
+    """One try of a task that failed."""
     return {
         "attempt": item.attempt,
         "started_at": moment(item.started_at),

@@ -39,3 +39,33 @@ FROM (SELECT seq, run, at FROM lines WHERE seq > ?1 ORDER BY seq LIMIT ?3);
 -- At most so many lines of runs (a JSON array).
 DELETE FROM lines WHERE seq IN (
   SELECT l.seq FROM json_each(?1) AS asked JOIN lines l ON l.run = asked.value LIMIT ?2);
+
+-- name: after
+-- So many lines of a run after a number; then the narrowed ones of these are picked. Those of a
+-- map are those of its items too.
+SELECT seq, task, attempt, at, level, text FROM (
+  SELECT * FROM lines WHERE run = :run AND seq > :from ORDER BY seq LIMIT :window)
+WHERE (:task IS NULL OR task = :task OR substr(task, 1, length(:task) + 1) = :task || '[')
+  AND (:attempt IS NULL OR attempt = :attempt)
+  AND (:levels IS NULL OR level IN (SELECT value FROM json_each(:levels)))
+  AND (:words IS NULL OR instr(lower(text), lower(:words)))
+ORDER BY seq LIMIT :limit;
+
+-- name: before
+-- The same of the lines before a number, the last of them first.
+SELECT seq, task, attempt, at, level, text FROM (
+  SELECT * FROM lines WHERE run = :run AND seq < :from ORDER BY seq DESC LIMIT :window)
+WHERE (:task IS NULL OR task = :task OR substr(task, 1, length(:task) + 1) = :task || '[')
+  AND (:attempt IS NULL OR attempt = :attempt)
+  AND (:levels IS NULL OR level IN (SELECT value FROM json_each(:levels)))
+  AND (:words IS NULL OR instr(lower(text), lower(:words)))
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: end_after
+-- The last line of the same window; NULL where there is none.
+SELECT max(seq) FROM (
+  SELECT seq FROM lines WHERE run = :run AND seq > :from ORDER BY seq LIMIT :window);
+
+-- name: end_before
+SELECT min(seq) FROM (
+  SELECT seq FROM lines WHERE run = :run AND seq < :from ORDER BY seq DESC LIMIT :window);

@@ -42,19 +42,21 @@ from triphammer.service.store.sqlite.pages import (
     run_page,
 )
 from triphammer.service.store.sqlite.readers import Readers
+from triphammer.service.store.sqlite.run_reads import SqliteRunReads
 from triphammer.service.store.sqlite.waiting import SqliteWaits
 from triphammer.service.store.sqlite.writer import Writer
 from triphammer.service.store.versions import ServedRow, VersionRow
 from triphammer.service.store.waits import Woken
 
 
-class SqliteStore(SqliteBackfills, SqliteWaits, SqliteLooking):
+class SqliteStore(SqliteBackfills, SqliteWaits, SqliteLooking, SqliteRunReads):
     """See `service.store.contract.Store`. `run` must run for anything to be committed."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         SqliteBackfills.__init__(self, readers)
         SqliteWaits.__init__(self, readers)
         SqliteLooking.__init__(self, readers)
+        SqliteRunReads.__init__(self, readers)
         self._writer = writer
 
     async def run_writer(self, *, task_status: TaskStatus[None]) -> None:

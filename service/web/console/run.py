@@ -12,16 +12,33 @@ from starlette.routing import Route
 from triphammer.flows.errors import FormMisfit, UnknownTask
 from triphammer.service.errors import NotFound, StateForbids
 from triphammer.service.operations import Operations
-from triphammer.service.web import models
+from triphammer.service.web import models, views
+from triphammer.service.web.console.place import Place, place_of
+from triphammer.service.web.console.previews import SandboxedFiles, previews
+from triphammer.service.web.console.run_actions import Faults, RunActions
+from triphammer.service.web.console.run_logs import RunLogs, log_view
+from triphammer.service.web.console.run_task import task_panel
+from triphammer.service.web.console.run_tasks import (
+    counted,
+    drawn_time,
+    first_failed,
+    task_lines,
+    task_states,
+)
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import NO_FAULTS, fields, read_form
+from triphammer.service.web.graph_data import graph_data
 from triphammer.service.web.operating import asked_on_page
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
-from triphammer.service.web.timing import bars
+from triphammer.service.web.run_overview import RunOverview, overview_of, runs_caused_by
+from triphammer.service.web.shown import shown_value
 
-KEPT = 100
+KEPT = 50
 """Artifacts that a run's page shows."""
+TAIL = 60
+"""Lines of the log below the tasks, and in the panel of a task."""
+MESSAGES = 100
 ANSWER, REASON = ":answer", ":reason"
 """Besides the fields of an approval's form, which may be named answer and reason."""
 Filled = Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]
@@ -30,42 +47,48 @@ NOTHING_FILLED: Filled = {}
 
 
 class RunPages:
-    """One run: its graph, its tasks with their timing, its messages, its log."""
+    """One run: its graph, its tasks with their timing, its log, what came out and around it."""
 
     def __init__(self, reading: Reading, operations: Operations, pages: Pages) -> None:
         self._reading = reading
         self._operations = operations
         self._pages = pages
+        self._actions = RunActions(reading, operations, pages, self._refused)
+        self._logs = RunLogs(reading, pages)
+        self._files = SandboxedFiles(reading, pages)
 
     def routes(self) -> Sequence[Route]:
         """The routes to mount."""
         return [
+            *self._logs.routes(),
             Route("/runs/{id}", self.run),
             Route("/runs/{id}/tasks/{task:path}/answer", self.answer, methods=["POST"]),
+            *self._actions.routes(),
+            *self._files.routes(),
         ]
 
     async def run(self, request: Request) -> Response:
-        """One run: its graph, its tasks with their timing, its messages, its log."""
+        """One run at the place that the query names."""
         try:
-            run = await self._reading.run(request.path_params["id"])
+            seen = await overview_of(self._reading, request.path_params["id"])
         except NotFound as error:
             return self._pages.missing(error)
-        return await self._page(run)
+        return await self._page(seen, place_of(seen.row.id, request.query_params))
 
     async def answer(self, request: Request) -> Response:
         """Answer what a task of a run asks for by the form of its page."""
         id, task = request.path_params["id"], request.path_params["task"]
         try:
-            run = await self._reading.run(id)
+            seen = await overview_of(self._reading, id)
         except NotFound as error:
             return self._pages.missing(error)
         given = {key: str(value) for key, value in (await request.form()).items()}
         approved, reason = given.pop(ANSWER, "") == "approve", given.pop(REASON, "")
-        schema = _form_of(run, task)
+        schema = _form_of(seen, task)
         values = None if schema is None else read_form(schema, given)
         try:
             await self._operations.answer(
-                run["id"],
+                seen.row.id,
                 task,
                 asked_on_page(request),
                 approved=approved,
@@ -73,34 +96,84 @@ class RunPages:
                 reason=reason,
             )
         except FormMisfit as error:
-            return await self._page(run, {task: (given, error.faults)}, status=422)
+            place = Place(run=seen.row.id)
+            return await self._page(seen, place, {task: (given, error.faults)}, status=422)
         except UnknownTask as error:
             return self._pages.missing(error)
         except StateForbids as error:
             return self._pages.missing(error, 409)
-        return RedirectResponse(f"/runs/{run['id']}", status_code=303)
+        return RedirectResponse(f"/runs/{seen.row.id}", status_code=303)
+
+    async def _refused(self, seen: RunOverview, faults: Faults) -> Response:
+        return await self._page(seen, Place(run=seen.row.id), faults=faults, status=409)
 
     async def _page(
-        self, run: models.RunInFull, filled: Filled = NOTHING_FILLED, *, status: int = 200
+        self,
+        seen: RunOverview,
+        place: Place,
+        filled: Filled = NOTHING_FILLED,
+        *,
+        faults: Faults = NO_FAULTS,
+        status: int = 200,
     ) -> Response:
-        kept = (await self._reading.artifacts_of(run["id"], KEPT))["items"]
-        logs = await self._reading.logs(run["id"], task=None, attempt=None, after=0, limit=1000)
-        tasks = {task["name"]: task for task in run["tasks"]}
-        drawing = draw(run["graph"]["nodes"], tasks) if run["graph"] else None
+        event = await self._reading.store.event(seen.row.event)
+        failed = first_failed(seen)
         return self._pages.page(
             "run.html",
             status=status,
-            run=run,
-            drawing=drawing,
-            bars=bars(run["tasks"]),
-            kept=kept,
-            logs=logs["items"],
-            questions=[_question(wait, filled) for wait in run["waits"]],
+            run=seen.run,
+            seen=seen,
+            place=place,
+            faults=faults,
+            now=views.moment(self._operations.now),
+            event=None if event is None else views.event(event),
+            counts=counted(seen),
+            failed=None if failed is None else views.task(failed),
+            questions=[_question(wait, filled) for wait in seen.waits if not wait["answered"]],
+            **await self._of_tab(seen, place),
         )
 
+    async def _of_tab(self, seen: RunOverview, place: Place) -> Mapping[str, Any]:
+        if place.tab == "log":
+            names = sorted({node["name"] for node in seen.nodes} | set(seen.tasks))
+            return {"log": await log_view(self._reading, place), "names": names}
+        if place.tab == "results":
+            kept = await self._reading.artifacts_of(seen.row.id, KEPT)
+            return {
+                "result": shown_value(seen.run["result"], place.at),
+                "files": await previews(self._reading, kept["items"]),
+            }
+        if place.tab == "related":
+            return await self._related(seen)
+        return await self._overview(seen, place)
 
-def _form_of(run: models.RunInFull, task: str) -> Mapping[str, Any] | None:
-    return next((wait["form"] for wait in run["waits"] if wait["task"] == task), None)
+    async def _overview(self, seen: RunOverview, place: Place) -> Mapping[str, Any]:
+        drawn = drawn_time(seen, self._operations.now)
+        states = task_states(seen)
+        selected = place.task.partition("[")[0] if place.task else ""
+        panel = await task_panel(self._reading, seen, place) if place.task else None
+        tail = Place(run=place.run, task=place.task, attempt=place.attempt)
+        return {
+            "drawing": draw(seen.nodes, states) if seen.nodes else None,
+            "graph_data": graph_data(seen.nodes, states, link=place.to_task, selected=selected),
+            "drawn": drawn,
+            "lines": task_lines(seen, drawn, place),
+            "panel": panel,
+            "log": await log_view(self._reading, tail, TAIL),
+        }
+
+    async def _related(self, seen: RunOverview) -> Mapping[str, Any]:
+        store, id = self._reading.store, seen.row.id
+        messages = await store.outbox(run=id, limit=MESSAGES)
+        return {
+            "messages": [views.message(one) for one in messages],
+            "operations": [views.operation(one) for one in await store.operations(id)],
+            "caused": await runs_caused_by(self._reading, id),
+        }
+
+
+def _form_of(seen: RunOverview, task: str) -> Mapping[str, Any] | None:
+    return next((wait["form"] for wait in seen.waits if wait["task"] == task), None)
 
 
 def _question(wait: models.Wait, filled: Filled) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""One run as its page sees it: bounded, without the results of all its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from triphammer.flows.journal import TaskRow
+from triphammer.service.dispatcher.decide import RUNS
+from triphammer.service.store.contract import RunRow
+from triphammer.service.store.run_reads import AttemptTime
+from triphammer.service.web import models, views
+from triphammer.service.web.reading import Reading
+
+TASKS = 2000
+"""Tasks of a run that its page shows; items of maps are counted instead."""
+ATTEMPTS = 5000
+"""Failed attempts that are drawn."""
+CAUSED = 20
+"""Runs shown that a run has caused."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOverview:
+    """A run, its graph (none when its code is gone), its tasks as far as they have begun, how many
+    items of which map are in which state, and what stands around it."""
+
+    row: RunRow
+    run: models.Run
+    nodes: Sequence[models.Node]
+    tasks: Mapping[str, TaskRow]
+    items: Mapping[str, Mapping[str, int]]
+    failed: Sequence[AttemptTime]
+    waits: Sequence[models.Wait]
+    queued_for: str | None
+    still_running: Sequence[str]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it goes on."""
+        return self.row.finished_at is not None
+
+    def state(self, name: str) -> str:
+        """The state of a task; one that has not begun is pending."""
+        task = self.tasks.get(name)
+        return "pending" if task is None else task.state
+
+
+async def overview_of(reading: Reading, id: str) -> RunOverview:
+    """The run of this id, or a unique beginning of it. Raises `UnknownRun`, `NotFound`."""
+    row = await reading.run_row(id)
+    store = reading.store
+    graph = await reading.graph_of(row)
+    tasks = await store.task_states(row.id, TASKS)
+    mapped = any(task.items is not None for task in tasks)
+    return RunOverview(
+        row=row,
+        run=views.run(row),
+        nodes=() if graph is None else graph["nodes"],
+        tasks={task.name: task for task in tasks},
+        items=await store.item_counts(row.id) if mapped else {},
+        failed=await store.attempt_times(row.id, ATTEMPTS),
+        waits=[views.wait(wait) for wait in await store.waits(row.id) if wait.wait.task],
+        queued_for=await reading.queued_for(row) if row.state == "queued" else None,
+        still_running=reading.still_running(row.id),
+    )
+
+
+async def runs_caused_by(reading: Reading, run: str) -> Sequence[tuple[str, str, str]]:
+    """Id, flow and state of runs that run on the end of this one."""
+    return await reading.store.runs_caused(RUNS, run, CAUSED)
