@@ -249,11 +249,6 @@ class Operations:
             run=run, at=self._clock.now(), by=asked.by, what=what, detail=detail, key=asked.key
         )
 
-    @property
-    def now(self) -> int:
-        """What time it is for the daemon, microseconds."""
-        return self._clock.now()
-
     def breakers(self) -> Mapping[str, BreakerCount]:
         """How each circuit breaker of tasks stands."""
         return self._engine.breakers()

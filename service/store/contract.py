@@ -327,9 +327,7 @@ Outcome = tuple[Accepted, ...] | Stale | Pruned | bool | int | None | Exception
 """A unit that failed alone (its savepoint was rolled back) yields its exception."""
 
 
-class Store(
-    BackfillReads, WaitReads, ResultReads, DeliveryReads, LookingReads, RunReads, Protocol
-):
+class Store(BackfillReads, WaitReads, ResultReads, DeliveryReads, LookingReads, RunReads, Protocol):
     """One writer with group commit, many readers.
 
     `commit` returns after the fsync; the units of one call share a group but each stands or

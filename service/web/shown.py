@@ -7,11 +7,11 @@ A chart is asked for by its shape: `{"chart": {"x": [...], "series": {"name": [.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal, TypeGuard, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ CELL = 300
 SERIES, POINTS = 12, 20_000
 LONGEST_TEXT = 200_000
 """Characters of a text or of JSON that is shown."""
+Mask = Callable[[str], str]
 Kind = Literal["nothing", "text", "table", "chart", "file", "json"]
 
 
@@ -87,8 +88,15 @@ class Shown:
 NOTHING = Shown("nothing")
 
 
-def shown_value(value: Any, at: int = 0) -> Shown:
-    """A decoded result in the shape that fits it, a table from its row `at` on."""
+def shown_value(value: Any, mask: Mask, at: int = 0) -> Shown:
+    """A decoded result in the shape that fits it, a table from its row `at` on.
+
+    Secrets are hidden before anything is cut: half of one would not be known again.
+    """
+    return _shown(hidden(value, mask), at)
+
+
+def _shown(value: Any, at: int) -> Shown:
     if value is None:
         return NOTHING
     if isinstance(value, str):
@@ -106,9 +114,21 @@ def shown_value(value: Any, at: int = 0) -> Shown:
     return Shown("json", text=text[:LONGEST_TEXT], cut=len(text) > LONGEST_TEXT)
 
 
-def in_short(value: Any) -> str:
-    """A value in one line."""
-    return _cell(value)
+def in_short(value: Any, mask: Mask) -> str:
+    """A value in one line, its secrets hidden."""
+    return _cell(hidden(value, mask))
+
+
+def hidden(value: Any, mask: Mask) -> Any:
+    """A decoded value with the secrets in its texts hidden."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list):
+        return [hidden(one, mask) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        return {mask(key): hidden(one, mask) for key, one in named.items()}
+    return value
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], at: int = 0) -> Table:

@@ -25,6 +25,7 @@ from triphammer.service.web.console.now import NowPage
 from triphammer.service.web.console.outbox import OutboxPages
 from triphammer.service.web.console.palette import Palette
 from triphammer.service.web.console.run import RunPages
+from triphammer.service.web.console.run_compare import ComparePage
 from triphammer.service.web.console.runs import RunsPage
 from triphammer.service.web.console.tokens import TokenPages
 from triphammer.service.web.console.versions import VersionPages
@@ -60,7 +61,8 @@ class Console:
             VersionPages(versions, pages),
             BackfillPages(reading, backfills, pages),
             RunsPage(reading, pages),
-            RunPages(reading, operations, pages),
+            ComparePage(reading, pages, clock),
+            RunPages(reading, operations, pages, clock),
             EventPages(reading, operations, pages, mask=mask),
             OutboxPages(reading, health, pages, mask=mask),
             DeadLetterPages(letters, reading, pages, mask=mask),

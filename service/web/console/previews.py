@@ -25,7 +25,7 @@ from triphammer.service.web.files import is_digest
 from triphammer.service.web.markdown import html_of
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
-from triphammer.service.web.shown import Table, csv_table
+from triphammer.service.web.shown import Mask, Table, csv_table
 
 Kind = Literal["image", "frame", "table", "text", "none"]
 IMAGES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))
@@ -76,12 +76,14 @@ class Preview:
         return f"/artifacts/{self.file['digest']}/view"
 
 
-async def previews(reading: Reading, files: Sequence[models.Artifact]) -> Sequence[Preview]:
+async def previews(
+    reading: Reading, files: Sequence[models.Artifact], mask: Mask
+) -> Sequence[Preview]:
     """How each of `files` is shown; what has no form is told by its name and size."""
-    return [await _preview(reading, file) for file in files]
+    return [await _preview(reading, file, mask) for file in files]
 
 
-async def _preview(reading: Reading, file: models.Artifact) -> Preview:
+async def _preview(reading: Reading, file: models.Artifact, mask: Mask) -> Preview:
     plain, size = media_type_of(file["media_type"]), file["size"]
     if plain in IMAGES:
         return Preview(file, "image")
@@ -92,6 +94,7 @@ async def _preview(reading: Reading, file: models.Artifact) -> Preview:
     text = await _head(reading, file["digest"], HEAD)
     if text is None:
         return Preview(file, "none")
+    text = mask(text)
     if plain in TABLES:
         table = csv_table(text, whole=size <= HEAD, delimiter=TABLES[plain])
         return Preview(file, "table", table=table, cut=table.more)
@@ -140,4 +143,4 @@ class SandboxedFiles:
             return self._pages.missing(NotFound(f"artifact {digest} is missing, or is no text"))
         if plain == "text/markdown":
             text = STYLE + html_of(text)
-        return HTMLResponse(text, headers=HEADERS)
+        return HTMLResponse(self._pages.mask(text), headers=HEADERS)

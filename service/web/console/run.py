@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from triphammer.config.clock import Clock
 from triphammer.flows.errors import FormMisfit, UnknownTask
 from triphammer.service.errors import NotFound, StateForbids
 from triphammer.service.operations import Operations
@@ -32,7 +33,7 @@ from triphammer.service.web.operating import asked_on_page
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.run_overview import RunOverview, overview_of, runs_caused_by
-from triphammer.service.web.shown import shown_value
+from triphammer.service.web.shown import Mask, in_short, shown_value
 
 KEPT = 50
 """Artifacts that a run's page shows."""
@@ -49,7 +50,10 @@ NOTHING_FILLED: Filled = {}
 class RunPages:
     """One run: its graph, its tasks with their timing, its log, what came out and around it."""
 
-    def __init__(self, reading: Reading, operations: Operations, pages: Pages) -> None:
+    def __init__(
+        self, reading: Reading, operations: Operations, pages: Pages, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._reading = reading
         self._operations = operations
         self._pages = pages
@@ -125,9 +129,9 @@ class RunPages:
             seen=seen,
             place=place,
             faults=faults,
-            now=views.moment(self._operations.now),
             event=None if event is None else views.event(event),
             counts=counted(seen),
+            brief=_brief(seen.run["result"], self._pages.mask),
             failed=None if failed is None else views.task(failed),
             questions=[_question(wait, filled) for wait in seen.waits if not wait["answered"]],
             **await self._of_tab(seen, place),
@@ -140,18 +144,20 @@ class RunPages:
         if place.tab == "results":
             kept = await self._reading.artifacts_of(seen.row.id, KEPT)
             return {
-                "result": shown_value(seen.run["result"], place.at),
-                "files": await previews(self._reading, kept["items"]),
+                "result": shown_value(seen.run["result"], self._pages.mask, place.at),
+                "files": await previews(self._reading, kept["items"], self._pages.mask),
             }
         if place.tab == "related":
             return await self._related(seen)
         return await self._overview(seen, place)
 
     async def _overview(self, seen: RunOverview, place: Place) -> Mapping[str, Any]:
-        drawn = drawn_time(seen, self._operations.now)
+        drawn = drawn_time(seen, self._clock.now())
         states = task_states(seen)
         selected = place.task.partition("[")[0] if place.task else ""
-        panel = await task_panel(self._reading, seen, place) if place.task else None
+        panel = None
+        if place.task:
+            panel = await task_panel(self._reading, seen, place, self._pages.mask)
         tail = Place(run=place.run, task=place.task, attempt=place.attempt)
         return {
             "drawing": draw(seen.nodes, states) if seen.nodes else None,
@@ -170,6 +176,11 @@ class RunPages:
             "operations": [views.operation(one) for one in await store.operations(id)],
             "caused": await runs_caused_by(self._reading, id),
         }
+
+
+def _brief(result: Any, mask: Mask) -> str:
+    """A result in one line; what has none gives nothing."""
+    return "" if result is None else in_short(result, mask)
 
 
 def _form_of(seen: RunOverview, task: str) -> Mapping[str, Any] | None:

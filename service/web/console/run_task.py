@@ -11,7 +11,7 @@ from triphammer.service.web.console.place import Place
 from triphammer.service.web.console.previews import Preview, previews
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.run_overview import RunOverview
-from triphammer.service.web.shown import NOTHING, Shown, in_short, shown_value
+from triphammer.service.web.shown import NOTHING, Mask, Shown, in_short, shown_value
 
 ITEMS = 50
 """Items of a map on one page."""
@@ -64,7 +64,9 @@ class TaskPanel:
     next: str
 
 
-async def task_panel(reading: Reading, seen: RunOverview, place: Place) -> TaskPanel | None:
+async def task_panel(
+    reading: Reading, seen: RunOverview, place: Place, mask: Mask
+) -> TaskPanel | None:
     """The task of a place; None where the run has none of this name."""
     name = place.task
     node = next((node for node in seen.nodes if node["name"] == _node_of(name)), None)
@@ -82,16 +84,16 @@ async def task_panel(reading: Reading, seen: RunOverview, place: Place) -> TaskP
         task=None if row is None else views.task(row),
         due_at=None if row is None else views.moment(row.due_at),
         map=name.partition("[")[0] if name.endswith("]") else "",
-        inputs=await _inputs(reading, seen, () if node is None else node["upstream"], place),
+        inputs=await _inputs(reading, seen, () if node is None else node["upstream"], place, mask),
         behind=[
             Input(one["name"], seen.state(one["name"]), place.to_task(one["name"]), "")
             for one in seen.nodes
             if name in one["upstream"]
         ],
         attempts=[views.attempt(one) for one in failed],
-        result=NOTHING if _is_large(result) else shown_value(views.value(result), place.at),
+        result=NOTHING if _is_large(result) else shown_value(views.value(result), mask, place.at),
         size=0 if result is None else len(result.body),
-        files=await previews(reading, [views.kept(one) for one in kept]),
+        files=await previews(reading, [views.kept(one) for one in kept], mask),
         counts=seen.items.get(name, {}),
         items=items,
         next=following,
@@ -128,16 +130,16 @@ async def _items(reading: Reading, seen: RunOverview, place: Place) -> tuple[Seq
 
 
 async def _inputs(
-    reading: Reading, seen: RunOverview, names: Sequence[str], place: Place
+    reading: Reading, seen: RunOverview, names: Sequence[str], place: Place, mask: Mask
 ) -> Sequence[Input]:
     found: list[Input] = []
     for number, name in enumerate(names):
         row = await reading.store.task_named(seen.row.id, name) if number < INPUTS else None
-        found.append(Input(name, seen.state(name), place.to_task(name), _brief(row)))
+        found.append(Input(name, seen.state(name), place.to_task(name), _brief(row, mask)))
     return found
 
 
-def _brief(row: TaskRow | None) -> str:
+def _brief(row: TaskRow | None, mask: Mask) -> str:
     if row is None or row.result is None or _is_large(row.result):
         return ""
-    return in_short(views.value(row.result))
+    return in_short(views.value(row.result), mask)

@@ -62,6 +62,7 @@ NEEDS: Mapping[Need, str] = {
         GET /api/v1/stream
         GET /api/v1/versions/{id}/diff/{other}
         GET /api/v1/versions/{id}/source
+        GET /artifacts/{digest}/view
         GET /backfills/{id}
         GET /deadletters
         GET /deadletters/all
@@ -80,7 +81,10 @@ NEEDS: Mapping[Need, str] = {
         GET /outbox/{id}
         GET /palette
         GET /runs
+        GET /runs/compare
         GET /runs/{id}
+        GET /runs/{id}/lines
+        GET /runs/{id}/log.txt
     """,
     "operate": """
         POST /api/v1/backfills/{id}/cancel
@@ -110,6 +114,9 @@ NEEDS: Mapping[Need, str] = {
         POST /flows/{name}/pause
         POST /flows/{name}/resume
         POST /flows/{name}/runs
+        POST /runs/{id}/cancel
+        POST /runs/{id}/note
+        POST /runs/{id}/retry
         POST /runs/{id}/tasks/{task:path}/answer
     """,
     "admin": """
