@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal, TypeGuard, cast
+from typing import Any, Literal, TypeGuard, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ CELL = 300
 SERIES, POINTS = 12, 20_000
 LONGEST_TEXT = 200_000
 """Characters of a text or of JSON that is shown."""
+T = TypeVar("T")
 Mask = Callable[[str], str]
 Kind = Literal["nothing", "text", "table", "chart", "file", "json"]
 
@@ -124,11 +125,16 @@ def hidden(value: Any, mask: Mask) -> Any:
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, list):
-        return [hidden(one, mask) for one in cast("list[Any]", value)]
+        return [hidden(one, mask) for one in _as(list[Any], value)]
     if isinstance(value, dict):
-        named = cast("dict[str, Any]", value)
-        return {mask(key): hidden(one, mask) for key, one in named.items()}
+        return {mask(key): hidden(one, mask) for key, one in _as(dict[str, Any], value).items()}
     return value
+
+
+def _as(kind: type[T], value: Any) -> T:
+    """A decoded value that is of this kind, for the checkers."""
+    found: T = value
+    return found
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], at: int = 0) -> Table:
