@@ -9,6 +9,8 @@ from triphammer.service.store.looking import GridRun, GridTask, RecentRun
 
 MOST_RUNS, MOST_TASKS = 25, 100
 """Columns and rows of a grid; there is a way on to what is left out."""
+LOOKED_AT = 300
+"""Tasks of each run that rows are chosen from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Row:
         """Whether it had items in any of the runs."""
         return any(cell is not None and cell.items is not None for cell in self.cells)
 
+    @property
+    def failed(self) -> bool:
+        """Whether it, or an item of it, failed in any of the runs."""
+        return any(
+            cell is not None and (cell.state == "failed" or cell.failed_items > 0)
+            for cell in self.cells
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -48,7 +58,13 @@ def run_grid(nodes: Sequence[str], newest_first: Sequence[GridRun]) -> Grid:
     begun = (task.name for run in runs for task in run.tasks)
     names = list(dict.fromkeys((*nodes, *begun)))
     by_name = [{task.name: task for task in run.tasks} for run in runs]
-    rows = [Row(name, tuple(tasks.get(name) for tasks in by_name)) for name in names[:MOST_TASKS]]
+    rows = [Row(name, tuple(tasks.get(name) for tasks in by_name)) for name in names]
     longest = max((run.run.seconds or 0 for run in runs), default=0) or 1
     columns = [Column(run.run, (run.run.seconds or 0) / longest) for run in runs]
-    return Grid(tuple(columns), tuple(rows), max(len(names) - MOST_TASKS, 0))
+    return Grid(tuple(columns), _chosen(rows), max(len(rows) - MOST_TASKS, 0))
+
+
+def _chosen(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """As many as there is room for, in their order. What failed is what one looks for."""
+    order = sorted(range(len(rows)), key=lambda number: (not rows[number].failed, number))
+    return tuple(rows[number] for number in sorted(order[:MOST_TASKS]))

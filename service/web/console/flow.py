@@ -18,7 +18,7 @@ from triphammer.service.web.forms import NO_FAULTS, Field, fields
 from triphammer.service.web.heat_map import first_day, heat_map, start_of
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
-from triphammer.service.web.run_grid import MOST_RUNS, MOST_TASKS, run_grid
+from triphammer.service.web.run_grid import LOOKED_AT, MOST_RUNS, run_grid
 from triphammer.service.web.trend import trend_data, trend_of
 
 TREND = 100
@@ -78,7 +78,7 @@ class FlowPage:
         stats = (await store.flow_stats([name], TREND))[name]
         today = self._today()
         days = await store.daily_counts(name, start_of(first_day(today)))
-        runs = await store.task_grid(name, runs=MOST_RUNS, tasks=MOST_TASKS)
+        runs = await store.task_grid(name, runs=MOST_RUNS, tasks=LOOKED_AT)
         failed = await store.last_failures(FAILURES, flow=name)
         return {
             "stats": stats,

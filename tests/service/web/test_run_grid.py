@@ -48,3 +48,12 @@ def test_what_does_not_fit_is_counted() -> None:
     grid = run_grid([], [a_run(n, *tasks) for n in range(MOST_RUNS + 5, 0, -1)])
     assert (len(grid.columns), len(grid.rows), grid.left_out) == (MOST_RUNS, MOST_TASKS, 7)
     assert grid.columns[-1].run.id == f"run_{MOST_RUNS + 5}"
+    assert grid.rows[-1].name == f"t{MOST_TASKS - 1}"
+
+
+def test_what_failed_is_never_what_is_left_out() -> None:
+    tasks = [a_task(f"t{n}", "failed" if n == 150 else "succeeded") for n in range(180)]
+    mapped = GridTask(name="t180", state="succeeded", attempt=1, items=9, failed_items=1)
+    grid = run_grid([f"t{n}" for n in range(200)], [a_run(1, *tasks, mapped)])
+    assert [row.name for row in grid.rows] == [f"t{n}" for n in range(98)] + ["t150", "t180"]
+    assert grid.left_out == 100
