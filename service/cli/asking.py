@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from triphammer.flows.errors import FormMisfit
+from triphammer.service.cli.display import Silent
 from triphammer.service.cli.output import json_line
 from triphammer.service.dispatcher.retry import Asked
 from triphammer.service.errors import StateForbids
@@ -35,8 +36,9 @@ class Answers(msgspec.Struct, frozen=True):
 class Questions:
     """Answers what a run asks for, each question once, and tells what else it waits for."""
 
-    def __init__(self, local: Local, run: str, answers: Answers) -> None:
+    def __init__(self, local: Local, run: str, answers: Answers, display: Silent) -> None:
         self._local = local
+        self._display = display
         self._run = run
         self._answers = answers
         self._known: set[str] = set()
@@ -54,26 +56,27 @@ class Questions:
     async def _see(self, row: WaitRow) -> None:
         if row.wait.kind == "wait_for":
             pattern = json_line(dict(row.wait.pattern or {}))
-            typer.echo(f"  {row.wait.task} waits for an event like {pattern}", err=True)
+            self._display.say(f"  {row.wait.task} waits for an event like {pattern}")
         elif row.wait.kind == "approve":
             await self._answer(row)
 
     async def _answer(self, row: WaitRow) -> None:
         form, approved = dict(self._answers.form), self._answers.approved
         if approved is None and not sys.stdin.isatty():
-            typer.echo(f"  {row.wait.task} asks: {row.wait.title}", err=True)
+            self._display.say(f"  {row.wait.task} asks: {row.wait.title}")
             await self._give_up()
             return
         while True:
             if self._answers.approved is None:
-                approved, form = await anyio.to_thread.run_sync(
-                    partial(_ask, row), abandon_on_cancel=True
-                )
+                with self._display.aside():
+                    approved, form = await anyio.to_thread.run_sync(
+                        partial(_ask, row), abandon_on_cancel=True
+                    )
             try:
                 await self._give(row, form, approved=bool(approved))
                 return
             except FormMisfit as error:
-                typer.echo(f"  {error}", err=True)
+                self._display.say(f"  {error}")
                 if self._answers.approved is not None:
                     await self._give_up()
                     return

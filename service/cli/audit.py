@@ -8,7 +8,7 @@ import typer
 
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import print_json, print_table
+from triphammer.service.cli.output import Moment, print_json, print_table
 
 Who = Annotated[str | None, typer.Option("--who", help="Only of this token, by name; or local.")]
 Action = Annotated[str | None, typer.Option("--action", help="Only this, such as pause_flow.")]
@@ -32,13 +32,13 @@ def audit(
 ) -> None:
     """List who did what, newest first."""
     with connect(url) as daemon:
-        told = daemon.get("/api/v1/audit", who=who, action=action, since=since, limit=limit)
+        told = daemon.audit(who=who, action=action, since=since, limit=limit).page()
     if json:
         print_json(told)
         return
     rows = [
         (
-            *(item["at"], item["who"], item["action"]),
+            *(Moment(item["at"]), item["who"], item["action"]),
             *(item["target"], item["status"], item["address"]),
         )
         for item in told["items"]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from triphammer.config.ids import new_id
+from triphammer.service.cli.completing import flow_names
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import fail, print_fields, print_json, print_table
-from triphammer.service.cli.reads import Limit, moment
-
-if TYPE_CHECKING:
-    from triphammer.service.cli.client import DaemonClient
+from triphammer.service.cli.output import fail, moment, print_fields, print_json, print_table
+from triphammer.service.cli.reads import FlowOption, Limit
+from triphammer.service.client.words import Only, Order
 
 From = Annotated[
     str,
@@ -22,17 +19,15 @@ From = Annotated[
 ]
 To = Annotated[str, typer.Option("--to", help="The last date (that whole day) or time.")]
 Parallel = Annotated[int, typer.Option(min=1, max=1000, help="Runs at a time.")]
-Order = Annotated[str, typer.Option(help="Which ticks first: oldest or newest.")]
-Only = Annotated[
-    str | None,
+Ordering = Annotated[Order, typer.Option(help="Which ticks first: oldest or newest.")]
+OnlyThese = Annotated[
+    Only | None,
     typer.Option(help="missing: only ticks that never came; failed: only those that failed."),
 ]
 Again = Annotated[bool, typer.Option("--again", help="Run also what has succeeded.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would happen to each tick.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Show the progress until it is over.")]
 BackfillId = Annotated[str, typer.Argument(help="A backfill; the id may be shortened.")]
-PATH = "/api/v1/backfills"
-DONE = ("succeeded", "failed", "cancelled", "superseded", "skipped")
 
 
 def register(app: typer.Typer) -> None:
@@ -49,13 +44,13 @@ def register(app: typer.Typer) -> None:
 
 
 def backfill(
-    flow: Annotated[str, typer.Argument(help="A flow with a timer.")],
+    flow: Annotated[str, typer.Argument(help="A flow with a timer.", autocompletion=flow_names)],
     begin: From,
     end: To,
     dry_run: DryRun = False,
     max_parallel: Parallel = 1,
-    order: Order = "oldest",
-    only: Only = None,
+    order: Ordering = "oldest",
+    only: OnlyThese = None,
     again: Again = False,
     wait: Wait = False,
     url: Url = URL,
@@ -63,24 +58,21 @@ def backfill(
 ) -> None:
     """Run a flow for the ticks its timers had between two dates, those that never came or did not
     succeed. With --wait the exit code is 1 unless all succeed."""
-    body = {
-        "from": begin,
-        "to": end,
+    given: dict[str, Any] = {
         "max_parallel": max_parallel,
         "order": order,
         "only": only,
         "again": again,
     }
-    path = f"/api/v1/flows/{flow}/backfills"
     with connect(url) as daemon:
         if dry_run:
-            _print_plan(daemon.post(f"{path}/plan", json=body, patient=True), json)
+            _print_plan(daemon.plan_backfill(flow, begin, end, **given), json)
             return
-        # The key makes it safe to send the request again after a lost answer.
-        headers = {"Idempotency-Key": new_id("msg")}
-        answer = daemon.post(path, json=body, headers=headers, patient=True)
-        if wait:
-            answer = _watch(daemon, answer, quiet=json)
+        answer = daemon.begin_backfill(flow, begin, end, **given)
+    if wait:
+        from triphammer.service.cli.following import follow_backfill
+
+        answer = follow_backfill(url, answer, quiet=json)
     if json:
         print_json(answer)
     else:
@@ -91,7 +83,7 @@ def backfill(
 
 def backfills(
     context: typer.Context,
-    flow: Annotated[str | None, typer.Option(help="Only of this flow.")] = None,
+    flow: FlowOption = None,
     limit: Limit = 20,
     url: Url = URL,
     json: AsJson = False,
@@ -100,7 +92,7 @@ def backfills(
     if context.invoked_subcommand is not None:
         return
     with connect(url) as daemon:
-        answer = daemon.get(PATH, flow=flow, limit=limit)
+        answer = daemon.backfills(flow=flow, limit=limit).page()
     if json:
         print_json(answer)
         return
@@ -114,24 +106,22 @@ def backfills(
 def show(id: BackfillId, url: Url = URL, json: AsJson = False) -> None:
     """Show one backfill with its ticks."""
     with connect(url) as daemon:
-        answer = daemon.get(f"{PATH}/{id}")
-        page = answer
-        while page["next"] is not None:
-            page = daemon.get(f"{PATH}/{id}", after=page["next"])
-            answer["items"] += page["items"]
+        answer = daemon.backfill(id)
+        ticks = list(daemon.ticks(answer["id"]))
     if json:
-        print_json({**answer, "next": None})
+        print_json({**answer, "items": ticks, "next": None})
         return
     names = ("id", "flow", "state", "from", "to", "order", "only", "again", "max_parallel")
-    print_fields({name: answer[name] for name in names} | {"ticks": _counts(answer)})
+    told: Any = answer
+    print_fields({name: told[name] for name in names} | {"ticks": _counts(answer)})
     typer.echo()
-    _print_ticks(answer["items"])
+    _print_ticks(ticks)
 
 
 def cancel(id: BackfillId, url: Url = URL, json: AsJson = False) -> None:
     """Begin no more ticks of a backfill; its runs under way go on."""
     with connect(url) as daemon:
-        answer = daemon.post(f"{PATH}/{id}/cancel")
+        answer = daemon.cancel_backfill(id)
     if json:
         print_json(answer)
     else:
@@ -156,40 +146,3 @@ def _print_ticks(ticks: list[Any], words: dict[str, str] | None = None) -> None:
 def _counts(answer: Any) -> str:
     told = ", ".join(f"{n} {state}" for state, n in answer["ticks"].items())
     return f"{told} of {answer['total']}"
-
-
-def _watch(daemon: DaemonClient, answer: Any, *, quiet: bool) -> Any:
-    """The backfill once it is over, its progress shown meanwhile."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True, quiet=quiet)
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(answer["flow"], total=answer["total"])
-        for state in _states(daemon, answer["id"]):
-            ended = sum(state["ticks"].get(name, 0) for name in DONE)
-            failed = state["ticks"].get("failed", 0)
-            told = f"{state['flow']}: {failed} failed" if failed else state["flow"]
-            progress.update(bar, completed=ended, description=told)
-            answer = state
-    return answer
-
-
-def _states(daemon: DaemonClient, id: str) -> Iterator[Any]:
-    """The backfill as it goes on, told by the live stream; the last one is over."""
-    import httpx
-
-    while True:
-        with daemon.stream("/api/v1/stream", run=id) as lines:
-            try:
-                while True:
-                    # Asked after the stream is open: an end between the two cannot be missed.
-                    state = daemon.get(f"{PATH}/{id}")
-                    yield state
-                    if state["finished_at"] is not None:
-                        return
-                    if not any(line.startswith("data:") for line in lines):
-                        break
-            except httpx.HTTPError:
-                continue  # the stream broke off: it is opened again

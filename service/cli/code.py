@@ -11,7 +11,7 @@ from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
 from triphammer.service.cli.output import fail, print_json, print_table
 
 if TYPE_CHECKING:
-    from triphammer.service.cli.client import DaemonClient
+    from triphammer.service.client.sync import Client
 
 LIVE = "live"
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def reload(url: Url = URL, json: AsJson = False) -> None:
     """Let the daemon load the flow files again, and print what has changed; exit 1 on errors."""
     with connect(url) as daemon:
-        answer = daemon.post("/api/v1/reload", patient=True)
+        answer = daemon.reload()
     if json:
         print_json(answer)
     else:
@@ -68,34 +68,34 @@ def code(
     with connect(url) as daemon:
         flow, current = _named(daemon, what)
         if list:
-            _print_versions(daemon.get(f"/api/v1/flows/{flow}/versions"), json)
+            _print_versions(daemon.versions(flow).page(), json)
             return
         shown = version or current
         if diff is not None:
             _print_diff(_diff(daemon, flow, shown, diff), json)
             return
-        source = daemon.get(f"/api/v1/versions/{shown}/source")
+        source = daemon.source(shown)
     if json:
         print_json(source)
     else:
         _print_source(source, file)
 
 
-def _named(daemon: DaemonClient, what: str) -> tuple[str, str]:
+def _named(daemon: Client, what: str) -> tuple[str, str]:
     """The flow and the version that are meant."""
     if what.startswith("run_"):
-        run = daemon.get(f"/api/v1/runs/{what}")
+        run = daemon.run(what)
         return run["flow"], run["version"]
-    versions = daemon.get(f"/api/v1/flows/{what}/versions")["items"]
+    versions = daemon.versions(what).page()["items"]
     live = next((item for item in versions if item["live"]), versions[0])
     return what, live["version"]
 
 
-def _diff(daemon: DaemonClient, flow: str, shown: str, other: str) -> Any:
+def _diff(daemon: Client, flow: str, shown: str, other: str) -> Any:
     if other != LIVE:
-        return daemon.get(f"/api/v1/versions/{other}/diff/{shown}")
+        return daemon.diff(other, shown)
     _, live = _named(daemon, flow)
-    return daemon.get(f"/api/v1/versions/{shown}/diff/{live}")
+    return daemon.diff(shown, live)
 
 
 def _print_versions(answer: Any, as_json: bool) -> None:

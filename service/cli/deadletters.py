@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import fail, print_json, print_table
-from triphammer.service.cli.reads import Limit, moment
+from triphammer.service.cli.output import Id, Moment, fail, print_json, print_table
+from triphammer.service.cli.reads import FlowOption, Limit
+from triphammer.service.client.words import DeadKind
 
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Ids of dead letters; they may be shortened.")
 ]
-Kind = Annotated[str | None, typer.Option(help="Only of this kind: run, event, message or record.")]
-FlowOption = Annotated[str | None, typer.Option("--flow", help="Only of this flow.")]
+Kind = Annotated[
+    DeadKind | None, typer.Option(help="Only of this kind: run, event, message or record.")
+]
 Target = Annotated[str | None, typer.Option(help="Only for this URL or topic.")]
 Since = Annotated[
     str | None, typer.Option(help="Only what died at or after this time, as 2027-01-31T06:00Z.")
 ]
 Until = Annotated[str | None, typer.Option(help="Only what died before this time.")]
 All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
-PATH = "/api/v1/deadletters"
 
 
 def register(app: typer.Typer) -> None:
@@ -57,16 +57,16 @@ def deadletters(
     if context.invoked_subcommand is not None:
         return
     with connect(url) as daemon:
-        answer = daemon.get(
-            PATH, kind=kind, flow=flow, target=target, since=since, until=until, limit=limit
-        )
+        answer = daemon.deadletters(
+            kind=kind, flow=flow, target=target, since=since, until=until, limit=limit
+        ).page()
         if flow is not None and not answer["items"]:
-            daemon.get(f"/api/v1/flows/{quote(flow)}")  # which says so where there is none
+            daemon.flow(flow)  # which says so where there is none
     if json:
         print_json(answer)
         return
     rows = [
-        (i["id"], i["kind"], i["flow"], i["target"], i["key"], moment(i["at"]), i["reason"])
+        (Id(i["id"]), i["kind"], i["flow"], i["target"], i["key"], Moment(i["at"]), i["reason"])
         for i in answer["items"]
     ]
     columns = ("ID", "KIND", "FLOW", "TARGET", "KEY", "DIED", "REASON")
@@ -89,7 +89,7 @@ def redrive(
     again that was disabled because it answered 410."""
     which = _which(ids, all, kind=kind, flow=flow, target=target, since=since, until=until)
     with connect(url) as daemon:
-        answer = daemon.post(f"{PATH}/redrive", json=which, patient=True)
+        answer = daemon.redrive(**which)
     if json:
         print_json(answer)
         return
@@ -116,7 +116,7 @@ def skip(
     --all."""
     which = _which(ids, all, kind=kind, flow=flow, target=target, since=since, until=until)
     with connect(url) as daemon:
-        answer = daemon.post(f"{PATH}/skip", json=which, patient=True)
+        answer = daemon.skip(**which)
     if json:
         print_json(answer)
     else:

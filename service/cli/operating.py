@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from getpass import getuser
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from triphammer.config.ids import new_id
+from triphammer.service.cli.completing import run_ids, task_names
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import (
     URL,
@@ -20,11 +18,14 @@ from triphammer.service.cli.options import (
     reports_errors,
 )
 from triphammer.service.cli.output import fail, print_json
+from triphammer.service.client.words import TaskMark
 from triphammer.service.web.forms import read_form
 
-RunId = Annotated[str, typer.Argument(help="A run; the id may be shortened.")]
+RunId = Annotated[
+    str, typer.Argument(help="A run; the id may be shortened.", autocompletion=run_ids)
+]
 
-STATES = {
+STATES: Mapping[str, TaskMark] = {
     "success": "succeeded",
     "succeeded": "succeeded",
     "failed": "failed",
@@ -49,7 +50,7 @@ def cancel(
     """End a run that is queued or under way. Its tasks are asked to end, and after [limits] grace
     processes are killed and coroutines given up; its teardowns run."""
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/runs/{run}/cancel", json={"now": now}, headers=_who())
+        answer = daemon.cancel(run, now=now)
     _print(answer, json, f"{answer['id']}: cancelling")
 
 
@@ -58,7 +59,9 @@ def retry(
     since: Annotated[
         str | None,
         typer.Option(
-            "--from", help="This task and all behind it; also enrich[17] and shop[3]/load."
+            "--from",
+            help="This task and all behind it; also enrich[17] and shop[3]/load.",
+            autocompletion=task_names,
         ),
     ] = None,
     failed: Annotated[
@@ -68,9 +71,8 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Let a run that has ended begin again: whole, from a task on, or only what failed."""
-    body = {"from": since, "failed_only": failed}
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/runs/{run}/retry", json=body, headers=_who())
+        answer = daemon.retry(run, since=since, failed_only=failed)
     _print(answer, json, f"{answer['id']}: {answer['state']}")
 
 
@@ -92,20 +94,24 @@ def mark(
     """Let a task count as succeeded, failed or skipped, or a run that has ended. What stands behind
     a task of an ended run runs when that is retried with --failed."""
     *task, state = what
-    body: dict[str, Any] = {"state": STATES.get(state, state), "reason": reason}
-    if result is not None:
-        body["result"] = json_argument(result, "--result")
-    if len(task) > 1 or body["state"] not in STATES.values():
+    given = None if result is None else json_argument(result, "--result")
+    mark = STATES.get(state)
+    if len(task) > 1 or mark is None or (mark == "skipped" and not task):
         told = "mark RUN TASK success|failed|skipped, or mark RUN success|failed"
         raise fail(f"{' '.join(what)!r} cannot be marked: {told}", 2)
-    path = f"tasks/{quote(task[0])}/mark" if task else "mark"
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/runs/{run}/{path}", json=body, headers=_who())
-    _print(answer, json, f"{answer['id']}: {' '.join([*task, 'marked', body['state']])}")
+        if mark == "skipped" or task:
+            answer = daemon.mark_task(run, task[0], mark, result=given, reason=reason)
+        else:
+            answer = daemon.mark(run, mark, reason=reason)
+    _print(answer, json, f"{answer['id']}: {' '.join([*task, 'marked', mark])}")
 
 
 TaskName = Annotated[
-    str | None, typer.Argument(help="The task that asks; may be left out where only one does.")
+    str | None,
+    typer.Argument(
+        help="The task that asks; may be left out where only one does.", autocompletion=task_names
+    ),
 ]
 Form = Annotated[
     list[str] | None, typer.Option("--form", metavar="K=V", help="A field of its form; repeatable.")
@@ -122,7 +128,7 @@ def approve(
     json: AsJson = False,
 ) -> None:
     """Approve what a run asks for: it goes on."""
-    _answer("approve", run, task, form, reason, url, json)
+    _answer(run, task, form, reason, url, json, approved=True)
 
 
 def reject(
@@ -134,28 +140,28 @@ def reject(
     json: AsJson = False,
 ) -> None:
     """Reject what a run asks for: the task is skipped, and what stands behind it."""
-    _answer("reject", run, task, form, reason, url, json)
+    _answer(run, task, form, reason, url, json, approved=False)
 
 
 def _answer(
-    verb: str,
     run: str,
     task: str | None,
     form: list[str] | None,
     reason: str,
     url: str,
     json: bool,
+    *,
+    approved: bool,
 ) -> None:
-    body: dict[str, Any] = {"reason": reason}
     with connect(url) as daemon:
-        now = daemon.get(f"/api/v1/runs/{run}")
+        now = daemon.run(run)
         task = task or _asking(now)
-        if form:
-            body["form"] = _filled(now, task, parse_texts(form, "--form"))
-        path = f"/api/v1/runs/{run}/tasks/{quote(task)}/{verb}"
-        answer = daemon.post(path, json=body, headers=_who())
-    told = {"approve": "approved", "reject": "rejected"}[verb]
-    _print(answer, json, f"{answer['id']}: {task} {told}")
+        filled = _filled(now, task, parse_texts(form, "--form")) if form else None
+        if approved:
+            answer = daemon.approve(now["id"], task, form=filled, reason=reason)
+        else:
+            answer = daemon.reject(now["id"], task, form=filled, reason=reason)
+    _print(answer, json, f"{answer['id']}: {task} {'approved' if approved else 'rejected'}")
 
 
 def _filled(run: Any, task: str, given: Mapping[str, str]) -> Mapping[str, Any]:
@@ -182,7 +188,7 @@ def note(
 ) -> None:
     """Note something of a run."""
     with connect(url) as daemon:
-        answer = daemon.patch(f"/api/v1/runs/{run}", json={"note": text}, headers=_who())
+        answer = daemon.annotate(run, note=text)
     _print(answer, json, f"{answer['id']}: {answer['note'] or 'no note'}")
 
 
@@ -194,22 +200,12 @@ def tag(
     json: AsJson = False,
 ) -> None:
     """Tag a run; `runs --tag` finds it."""
-    body = {"remove_tags" if remove else "add_tags": tags}
     with connect(url) as daemon:
-        answer = daemon.patch(f"/api/v1/runs/{run}", json=body, headers=_who())
+        if remove:
+            answer = daemon.annotate(run, remove_tags=tags)
+        else:
+            answer = daemon.annotate(run, add_tags=tags)
     _print(answer, json, f"{answer['id']}: {', '.join(answer['tags']) or 'no tags'}")
-
-
-def _who() -> dict[str, str]:
-    """Who asks, and a key that makes it safe to send the request again after a lost answer."""
-    return {"Triphammer-By": f"{_user()} (cli)", "Idempotency-Key": new_id("msg")}
-
-
-def _user() -> str:
-    try:
-        return getuser().encode("ascii", "replace").decode()[:100]
-    except (KeyError, OSError):  # no name for this number
-        return "somebody"
 
 
 def _print(value: Any, as_json: bool, text: str) -> None:

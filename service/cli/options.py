@@ -41,6 +41,8 @@ Params = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", help="A settings file other than triphammer.toml.")
 ]
+INTERRUPTED = 130
+"""As the shell says of what Ctrl-C has ended."""
 URL = ""
 """Nothing was said: the daemon of the project here."""
 
@@ -75,6 +77,8 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             if not isinstance(alone, TriphammerError):
                 raise
             raise fail(str(alone)) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
 
     if "url" in signature(command).parameters:
         _add_token(wrapped, command)

@@ -1,27 +1,35 @@
 """What commands print: tables for people, JSON for programs.
 
-rich is imported by the functions that draw with it: the others must not wait for it.
+On a terminal ids are as short as is unique among them, and times are relative; in a file or a
+pipe both are whole. rich is imported by the functions that draw with it: the others must not wait
+for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 STYLES = {
     "succeeded": "green",
     "delivered": "green",
     "live": "green",
+    "ok": "green",
     "ran": "green",
     "failed": "red",
     "dead": "red",
     "error": "red",
+    "broken": "red",
     "dead-lettered": "red",
     "running": "blue",
     "queued": "yellow",
@@ -29,6 +37,23 @@ STYLES = {
     "waiting": "yellow",
     "paused": "yellow",
 }
+WIDE = 200
+"""Columns where the output is a file or a pipe: ids are never cut there."""
+SHORTEST = 16
+"""Letters that are left of an id at least: `run_` and the millisecond that it was made in."""
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (14 * 86_400, 86_400, "d"))
+
+
+class Id(str):
+    """A cell that holds an id."""
+
+    __slots__ = ()
+
+
+class Moment(str):
+    """A cell that holds a time of the API."""
+
+    __slots__ = ()
 
 
 def print_json(value: Any) -> None:
@@ -47,15 +72,72 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
     if not listed:
         typer.echo(empty)
         return
+    console = wide_console()
+    console.print(table(columns, listed, short=console.is_terminal))
+
+
+def wide_console() -> Console:
+    """Where tables are printed."""
     from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
+
+
+def can_draw(console: Console) -> bool:
+    """Whether what is printed can be drawn over."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, short: bool) -> Table:
+    """The rows as rich draws them; `short`: for somebody at a terminal."""
     from rich.table import Table
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    drawn = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    listed, now = list(rows), datetime.now(UTC)
+    lengths = [shortest(column) for column in zip(*listed, strict=True)]
     for row in listed:
-        table.add_row(*(_cell(value) for value in row))
-    # Wide enough that ids are never cut where the output is a file or a pipe.
-    console = Console()
-    Console(width=console.width if console.is_terminal else 200).print(table)
+        cells = zip(row, lengths, strict=True)
+        drawn.add_row(*(_shown(value, length, now if short else None) for value, length in cells))
+    return drawn
+
+
+def shortest(column: Iterable[Any]) -> int:
+    """How many letters tell the ids of a column apart."""
+    ids = sorted({str(value) for value in column if isinstance(value, Id)})
+    return max([SHORTEST, *(_apart(one, other) for one, other in pairwise(ids))])
+
+
+def _apart(one: str, other: str) -> int:
+    """How many letters it takes to tell two texts apart."""
+    pairs = enumerate(zip(one, other, strict=False), start=1)
+    return next((place for place, (a, b) in pairs if a != b), max(len(one), len(other)))
+
+
+def _shown(value: Any, length: int, now: datetime | None) -> Text:
+    if isinstance(value, Id) and now is not None:
+        return _cell(value[:length])
+    if isinstance(value, Moment):
+        return _cell(moment(value) if now is None else relative(value, now))
+    return _cell(value)
+
+
+def moment(text: str | None) -> str:
+    """A time of the API to the second, without its zone (UTC)."""
+    return "" if text is None else f"{text[:10]} {text[11:19]}"
+
+
+def relative(text: str, now: datetime) -> str:
+    """A time of the API as people say it: `5 min ago`, `in 2 h`; the date where it is far."""
+    if not text:
+        return ""
+    seconds = int((now - datetime.fromisoformat(text)).total_seconds())
+    for most, unit, name in _STEPS:
+        if abs(seconds) < most:
+            count = abs(seconds) // unit
+            ago = f"{count} {name} ago" if seconds >= 0 else f"in {count} {name}"
+            return "now" if count == 0 else ago
+    return text[:10]
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:

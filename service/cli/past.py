@@ -17,20 +17,21 @@ from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Encoded, ErrorInfo, TaskRow
 from triphammer.flows.loader import load_version
 from triphammer.sensors.codec import event_of_json
-from triphammer.service.cli.client import DaemonClient, DaemonError
+from triphammer.service.client.errors import ClientError
+from triphammer.service.client.sync import Client
 from triphammer.service.repeating import Journal, Past
 
 _PART = re.compile(rb"artifact[^0-9a-f]{1,4}([0-9a-f]{64})")
 """How JSON, MessagePack and pickles name an artifact that is part of a value."""
 
 
-def fetch_past(daemon: DaemonClient, run: str) -> Past:
-    """What the run was given. Raises `DaemonError`, which says what is needed."""
+def fetch_past(daemon: Client, run: str) -> Past:
+    """What the run was given. Raises `ClientError`, which says what is needed."""
     try:
-        found = daemon.get(f"/api/v1/runs/{run}")
-        event = daemon.get(f"/api/v1/events/{found['event']}")
-    except DaemonError as error:
-        raise DaemonError(
+        found = daemon.run(run)
+        event = daemon.event(found["event"])
+    except ClientError as error:
+        raise ClientError(
             f"{error}. --from-run asks the daemon that has the run; of a copy of its data folder "
             "`triphammer serve --data COPY --port 8421` is one, named with --url"
         ) from None
@@ -44,37 +45,27 @@ def fetch_past(daemon: DaemonClient, run: str) -> Past:
     )
 
 
-def _state(daemon: DaemonClient, flow: str) -> dict[str, bytes]:
+def _state(daemon: Client, flow: str) -> dict[str, bytes]:
     """What the flow remembers now; nothing if it is gone and has left nothing."""
     try:
-        values = daemon.get(f"/api/v1/flows/{flow}/state")["values"]
-    except DaemonError:
+        values = daemon.state(flow)["values"]
+    except ClientError:
         return {}
     return {key: msgspec.json.encode(value) for key, value in values.items()}
 
 
-def fetch_flow(daemon: DaemonClient, root: Path, flow: str, version: str) -> FlowDef:
+def fetch_flow(daemon: Client, root: Path, flow: str, version: str) -> FlowDef:
     """The flow at a version that the daemon has had. Raises `GraphError` if it does not load."""
-    told = daemon.get(f"/api/v1/versions/{version}/source")
+    told = daemon.source(version)
     sources = {file["path"]: file["source"] for file in told["files"]}
     return load_version(root, flow, told["file"], sources)
 
 
-def fetch_journal(daemon: DaemonClient, past: Past, excerpt: Excerpt) -> Journal:
+def fetch_journal(daemon: Client, past: Past, excerpt: Excerpt) -> Journal:
     """What the run's tasks before the excerpt's have given. Raises `FlowError` where they had
     not ended."""
-    rows = rows_before(excerpt, list(_rows(daemon, past.run)), past.run)
+    rows = rows_before(excerpt, [_row(task) for task in daemon.stored_tasks(past.run)], past.run)
     return Journal(rows, list(_contents(daemon, past.run, rows)))
-
-
-def _rows(daemon: DaemonClient, run: str) -> Iterator[TaskRow]:
-    after: str | None = None
-    while True:
-        page = daemon.get(f"/api/v1/runs/{run}/stored", after=after)
-        yield from map(_row, page["items"])
-        after = page["next"]
-        if after is None:
-            return
 
 
 def _row(told: Any) -> TaskRow:
@@ -91,7 +82,7 @@ def _row(told: Any) -> TaskRow:
     )
 
 
-def _contents(daemon: DaemonClient, run: str, rows: Sequence[TaskRow]) -> Iterator[bytes]:
+def _contents(daemon: Client, run: str, rows: Sequence[TaskRow]) -> Iterator[bytes]:
     """What the results are that are artifacts, and the artifacts that are part of results."""
     results = [row.result for row in rows if row.result is not None]
     whole = dict.fromkeys(r.body.decode() for r in results if r.kind == "artifact")
@@ -101,7 +92,7 @@ def _contents(daemon: DaemonClient, run: str, rows: Sequence[TaskRow]) -> Iterat
         inside += _named_in(content)
         yield content
     for digest in dict.fromkeys(inside):
-        with suppress(DaemonError):  # it only looks like one of ours
+        with suppress(ClientError):  # it only looks like one of ours
             yield _content(daemon, run, digest)
 
 
@@ -109,8 +100,8 @@ def _named_in(body: bytes) -> Iterator[str]:
     return (found.decode() for found in _PART.findall(body))
 
 
-def _content(daemon: DaemonClient, run: str, digest: str) -> bytes:
-    content = daemon.content(f"/api/v1/runs/{run}/stored/{digest}")
+def _content(daemon: Client, run: str, digest: str) -> bytes:
+    content = b"".join(daemon.stored_content(run, digest))
     if sha256(content).hexdigest() != digest:
-        raise DaemonError(f"the artifact {digest} of the daemon is damaged")
+        raise ClientError(f"the artifact {digest} of the daemon is damaged")
     return content

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import anyio
 import msgspec
@@ -23,7 +22,7 @@ from triphammer.service.store.upgrade import upgrade
 
 
 def prune_here(data: Path | None, config: Path | None, url: str, *, dry: bool) -> Mapping[str, Any]:
-    """What was removed, by kind. Raises `StoreError`, `DaemonError`."""
+    """What was removed, by kind. Raises `StoreError`, `ClientError`."""
     loaded = loaded_for(data, config)
     folder = (loaded.root / loaded.settings.store.data).resolve()
     version, known = upgrade(folder, dry=True)
@@ -37,11 +36,7 @@ def prune_here(data: Path | None, config: Path | None, url: str, *, dry: bool) -
     except FolderLocked:
         pass
     with connect(url) as daemon:
-        answer: Mapping[str, Any] = daemon.post(
-            f"/api/v1/prune?{urlencode({'dry_run': str(dry).lower(), 'folder': folder})}",
-            patient=True,
-        )
-    return answer
+        return daemon.prune(dry_run=dry, folder=str(folder))
 
 
 async def _sweep(loaded: LoadedSettings, folder: Path, dry: bool) -> Swept:

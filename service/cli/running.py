@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,14 @@ from triphammer.config.clock import SystemClock
 from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.secrets import Secrets
 from triphammer.flows.excerpt import Excerpt, excerpt_of
-from triphammer.flows.executors.contract import Stalled
 from triphammer.flows.graph import FlowDef
-from triphammer.flows.journal import LogLine
 from triphammer.sensors.cloudevents import from_http
 from triphammer.sensors.event import Event
 from triphammer.sensors.headers import Headers
 from triphammer.service.cli.asking import Answers, Questions
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.debugging import debug_executors, log_to_terminal, untimed
+from triphammer.service.cli.display import Task, display_for
 from triphammer.service.cli.options import json_argument
 from triphammer.service.cli.output import fail
 from triphammer.service.cli.past import fetch_flow, fetch_journal, fetch_past
@@ -130,15 +129,22 @@ def _event(value: Any) -> Event:
 async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job) -> Ran:
     hurried = HurriedClock(SystemClock())
     flow = untimed(job.flow) if asked.debug else job.flow
+    display = display_for(flow.name, json=asked.json, debug=asked.debug)
 
     async def action(local: Local) -> Ran:
         if asked.fast:
             hurried.follow(local.core.engine.wait_quiet)
         run = await _begin(local, flow, job)
-        async with anyio.create_task_group() as group:
-            group.start_soon(Questions(local, run, asked.answers).answer, name="questions")
-            await local.wait(run, None if asked.json else _progress)
-            group.cancel_scope.cancel()
+        with display.shown():
+            async with anyio.create_task_group() as group:
+                questions = Questions(local, run, asked.answers, display)
+                group.start_soon(questions.answer, name="questions")
+                display.tell(News("run", run, flow.name, "running"))
+                await local.wait(run, display.tell)
+                group.cancel_scope.cancel()
+            ended = await local.store.run(run)
+            assert ended is not None
+            display.end(ended.state, await _tasks(local, run))
         ran = await _outcome(local, run, job)
         return await _delivered(ran, loaded, secrets) if asked.deliver else ran
 
@@ -148,11 +154,18 @@ async def _run(loaded: LoadedSettings, secrets: Secrets, asked: Asked, job: Job)
         secrets=secrets,
         settings=loaded.settings,
         root=loaded.root,
-        lines=None if asked.json else _lines,
+        lines=None if asked.json else display.log,
         captured=not asked.debug,
-        stall=_stalled,
+        stall=display.stalled,
     )
     return await with_local({flow.name: flow}, action, around)
+
+
+async def _tasks(local: Local, run: str) -> list[Task]:
+    """How the tasks of a run are, its maps as one."""
+    items = await local.store.item_counts(run)
+    rows = await local.store.tasks(run, items=False)
+    return [(row.name, row.state, items.get(row.name, {})) for row in rows]
 
 
 async def _begin(local: Local, flow: FlowDef, job: Job) -> str:
@@ -203,18 +216,3 @@ def _not_found(found: Loaded, wanted: str) -> Exception:
     if found.errors:
         return CannotServe("; ".join(str(error) for error in found.errors))
     return UnknownFlow(wanted, found.flows)
-
-
-def _progress(news: News) -> None:
-    if news.kind == "task" and news.state:
-        typer.echo(f"  {news.state}", err=True)
-
-
-def _stalled(stalled: Stalled | None) -> None:
-    if stalled is not None:
-        typer.echo(f"  {stalled.text}", err=True)
-
-
-def _lines(run: str, task: str, attempt: int, lines: Sequence[LogLine]) -> None:
-    for line in lines:
-        typer.echo(f"  {task}#{attempt} {line.level}: {line.text}", err=True)

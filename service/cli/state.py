@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
+from triphammer.service.cli.completing import flow_names
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Url, json_argument, reports_errors
 from triphammer.service.cli.output import fail, json_line, print_json
 
-FlowName = Annotated[str, typer.Argument(help="A flow.")]
+FlowName = Annotated[str, typer.Argument(help="A flow.", autocompletion=flow_names)]
 KeyName = Annotated[str, typer.Argument(help="A key of its state.")]
 MaybeKey = Annotated[str | None, typer.Argument(help="A key of its state.")]
 Force = Annotated[
@@ -37,11 +37,13 @@ def register(app: typer.Typer) -> None:
 def get(flow: FlowName, key: MaybeKey = None, url: Url = URL, json: AsJson = False) -> None:
     """Print all keys of a flow's state, or the value of one as JSON."""
     with connect(url) as daemon:
-        answer = daemon.get(_path(flow, key))
+        if key is not None:
+            one = daemon.state_value(flow, key)
+            print_json(one if json else one["value"])
+            return
+        answer = daemon.state(flow)
     if json:
         print_json(answer)
-    elif key is not None:
-        print_json(answer["value"])
     else:
         lines = [f"{name} = {json_line(value)}" for name, value in answer["values"].items()]
         typer.echo("\n".join(lines) or f"{flow} remembers nothing.")
@@ -56,9 +58,9 @@ def set(
     json: AsJson = False,
 ) -> None:
     """Write a value of a flow's state. Refused while a task of the flow is under way."""
-    body = {"value": json_argument(value, "VALUE")}
+    given = json_argument(value, "VALUE")
     with connect(url) as daemon:
-        answer = daemon.put(_path(flow, key), json=body, force=force)
+        answer = daemon.set_state(flow, key, given, force=force)
     _tell(answer, json, f"{flow}: {key} is set")
 
 
@@ -74,14 +76,11 @@ def delete(
     if (key is None) is not all:
         raise fail("which ones? name a key, or --all", 2)
     with connect(url) as daemon:
-        answer = daemon.delete(_path(flow, key), force=force)
+        if key is None:
+            answer = daemon.clear_state(flow, force=force)
+        else:
+            answer = daemon.delete_state(flow, key, force=force)
     _tell(answer, json, f"{flow}: deleted {', '.join(answer['keys']) or 'nothing'}")
-
-
-def _path(flow: str, key: str | None) -> str:
-    path = f"/api/v1/flows/{quote(flow, safe='')}/state"
-    # A dot is quoted, too: `..` alone would lead to another path.
-    return path if key is None else f"{path}/{quote(key, safe='').replace('.', '%2E')}"
 
 
 def _tell(answer: Any, json: bool, text: str) -> None:

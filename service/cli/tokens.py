@@ -6,7 +6,6 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import anyio
 
@@ -17,8 +16,6 @@ from triphammer.service.cli.folder import data_folder
 from triphammer.service.errors import FolderLocked
 from triphammer.service.store.opening import open_folder
 from triphammer.service.web import views
-
-PATH = "/api/v1/tokens"
 
 
 class Book(Protocol):
@@ -43,17 +40,17 @@ class Remote:
         self._url = url
 
     def create(self, name: str, scopes: Sequence[str], expires_in: int | None) -> Any:
-        body = {"name": name, "scopes": list(scopes), "expires_in": expires_in}
+        given: Any = scopes  # what is none the daemon knows best
         with connect(self._url) as daemon:
-            return daemon.post(PATH, json=body)
+            return daemon.create_token(name, given, expires_in=expires_in)
 
     def list(self) -> Any:
         with connect(self._url) as daemon:
-            return daemon.get(PATH)
+            return daemon.tokens().page()
 
     def revoke(self, name: str) -> Any:
         with connect(self._url) as daemon:
-            return daemon.post(f"{PATH}/{quote(name, safe='')}/revoke")
+            return daemon.revoke_token(name)
 
 
 class Local:

@@ -1,12 +1,13 @@
-"""Commands that ask the daemon to do something: start, emit, pause, resume."""
+"""Commands that ask the daemon to do something: start, emit, hook, pause, resume."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triphammer.config.ids import new_id
+from triphammer.service.cli.completing import flow_names
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import (
     URL,
@@ -15,17 +16,20 @@ from triphammer.service.cli.options import (
     Url,
     json_argument,
     parse_params,
+    parse_texts,
     reports_errors,
 )
 from triphammer.service.cli.output import fail, print_json
 
-FlowName = Annotated[str, typer.Argument(help="A flow.")]
-CONTENT_TYPE = "application/cloudevents+json"
+if TYPE_CHECKING:
+    from triphammer.service.web.models import Accepted
+
+FlowName = Annotated[str, typer.Argument(help="A flow.", autocompletion=flow_names)]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (start, emit, pause, resume):
+    for command in (start, emit, hook, pause, resume):
         app.command()(reports_errors(command))
 
 
@@ -37,13 +41,13 @@ def start(
     json: AsJson = False,
 ) -> None:
     """Start a run in the daemon. With --wait the exit code is 1 unless it succeeds."""
-    body = {"params": parse_params(param)}
-    # The key makes it safe to send the request again after a lost answer.
-    headers = {"Idempotency-Key": new_id("msg")}
+    params = parse_params(param)
     with connect(url) as daemon:
-        run = daemon.post(f"/api/v1/flows/{flow}/runs", json=body, headers=headers)
-        if wait:
-            run = daemon.wait_for_end(run["id"])
+        run = daemon.start(flow, params)
+    if wait:
+        from triphammer.service.cli.following import follow_run
+
+        run = follow_run(url, run, quiet=json)
     _print(run, json, f"{run['id']} {run['state']}")
     if wait and run["state"] != "succeeded":
         why = "" if run["error"] is None else f"{run['error']['type']}: {run['error']['message']}; "
@@ -66,29 +70,46 @@ def emit(
 ) -> None:
     """Post an event; prints what became of it."""
     name = new_id("evt") if id is None else f"{id}#{new_id('evt')}" if again else id
-    event: dict[str, Any] = {"specversion": "1.0", "type": type, "source": source, "id": name}
-    event["data"] = json_argument(data, "--data")
-    if subject is not None:
-        event["subject"] = subject
+    value = json_argument(data, "--data")
     with connect(url) as daemon:
-        headers = {"Content-Type": CONTENT_TYPE}
-        accepted = daemon.post("/api/v1/events", json=event, headers=headers)["events"][0]
+        accepted = daemon.emit(type, value, subject=subject, source=source, id=name)
+    _print(accepted, json, _became(accepted))
+
+
+def hook(
+    path: Annotated[str, typer.Argument(help="The path of a webhook, as its flow names it.")],
+    data: Annotated[str, typer.Option(help="JSON, or @FILE with JSON.")] = "null",
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", metavar="NAME=VALUE", help="A header; repeatable."),
+    ] = None,
+    url: Url = URL,
+    json: AsJson = False,
+) -> None:
+    """Deliver to a webhook, as its sender would; prints what became of it."""
+    body, headers = json_argument(data, "--data"), parse_texts(header, "--header")
+    with connect(url) as daemon:
+        accepted = daemon.deliver(path, body, headers=headers)
+    _print(accepted, json, _became(accepted))
+
+
+def _became(accepted: Accepted) -> str:
     runs = ", ".join(accepted["runs"]) or "no flow began a run"
     text = "duplicate: it came before" if accepted["duplicate"] else runs
-    _print(accepted, json, f"{accepted['event']}: {text}")
+    return f"{accepted['event']}: {text}"
 
 
 def pause(flow: FlowName, url: Url = URL, json: AsJson = False) -> None:
     """Begin no more runs of a flow; its events are kept and wait."""
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/flows/{flow}/pause")
+        answer = daemon.pause(flow)
     _print(answer, json, f"{flow}: paused")
 
 
 def resume(flow: FlowName, url: Url = URL, json: AsJson = False) -> None:
     """Begin runs of a paused flow again, the waiting ones first."""
     with connect(url) as daemon:
-        answer = daemon.post(f"/api/v1/flows/{flow}/resume")
+        answer = daemon.resume(flow)
     _print(answer, json, f"{flow}: live")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import anyio
@@ -19,6 +19,7 @@ from triphammer.service.client.topics import Topics
 from triphammer.service.client.trying import Limits, Trying, unreachable
 
 T = TypeVar("T")
+Part = TypeVar("Part", bytes, str)
 
 
 class AsyncClient(Topics, AwaitingPlayer):
@@ -76,8 +77,9 @@ class AsyncClient(Topics, AwaitingPlayer):
             async with self._http.stream(**request(call, self._timeout)) as answer:
                 if not answer.is_success:
                     raise refused(answer.status_code, answer.headers, await answer.aread())
-                async for piece in answer.aiter_bytes():
-                    yield piece
+                async with _closing(answer, answer.aiter_bytes()) as pieces:
+                    async for piece in pieces:
+                        yield piece
         except httpx.TransportError as error:
             raise unreachable(self.url, error) from None
 
@@ -118,10 +120,27 @@ class AsyncClient(Topics, AwaitingPlayer):
                 async with self._http.stream(**following.request(self._timeout)) as answer:
                     if not answer.is_success:
                         raise refused(answer.status_code, answer.headers, await answer.aread())
-                    async for line in answer.aiter_lines():
-                        for news in following.feed(line):
-                            yield news
+                    async with _closing(answer, answer.aiter_lines()) as lines:
+                        async for line in lines:
+                            for news in following.feed(line):
+                                yield news
                 lost: httpx.TransportError | Refused | None = None
             except (httpx.TransportError, Refused) as error:
                 lost = error
             await anyio.sleep(following.lost(lost))
+
+
+@asynccontextmanager
+async def _closing(
+    answer: httpx.Response, parts: AsyncIterator[Part]
+) -> AsyncGenerator[AsyncIterator[Part]]:
+    """The parts of an answer. httpx leaves the generators behind them, if they are not read to
+    their end, to the garbage collector, and trio warns of that: read on after the answer is
+    closed, they end."""
+    try:
+        yield parts
+    finally:
+        await answer.aclose()
+        with suppress(httpx.HTTPError, httpx.StreamError):
+            async for _ in parts:
+                pass

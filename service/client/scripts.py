@@ -62,8 +62,8 @@ Script = Generator[Ask | Listen | Pause | Tell[T], Any, None]
 
 
 class Scripted(Generic[P, T]):
-    """A method that gives several values, as a script finds them. `template`: of the route that
-    it alone asks, if any."""
+    """A method that gives several values, as a script finds them. `template`: of the route whose
+    answers it gives, if any."""
 
     method = "GET"
 

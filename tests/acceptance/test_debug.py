@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.process import project
+from tests.support.terminal import Terminal
 
 FLOW = """
 import asyncio
@@ -54,58 +51,6 @@ def broken():
 def aside():
     double.map([1, 2])
 """
-
-
-class Terminal:
-    """A process on a terminal of its own. Every wait ends with the test's own time limit."""
-
-    def __init__(self, project: Path, *arguments: str) -> None:
-        self._ours, theirs = pty.openpty()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "triphammer", *arguments],
-            cwd=project,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**os.environ, "TERM": "dumb", "PYTHON_COLORS": "0", "COLUMNS": "200"},
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.seen = ""
-
-    def until(self, text: str) -> str:
-        """What was printed since the last look, up to `text`."""
-        while text not in self.seen:
-            read = self._read()
-            assert read, f"{text!r} has not come: {self.seen}"
-            self.seen += read
-        before, _, self.seen = self.seen.partition(text)
-        return before
-
-    def type(self, line: str) -> None:
-        os.write(self._ours, f"{line}\n".encode())
-
-    def ask(self, expression: str) -> str:
-        """What the debugger answers."""
-        self.type(f"p {expression}")
-        return self.until("(Pdb) ").splitlines()[-1].strip()
-
-    def end(self) -> tuple[int, str]:
-        """The exit code, and what was printed until then."""
-        while read := self._read():
-            self.seen += read
-        return self._process.wait(), self.seen
-
-    def _read(self) -> str:
-        try:
-            return os.read(self._ours, 65536).decode().replace("\r\n", "\n")
-        except OSError:  # nobody is at the other side any more (Linux says so by EIO)
-            return ""
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._ours)
 
 
 @pytest.fixture

@@ -102,7 +102,8 @@ def _parameter(parameter: Any) -> str:
     return f"- `{', '.join(parameter.opts)}` {text}".rstrip()
 
 
-def _routes() -> Iterator[str]:
+def openapi() -> dict[str, Any]:
+    """The document of the API, as a daemon would serve it."""
     stand_in: Any = _Nothing()
     app = build_app(
         operations=stand_in,
@@ -122,7 +123,11 @@ def _routes() -> Iterator[str]:
         protection=Protection(True, True, ""),
         version=triphammer.__version__,
     )
-    for path, methods in app.openapi()["paths"].items():
+    return app.openapi()
+
+
+def _routes() -> Iterator[str]:
+    for path, methods in openapi()["paths"].items():
         for method, told in methods.items():
             text = " ".join(told["description"].split())
             yield f"- `{method.upper()} {path}` {text}"

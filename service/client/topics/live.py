@@ -41,15 +41,17 @@ class LiveCalls:
         flow: str | None = None,
         kinds: Sequence[Kind] = (),
         after: str = "",
+        opened: bool = False,
         lost: Lost | None = None,
     ) -> Script[News]:
         """What changes, as it changes: all, or of one run (its whole id), one flow, some kinds.
         `after` is the `place` of the last news seen. News of kind "resync" say that some were
-        missed."""
+        missed; `opened` asks for a first one of kind "opened": what is read after it is followed
+        by news of all that changes in it."""
         query = {"run": run, "flow": flow, "kind": list(kinds) or None}
         while True:
             news: News = yield Listen(query, after, lost)
-            if news.kind != OPENED:
+            if opened or news.kind != OPENED:
                 yield Tell(news)
 
     @Ending
@@ -72,7 +74,7 @@ class LiveCalls:
             yield from _until_news(found["id"], lost, _is_no_log)
             found = yield Ask(RunCalls.run(found["id"]))
 
-    @Scripted
+    @script("/api/v1/runs/{id}/logs")
     def logs(
         self,
         run: str,

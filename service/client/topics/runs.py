@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from triphammer.service.client.calls import Given, route
@@ -78,9 +77,9 @@ class RunCalls:
         return Given(path={"id": run, "task": task})
 
     @route("GET", "/api/v1/runs/{id}/artifacts")
-    def artifacts(self, run: str, *, limit: int = 1000) -> Given[list[models.Artifact]]:
+    def artifacts(self, run: str, *, limit: int = 1000) -> Given[models.Artifacts]:
         """The files that the tasks of a run have kept."""
-        return Given(path={"id": run}, query={"limit": limit}, pick=itemgetter("items"))
+        return Given(path={"id": run}, query={"limit": limit})
 
     @content("/api/v1/artifacts/{digest}")
     def artifact(self, digest: str) -> Given[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from triphammer.service.client.calls import Given, route
@@ -18,9 +17,9 @@ class StateCalls:
     unless `force`; with `match`, an `ETag`, only where it is still that value (412)."""
 
     @route("GET", "/api/v1/flows/{name}/state")
-    def state(self, flow: str) -> Given[dict[str, Any]]:
+    def state(self, flow: str) -> Given[models.FlowState]:
         """All that a flow remembers; secrets are masked."""
-        return Given(path={"name": flow}, pick=itemgetter("values"))
+        return Given(path={"name": flow})
 
     @route("GET", ONE)
     def state_value(self, flow: str, key: str) -> Given[models.StateValue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
@@ -55,12 +55,12 @@ def stream(text: str) -> bytes:
 
 
 @contextmanager
-def daemon(*answers: bytes) -> Generator[Daemon]:
-    """Serves the answers, in turn; after the last one nobody is there any more."""
+def daemon(*answers: bytes, wait: Callable[[], object] = lambda: None) -> Generator[Daemon]:
+    """Serves the answers, in turn, each after a `wait`; after the last nobody is there any more."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         host, port = server.getsockname()
         asked: list[Asked] = []
-        serving = pool.submit(_serve, server, answers, asked)
+        serving = pool.submit(_serve, server, answers, asked, wait)
         try:
             yield Daemon(f"http://{host}:{port}", asked)
         finally:
@@ -69,7 +69,12 @@ def daemon(*answers: bytes) -> Generator[Daemon]:
             serving.result()
 
 
-def _serve(server: socket.socket, answers: Sequence[bytes], asked: list[Asked]) -> None:
+def _serve(
+    server: socket.socket,
+    answers: Sequence[bytes],
+    asked: list[Asked],
+    wait: Callable[[], object],
+) -> None:
     for one in answers:
         try:
             connection, _ = server.accept()
@@ -77,6 +82,7 @@ def _serve(server: socket.socket, answers: Sequence[bytes], asked: list[Asked]) 
             return
         with connection:
             asked.append(_read(connection))
+            wait()
             connection.sendall(one)
     server.close()
 

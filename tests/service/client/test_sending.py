@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -260,3 +262,14 @@ def test_logs_go_on_until_the_run_has_ended(ask: Ask) -> None:
         found = ask(there.url, "logs", "run", follow=True)
     assert [line["seq"] for line in found] == [4, 5, 6]
     assert "after=5" in there.asked[-1].line
+
+
+@both
+def test_a_long_task_of_the_daemon_is_waited_for(ask: Ask) -> None:
+    free = threading.Event()
+    with ThreadPoolExecutor(1) as pool, daemon(answer(200, {"flows": 1}), wait=free.wait) as there:
+        waiting = pool.submit(ask, there.url, "reload", options={"timeout": 0.05})
+        with pytest.raises(TimeoutError):  # more than it waits for what takes no time
+            waiting.result(timeout=0.2)
+        free.set()
+        assert waiting.result() == {"flows": 1}
