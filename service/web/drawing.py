@@ -52,15 +52,16 @@ class Drawing(msgspec.Struct, frozen=True):
     height: int
 
 
-def draw(nodes: Sequence[Row], tasks: Mapping[str, Row]) -> Drawing:
-    """The drawing of `nodes` (each after its upstreams) with the states of their `tasks`."""
+def draw(nodes: Sequence[Row], tasks: Mapping[str, Row] | None) -> Drawing:
+    """The drawing of `nodes` (each after its upstreams) with the states of their `tasks`; None:
+    the graph of a flow that is not looked at in a run."""
     layer: dict[str, int] = {}
     for node in nodes:
         layer[node["name"]] = max((layer[up] + 1 for up in node["upstream"]), default=0)
     places: dict[str, tuple[int, int]] = {}
     frames: list[Frame] = []
     _place(nodes, 0, MARGIN, layer, places, frames)
-    boxes = {n["name"]: _box(n, tasks.get(n["name"], {}), *places[n["name"]]) for n in nodes}
+    boxes = {n["name"]: _box(n, _task(n, tasks), *places[n["name"]]) for n in nodes}
     lines = [_line(boxes[up], boxes[n["name"]]) for n in nodes for up in drawn_from(n, nodes)]
     shapes: list[Box | Frame] = [*boxes.values(), *frames]
     width = max((s.x + s.width for s in shapes), default=0) + MARGIN
@@ -117,17 +118,26 @@ def drawn_from(node: Row, nodes: Sequence[Row]) -> Iterator[str]:
     yield from (up for up in node["upstream"] if up not in inner)
 
 
-def _box(node: Row, task: Row, x: int, y: int) -> Box:
+def _task(node: Row, tasks: Mapping[str, Row] | None) -> Row | None:
+    return None if tasks is None else tasks.get(node["name"], {})
+
+
+def _box(node: Row, task: Row | None, x: int, y: int) -> Box:
     name, groups = node["name"], node["groups"]
     return Box(
         name=name,
         label=name[len(groups[-1]) + 1 :] if groups else name,
-        state=task.get("state", "pending"),
-        note=_note(node, task),
+        state="" if task is None else task.get("state", "pending"),
+        note=_plan(node) if task is None else _note(node, task),
         x=x,
         y=y,
         when=node["when"],
     )
+
+
+def _plan(node: Row) -> str:
+    kind = "" if node["kind"] == "task" else node["kind"]
+    return ", ".join(filter(None, (node["role"], kind, "for each item" if node["mapped"] else "")))
 
 
 def _note(node: Row, task: Row) -> str:

@@ -15,6 +15,7 @@ from triphammer.sensors.times import utc
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import NO_FAULTS, Field, fields
+from triphammer.service.web.graph_data import graph_data
 from triphammer.service.web.heat_map import first_day, heat_map, start_of
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.reading import Reading
@@ -66,7 +67,8 @@ class FlowPage:
             "flow.html",
             status=status,
             flow=flow,
-            drawing=draw(flow["graph"]["nodes"], {}),
+            drawing=draw(flow["graph"]["nodes"], None),
+            graph_data=graph_data(flow["graph"]["nodes"]),
             form=form,
             others=others,
             **await self._history(flow),

@@ -79,3 +79,13 @@ def test_names_within_groups_are_short_and_roles_are_told() -> None:
     assert [box.label for box in drawn.boxes] == ["w1", "w2", "undo"]
     assert drawn.boxes[2].note == "teardown, pending"
     assert len(drawn.lines) == 2  # a teardown is drawn behind the last of what it waits for
+
+
+def test_a_graph_that_is_not_looked_at_in_a_run_tells_what_its_nodes_are() -> None:
+    plain = {**node("parse"), "kind": "task", "mapped": False}
+    mapped = {**node("load", "parse", role="teardown"), "kind": "publish", "mapped": True}
+    boxes = draw([plain, mapped], None).boxes
+    assert [(box.state, box.note) for box in boxes] == [
+        ("", ""),
+        ("", "teardown, publish, for each item"),
+    ]
