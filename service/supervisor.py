@@ -79,11 +79,6 @@ class Supervisor:
         self._stopped = False
         self.sensors: dict[str, Sensor] = {}
 
-    @property
-    def specs(self) -> Mapping[str, SensorSpec]:
-        """The sensors that are to run, by id."""
-        return self._specs
-
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Hold the sensors until cancelled."""
         async with anyio.create_task_group() as group:

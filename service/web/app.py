@@ -36,6 +36,7 @@ from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.sensors import sensors_api
 from triphammer.service.web.signin import SignIn
 from triphammer.service.web.stream import Streams
 from triphammer.service.web.tokens import tokens_api
@@ -79,6 +80,7 @@ def build_app(
     app.include_router(api(operations, reading))
     app.include_router(backfills_api(backfills, reading))
     app.include_router(operating_api(operations, reading))
+    app.include_router(sensors_api(operations, overview))
     app.include_router(deadletters_api(deadletters))
     app.include_router(flow_state_api(flow_state))
     app.include_router(tokens_api(tokens))

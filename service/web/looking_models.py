@@ -166,14 +166,16 @@ class Position(TypedDict):
 
 
 class Sensor(TypedDict):
-    """One sensor. `reason` is null while it works. `events` counts what it has brought since the
-    start, `last` are the newest of these; of `positions` the first are told. `next_fire` is that of
-    a timer, `behind` all that is not taken in yet, where that is known."""
+    """One sensor. `reason` is null while it works; one that is `paused` takes nothing. `events`
+    counts what it has brought since the start, `last` are the newest of these; of `positions` the
+    first are told. `next_fire` is that of a timer, `behind` all that is not taken in yet, where
+    that is known."""
 
     id: str
     kind: str
     name: str
     flows: list[str]
+    paused: bool
     reason: str | None
     since: Moment | None
     failures: int

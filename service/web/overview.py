@@ -22,7 +22,7 @@ from triphammer.sensors.contract import Lagging, Sensor
 from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.intake import Intake
-from triphammer.service.errors import UnknownMessage, UnknownRun
+from triphammer.service.errors import UnknownMessage, UnknownRun, UnknownSensor
 from triphammer.service.health import Health
 from triphammer.service.library import Library
 from triphammer.service.store.contract import Page, RunRow, Store
@@ -170,8 +170,14 @@ class Overview:
     async def sensors(self) -> models.Sensors:
         """All sensors, by id."""
         users = self._users()
-        items = [await self._sensor(id, users[id]) for id in sorted(self._supervisor.specs)]
+        items = [await self._sensor(id, users[id]) for id in sorted(self._supervisor.wanted)]
         return {"items": items, "next": None}
+
+    async def sensor(self, id: str) -> models.Sensor:
+        """One sensor. Raises `UnknownSensor`."""
+        if id not in self._supervisor.wanted:
+            raise UnknownSensor(id, self._supervisor.wanted)
+        return await self._sensor(id, self._users()[id])
 
     def _users(self) -> Mapping[str, Sequence[str]]:
         """By sensor the flows that listen to it."""
@@ -183,7 +189,7 @@ class Overview:
         return users
 
     async def _sensor(self, id: str, flows: Sequence[str]) -> models.Sensor:
-        spec, part = self._supervisor.specs[id], self._health.parts().get(f"sensor {id}")
+        spec, part = self._supervisor.wanted[id], self._health.parts().get(f"sensor {id}")
         sensor = self._supervisor.sensors.get(id)
         behind = _behind_of(sensor)
         stored = await self._store.some_positions(id, POSITIONS + 1)
@@ -193,6 +199,7 @@ class Overview:
             "kind": spec.kind,
             "name": spec.name,
             "flows": list(flows),
+            "paused": id in self._supervisor.paused,
             "reason": None if reason is None else self._mask(reason),
             "since": None if part is None else moment(part.since),
             "failures": 0 if part is None else part.failures,

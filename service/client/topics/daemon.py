@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from triphammer.service.client.calls import Given, route
 
 if TYPE_CHECKING:
-    from triphammer.service.web import models
+    from triphammer.service.web import looking_models, models
 
 
 class DaemonCalls:
@@ -33,3 +33,14 @@ class DaemonCalls:
         """Remove at once what `[retention]` no longer keeps; `dry_run` only counts it. `folder`:
         only if that is the daemon's."""
         return Given(query={"dry_run": dry_run, "folder": folder}, patient=True)
+
+    @route("POST", "/api/v1/sensors/{id:path}/pause")
+    def pause_sensor(self, sensor: str) -> Given[looking_models.Sensor]:
+        """Let a sensor, by its id, take nothing until it is resumed; what happens meanwhile waits
+        at its source."""
+        return Given(path={"id": sensor})
+
+    @route("POST", "/api/v1/sensors/{id:path}/resume")
+    def resume_sensor(self, sensor: str) -> Given[looking_models.Sensor]:
+        """Let a paused sensor go on where it was."""
+        return Given(path={"id": sensor})

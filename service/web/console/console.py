@@ -21,12 +21,14 @@ from triphammer.service.web.console.events import EventPages
 from triphammer.service.web.console.flow import FlowPage
 from triphammer.service.web.console.flow_actions import FlowActions
 from triphammer.service.web.console.flows import FlowsPage
+from triphammer.service.web.console.health import HealthPages
 from triphammer.service.web.console.now import NowPage
 from triphammer.service.web.console.outbox import OutboxPages
 from triphammer.service.web.console.palette import Palette
 from triphammer.service.web.console.run import RunPages
 from triphammer.service.web.console.run_compare import ComparePage
 from triphammer.service.web.console.runs import RunsPage
+from triphammer.service.web.console.sensors import SensorPages
 from triphammer.service.web.console.tokens import TokenPages
 from triphammer.service.web.console.versions import VersionPages
 from triphammer.service.web.overview import Overview
@@ -64,8 +66,10 @@ class Console:
             ComparePage(reading, pages, clock),
             RunPages(reading, operations, pages, clock),
             EventPages(reading, operations, pages, mask=mask),
+            SensorPages(overview, operations, pages),
             OutboxPages(reading, health, pages, mask=mask),
             DeadLetterPages(letters, reading, pages, mask=mask),
+            HealthPages(overview, health, pages),
             TokenPages(tokens, pages),
             AuditPages(reading, pages),
             Palette(reading),

@@ -78,6 +78,10 @@ NEEDS: Mapping[Need, str] = {
         GET /metrics
         GET /openapi.json
         GET /outbox
+        GET /health
+        GET /settings
+        GET /sensors
+        GET /sensors/{id:path}
         GET /outbox/{id}
         GET /palette
         GET /runs
@@ -108,6 +112,10 @@ NEEDS: Mapping[Need, str] = {
         POST /backfills/{id}/cancel
         POST /deadletters/redrive
         POST /deadletters/skip
+        POST /api/v1/sensors/{id:path}/pause
+        POST /api/v1/sensors/{id:path}/resume
+        POST /sensors/{id:path}/pause
+        POST /sensors/{id:path}/resume
         POST /events/{key}/again
         POST /events/{key}/start
         POST /flows/{name}/backfills
