@@ -222,7 +222,11 @@ def _fill(console: BusyConsole) -> None:
     console.emit("t1", "train", {})
     console.emit("r1", "release", {"by": "ann"})
     console.emit("w1", "weather", {"city": "Oslo"})
-    nested = {"lines": [{"sku": "tea", "n": 2}], "notes": "<b>careful</b>", "empty": {}}
+    nested: dict[str, Any] = {
+        "lines": [{"sku": "tea", "n": 2}],
+        "notes": "<b>careful</b>",
+        "empty": {},
+    }
     console.emit("n1", "unheard", nested, "nobody listens")
     daemon.post("/hooks/shipped", json={"order": "o-17"})
     daemon.post("/api/v1/flows/nightly/pause")

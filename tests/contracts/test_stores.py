@@ -41,7 +41,6 @@ from triphammer.service.store.contract import (
     OutboxResult,
     Outcome,
     Page,
-    PauseSensor,
     SetPaused,
     SkipRecord,
     Stale,
@@ -375,18 +374,6 @@ async def test_pausing_is_kept(store: SqliteStore) -> None:
     await one(store, SetPaused(flow="b", paused=False, at=NOW))
     await one(store, SetPaused(flow="c", paused=False, at=NOW))
     assert await store.paused() == ["a"]
-
-
-async def test_a_sensor_is_paused_until_it_is_resumed(store: SqliteStore) -> None:
-    assert await store.paused_sensors() == {}
-    for at in (NOW, NOW + 1):
-        news = await one(store, PauseSensor(sensor="files:inbox", paused=True, at=at))
-        assert news is (at == NOW)
-    await one(store, PauseSensor(sensor="webhook:a/b", paused=True, at=NOW))
-    assert await store.paused_sensors() == {"files:inbox": NOW, "webhook:a/b": NOW}
-    assert await one(store, PauseSensor(sensor="webhook:a/b", paused=False, at=NOW)) is True
-    assert await one(store, PauseSensor(sensor="nobody:knows", paused=False, at=NOW)) is False
-    assert await store.paused_sensors() == {"files:inbox": NOW}
 
 
 async def test_versions_and_catalogs_are_immutable(store: SqliteStore) -> None:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from triphammer.sensors.errors import Rejected
 from triphammer.service.store.access import AuditPage
-from triphammer.service.web import audit
+from triphammer.service.web import access_models, audit, models
 from triphammer.service.web.console.narrowing import moment_fields, narrowed
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import before, micros, page_of
@@ -34,6 +34,7 @@ class AuditPages:
     async def audit_log(self, request: Request) -> Response:
         """Who did what, newest first."""
         given, fault, status = narrowed(request.query_params, FIELDS), "", 200
+        shown: models.Page[access_models.Audited] = {"items": [], "next": None}
         try:
             asked = AuditPage(
                 limit=PAGE + 1,
@@ -45,7 +46,7 @@ class AuditPages:
             )
             shown = page_of(await self._reading.store.audit(asked), PAGE, audit.view)
         except Rejected as error:
-            shown, fault, status = {"items": [], "next": None}, str(error), error.status
+            fault, status = str(error), error.status
         return self._pages.page(
             "audit.html",
             status=status,
