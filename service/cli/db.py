@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Config, Url, reports_errors
-from triphammer.service.cli.output import print_json
+from triphammer.service.cli.output import print_fields, print_json
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="The data folder; default: the project's.")
@@ -19,7 +20,7 @@ Dry = Annotated[bool, typer.Option("--dry-run", help="Only say what would be don
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     group = typer.Typer(help="Check, back up, prune and migrate the store.", no_args_is_help=True)
-    for command in (check, backup, prune, migrate):
+    for command in (check, backup, prune, migrate, size):
         group.command()(reports_errors(command))
     app.add_typer(group, name="db")
 
@@ -96,6 +97,25 @@ def migrate(
         typer.echo(f"schema {after}: nothing to do")
     else:
         typer.echo(f"schema {before} {'would become' if dry_run else 'is now'} {after}")
+
+
+def size(url: Url = URL, json: AsJson = False) -> None:
+    """Print how large the database of the running daemon is, what it holds and for how long."""
+    with connect(url) as daemon:
+        answer = daemon.store()
+    if json:
+        print_json(answer)
+        return
+    told: dict[str, Any] = {name: value for name, value in answer.items() if name != "retention"}
+    print_fields({name.replace("_", " "): value for name, value in told.items()})
+    kept = answer["retention"]
+    periods = {name: kept[name] for name in ("payload", "failed", "identities", "audit")}
+    print_fields({f"keeps {name}": _days(value) for name, value in periods.items()})
+    print_fields({"keeps at most": kept["events"] and f"{kept['events']} events"})
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / 86_400:g} days"
 
 
 def _folder(data: Path | None, config: Path | None) -> Path:

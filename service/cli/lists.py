@@ -9,9 +9,11 @@ from triphammer.service.cli.output import Id, Moment
 
 if TYPE_CHECKING:
     from triphammer.service.web import models
+    from triphammer.service.web.looking_models import Failure
 
 FLOWS = ("FLOW", "STATE", "LISTENS TO", "NEXT FIRE", "SUCCEEDED", "FAILED")
 RUNS = ("RUN", "FLOW", "STATE", "CREATED", "ERROR")
+FAILURES = ("FAILED", "FLOW", "STATE", "ENDED", "ERROR")
 EVENTS = ("EVENT", "TYPE", "SOURCE", "SUBJECT", "RECEIVED")
 
 
@@ -52,6 +54,20 @@ def run_rows(runs: Sequence[models.Run]) -> list[Sequence[Any]]:
     return [
         (Id(run["id"]), run["flow"], run["state"], Moment(run["created_at"]), error_of(run))
         for run in runs
+    ]
+
+
+def failure_rows(failures: Sequence[Failure]) -> list[Sequence[Any]]:
+    """One row a run that has failed."""
+    return [
+        (
+            Id(run["id"]),
+            run["flow"],
+            run["state"],
+            Moment(run["finished_at"] or ""),
+            run["reason"],
+        )
+        for run in failures
     ]
 
 

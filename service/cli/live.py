@@ -177,26 +177,30 @@ class _EventLines:
         self._asked = asked
         self._limit = limit
         self._json = json
-        self._last: str | None = None
-        self._begun = False
+        self._seen: dict[str, str] = {}
+        self._since: str | None = None
 
     async def __call__(self, news: list[News]) -> bool:
-        new = await (self._since() if self._begun else self._first())
-        self._begun = True
+        # First, so that what comes in between is looked for next time.
+        newest = (await self._daemon.events(limit=1).page())["items"]
+        new = await (self._first() if self._since is None else self._later())
         for event in reversed(new):
             self._print(event)
-        self._last = new[0]["key"] if new else self._last
+        seen = {**self._seen, **{event["key"]: event["received_at"] for event in new}}
+        self._since = newest[0]["received_at"] if newest else self._since
+        self._seen = {key: at for key, at in seen.items() if at >= (self._since or "")}
         return False
 
     async def _first(self) -> list[models.Event]:
         return (await self._daemon.events(**self._asked, limit=self._limit).page())["items"]
 
-    async def _since(self) -> list[models.Event]:
-        """Those after the last that was printed, newest first."""
+    async def _later(self) -> list[models.Event]:
+        """Those since the last look, newest first; some of that moment were seen then."""
         new: list[models.Event] = []
-        async for event in self._daemon.events(**self._asked, limit=PAGE):
-            if event["key"] == self._last:
-                return new
+        found = self._daemon.events(**self._asked, since=self._since, limit=PAGE)
+        async for event in found:
+            if event["key"] in self._seen:
+                continue
             if len(new) >= PAGE * MOST_PAGES:
                 typer.echo(f"more than {len(new)} events at once: some are left out", err=True)
                 return new

@@ -85,6 +85,10 @@ def runs(
 def events(
     type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
     source: Annotated[str | None, typer.Option(help="Only events from this source.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only events whose subject begins so.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(help="Only events with this text in it.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 20,
@@ -98,14 +102,23 @@ def events(
     if tail:
         from triphammer.service.cli.live import tail_events
 
-        tail_events(url, {"type": type, "source": source}, limit=limit, json=json)
+        asked = {"type": type, "source": source, "subject": subject, "q": search}
+        tail_events(url, asked, limit=limit, json=json)
         return
     with connect(url) as daemon:
-        found = daemon.events(type=type, source=source, since=since, until=until, limit=limit)
+        found = daemon.events(
+            type=type,
+            source=source,
+            subject=subject,
+            q=search,
+            since=since,
+            until=until,
+            limit=limit,
+        )
         answer = found.page()
     if json:
         print_json(answer)
         return
-    narrowed = any((type, source, since, until))
+    narrowed = any((type, source, subject, search, since, until))
     empty = "No event matches." if narrowed else "No events yet."
     print_table(EVENTS, event_rows(answer["items"]), empty)

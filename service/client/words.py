@@ -11,6 +11,7 @@ ENDED = ("succeeded", "failed", "cancelled", "superseded")
 RunMark = Literal["succeeded", "failed"]
 TaskMark = Literal["succeeded", "failed", "skipped"]
 DeadKind = Literal["message", "run", "event", "record"]
+MessageState = Literal["pending", "delivered", "dead", "skipped"]
 Order = Literal["oldest", "newest"]
 Only = Literal["missing", "failed"]
 Scope = Literal["read", "emit", "operate", "admin"]

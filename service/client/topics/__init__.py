@@ -10,6 +10,7 @@ from triphammer.service.client.topics.deadletters import DeadLetterCalls
 from triphammer.service.client.topics.events import EventCalls
 from triphammer.service.client.topics.flows import FlowCalls
 from triphammer.service.client.topics.live import LiveCalls
+from triphammer.service.client.topics.looking import LookingCalls
 from triphammer.service.client.topics.operating import OperatingCalls
 from triphammer.service.client.topics.runs import RunCalls
 from triphammer.service.client.topics.state import StateCalls
@@ -21,6 +22,7 @@ class Topics(
     OperatingCalls,
     EventCalls,
     LiveCalls,
+    LookingCalls,
     DeadLetterCalls,
     BackfillCalls,
     StateCalls,

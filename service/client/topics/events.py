@@ -29,16 +29,21 @@ class EventCalls:
         *,
         type: str | None = None,
         source: str | None = None,
+        subject: str | None = None,
+        q: str | None = None,
         since: When | None = None,
         until: When | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Rows[models.Events, models.Event]:
-        """Events, newest first; `limit` is how many a page has."""
+        """Events, newest first; `subject` is its beginning, `q` a text in the data. `limit` is how
+        many a page has; the pages of a search may have fewer."""
         return Rows(
             query={
                 "type": type,
                 "source": source,
+                "subject": subject,
+                "q": q,
                 "since": moment(since),
                 "until": moment(until),
                 "limit": limit,
