@@ -7,7 +7,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 190, HEIGHT = 50, CLOSED_HEIGHT = 58;
   const HEAD = 12; // room for the name of a frame, above what dagre leaves
-  const MANY = 80; // from so many nodes on groups begin closed
+  const MANY = 80; // from so many on groups begin closed, and ranks are found the quick way
   const READABLE = 0.55; // a smaller scale than this shows no names
   const LEAST = 0.05, MOST = 2.5;
   const STATES = ["failed", "running", "retrying", "waiting", "queued", "pending", "cancelled",
@@ -88,7 +88,7 @@
     const graph = new dagre.graphlib.Graph({ compound: true });
     graph.setGraph({
       rankdir: direction, nodesep: 18, ranksep: direction === "LR" ? 60 : 44, edgesep: 10,
-      marginx: 16, marginy: 16,
+      marginx: 16, marginy: 16, ranker: shape.boxes.size > MANY ? "tight-tree" : "network-simplex",
     });
     graph.setDefaultEdgeLabel(() => ({}));
     for (const [group, above] of shape.frames) {
@@ -425,10 +425,14 @@
       return { width: this.svg.clientWidth || 800, height: this.svg.clientHeight || 400 };
     }
 
+    // However often the view changes, it is drawn once a frame.
     apply() {
-      const { k, x, y } = this.view;
-      this.world.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
-      this.svg.classList.toggle("far", k < READABLE);
+      this.waiting ??= requestAnimationFrame(() => {
+        const { k, x, y } = this.view;
+        this.waiting = undefined;
+        this.world.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
+        this.svg.classList.toggle("far", k < READABLE);
+      });
     }
 
     begin() {
