@@ -192,6 +192,21 @@ class LogSettings(Section):
     access: Literal["off", "text", "json"] = "off"
 
 
+class OtelSettings(Section):
+    """Where traces are sent to, in OpenTelemetry's protocol over HTTP."""
+
+    endpoint: str | None = None
+    service_name: str = Field(default="triphammer", min_length=1)
+    sample: float = Field(default=1.0, ge=0, le=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_url(cls, text: str | None) -> str | None:
+        if text is not None and not text.startswith(("http://", "https://")):
+            raise ValueError(f"{shown(text)} does not begin with http:// or https://")
+        return text
+
+
 class Settings(Section):
     """All settings. `connections` and `sensors` hold one table a name, `pools` slots by name."""
 
@@ -207,4 +222,5 @@ class Settings(Section):
     connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     retention: Retention = Retention()
     log: LogSettings = LogSettings()
+    otel: OtelSettings = OtelSettings()
     sensors: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])

@@ -29,6 +29,7 @@ from triphammer.service.store.trouble import passes, probe_room, store_trouble
 from triphammer.service.systemd import Systemd
 from triphammer.service.telemetry.access_log import AccessLog
 from triphammer.service.telemetry.telemetry import Telemetry
+from triphammer.service.tracing.opening import Tracing
 from triphammer.service.web.connections import ConnectionLimits, Connections
 from triphammer.service.web.front import Front
 from triphammer.service.web.headers import Sealed
@@ -53,6 +54,7 @@ async def serve_until(
     log: logging.Logger,
     show: Show | None = None,
     tls: Tls | None = None,
+    tracing: Tracing | None = None,
 ) -> None:
     """Run the daemon until `stop`. Outgoing messages are shown instead of sent if there is `show`.
 
@@ -66,7 +68,7 @@ async def serve_until(
     with listen(server.host, server.port) as listener:
         access = Access.of(server, listener.getsockname()[0])
         refuse_unguarded(access.protection, loaded.root / loaded.settings.store.data)
-        telemetry = Telemetry()
+        telemetry = Telemetry(tracing or Tracing())
         front = Front(health, open=access.protection.open, counted=telemetry.read)
         connections = Connections(ConnectionLimits.of(loaded.settings), time.monotonic)
         traced = loaded.settings.log.access != "off"

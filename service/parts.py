@@ -46,6 +46,7 @@ from triphammer.service.notices import Notices
 from triphammer.service.observer import Observer
 from triphammer.service.store.contract import Store
 from triphammer.service.store.versions import SaveCatalog, SaveVersion, SetServing
+from triphammer.service.tracing.carrying import Carrier, Forwarding
 
 
 class Edges(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,8 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True):
     """Messages are delivered: tasks with `wait="delivered"` wait for that."""
     observers: tuple[Observer, ...] = ()
     """Who is told of what is stored."""
+    carrier: Carrier = Forwarding()
+    """Who says which trace it is that what goes out belongs to."""
 
 
 class Core:
@@ -131,6 +134,7 @@ class Core:
             waits=self.waker.begun,
             notices=self.notices,
             observers=edges.observers,
+            carrier=edges.carrier,
         )
         self.late = LateRuns(
             store=edges.store,

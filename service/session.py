@@ -236,7 +236,8 @@ class Session:
             notify=self._notify,
             on_store_error=self._store_failed,
             underway=underway,
-            observers=(self._telemetry.recorder,),
+            observers=(self._telemetry.recorder, *self._telemetry.tracing.observers),
+            carrier=self._telemetry.tracing.carrier,
         )
         return Core(edges, self._loaded.settings, self._log)
 
@@ -263,6 +264,7 @@ class Session:
             trouble=self._outbox_trouble,
             courier=None if self._show is None else showing(self._show),
             observers=core.edges.observers,
+            carrier=core.edges.carrier,
         )
         claims = ClaimWorker(store=opened.store, log=self._log)
         self._sweeper = Sweeper(

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import typer
 
+from triphammer.config.clock import SystemClock
 from triphammer.config.loading import LoadedSettings, load_settings
 from triphammer.config.logging import configure_logging
 from triphammer.config.secrets import Secrets
@@ -23,6 +24,7 @@ from triphammer.service.outbox.showing import Show
 from triphammer.service.reloads.asking import Reloads
 from triphammer.service.signals import obey_signals
 from triphammer.service.systemd import of_this_process
+from triphammer.service.tracing.opening import open_tracing
 from triphammer.service.web.tls import Tls
 
 COLLECTIONS = (20_000, 20, 50)
@@ -62,7 +64,10 @@ async def serve_until_signal(
             tls.renew()
         reloads.ask()
 
-    async with anyio.create_task_group() as group:
+    async with (
+        open_tracing(loaded.settings.otel, SystemClock().now, log) as tracing,
+        anyio.create_task_group() as group,
+    ):
         await group.start(obey_signals, stop, reload)
         group.start_soon(systemd.feed, name="watchdog")
         await serve_until(
@@ -75,6 +80,7 @@ async def serve_until_signal(
             log=log,
             show=show,
             tls=tls,
+            tracing=tracing,
         )
         group.cancel_scope.cancel()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from triphammer.sensors.event import Event
+from triphammer.sensors.tracing import origin
 from triphammer.service.dispatcher.finished import RunAbout
 from triphammer.service.store.contract import NewRun, RunRow
 
@@ -20,7 +21,13 @@ class ActiveRuns:
         """Remember a run that was just made for `event`."""
         params = msgspec.json.decode(run.params)
         self._abouts[run.id] = RunAbout(
-            run.flow, event.key, params, run.lineage, created_at=run.created_at
+            run.flow,
+            event.key,
+            params,
+            run.lineage,
+            created_at=run.created_at,
+            trace=origin(event),
+            read=True,
         )
 
     def add_row(self, row: RunRow) -> None:
@@ -35,6 +42,11 @@ class ActiveRuns:
     def about(self, run: str) -> RunAbout:
         """The beginning of an active run. Raises KeyError for one that was never added."""
         return self._abouts[run]
+
+    def read(self, run: str, event: Event) -> None:
+        """The event of a run that was read from the store."""
+        about = self._abouts[run]
+        self._abouts[run] = msgspec.structs.replace(about, trace=origin(event), read=True)
 
     def found(self, run: str) -> RunAbout | None:
         """The same, None for one that was never added or has ended."""

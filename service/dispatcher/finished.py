@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from triphammer.config.trace_context import TraceContext
 from triphammer.flows.journal import RunChange
 from triphammer.sensors.codec import new_event
 from triphammer.sensors.event import Event
@@ -14,11 +15,12 @@ from triphammer.service.dispatcher.decide import LINEAGE, RUNS
 
 FINISHED = "triphammer.run.finished"
 REQUESTED = "triphammer.run.requested"
+NOWHERE: Mapping[str, str] = {}
 
 
 class RunAbout(msgspec.Struct, frozen=True):
     """What the end of a run says of its beginning, how often it was retried, and when
-    it was made."""
+    it was made. `trace` is where its event came from; that is known once the event is `read`."""
 
     flow: str
     event: str
@@ -26,15 +28,20 @@ class RunAbout(msgspec.Struct, frozen=True):
     lineage: tuple[str, ...]
     retried: int = 0
     created_at: int = 0
+    trace: TraceContext | None = None
+    read: bool = False
 
     def each_time(self, id: str) -> str:
         """An event's id that is made of the run's, another one each time it was retried."""
         return f"{id}/{self.retried + 1}" if self.retried else id
 
 
-def finished_event(change: RunChange, about: RunAbout, now: int) -> Event:
+def finished_event(
+    change: RunChange, about: RunAbout, now: int, trace: Mapping[str, str] = NOWHERE
+) -> Event:
     """The event of a run's end; `change.state` is set. Its id is the run's: it comes once, and
-    once more under another id each time an operator has had the run retried."""
+    once more under another id each time an operator has had the run retried. `trace` are attributes
+    that say which trace it belongs to."""
     data = {
         "run": change.run,
         "flow": change.flow,
@@ -52,7 +59,7 @@ def finished_event(change: RunChange, about: RunAbout, now: int) -> Event:
         subject=change.flow,
         data=data,
         now=now,
-        extensions={LINEAGE: ",".join(about.lineage)},
+        extensions={LINEAGE: ",".join(about.lineage), **trace},
     )
 
 
@@ -66,6 +73,7 @@ def requested_event(
     id: str,
     lineage: tuple[str, ...] = (),
     on: Event | None = None,
+    trace: Mapping[str, str] = NOWHERE,
 ) -> Event:
     """The event of a run that somebody asked for; equal `(source, id)` ask only once.
 
@@ -79,5 +87,5 @@ def requested_event(
         subject=flow,
         data={"params": dict(params), "by": by, **named},
         now=now,
-        extensions={LINEAGE: ",".join(lineage)} if lineage else {},
+        extensions={**({LINEAGE: ",".join(lineage)} if lineage else {}), **trace},
     )

@@ -25,6 +25,7 @@ from triphammer.service.store.contract import (
     Stale,
     Store,
 )
+from triphammer.service.tracing.carrying import Carrier, Forwarding, carried, extensions
 
 Done = Callable[[Sequence[Posted]], None]
 
@@ -33,7 +34,8 @@ class RunJournal:
     """Posts changes to the store with whatever they cause, in one unit each.
 
     `notify` is called after a commit with what may have new work: "outbox", "claims"; `waits`
-    with the waits that begin. `observers` are told of what is stored.
+    with the waits that begin. `observers` are told of what is stored,
+    `carrier` says which trace what goes out belongs to.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class RunJournal:
         waits: Callable[[Sequence[Wait]], None],
         notices: Notices,
         observers: Sequence[Observer] = (),
+        carrier: Carrier | None = None,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -60,6 +63,7 @@ class RunJournal:
         self._waits = waits
         self._notices = notices
         self._observers = observers
+        self._carrier = carrier or Forwarding()
 
     def state(self, flow: str) -> Mapping[str, bytes]:
         """The flow's durable mapping as last committed."""
@@ -69,6 +73,7 @@ class RunJournal:
         """Commit `changes` with the next group and then call `done`; see `flows.journal`."""
         now, catalog = self._clock.now(), self._dispatcher.catalog
         told = [self._notices.with_end(c, catalog.flows.get(c.flow), now) for c in changes]
+        told = [carried(c, self._active.found(c.run), self._carrier) for c in told]
         units = [
             Progress(change=c, caused=tuple(self._caused(c, now)), catalog=catalog.id, at=now)
             for c in told
@@ -122,12 +127,14 @@ class RunJournal:
         catalog = self._dispatcher.catalog
         # An end that nobody listens to is told by the run's own row: no event is kept.
         if change.state in ENDED and catalog.hears(FINISHED):
-            event = finished_event(change, self._active.about(change.run), now)
+            about = self._active.about(change.run)
+            trace = extensions(self._carrier.of_run(change.run, about))
+            event = finished_event(change, about, now, trace)
             if catalog.awaits(FINISHED) or catalog.candidates(event):
                 yield decide(event, catalog, now)
 
     def _started(self, change: RunChange, request: StartRequest, now: int) -> Decided:
-        lineage = self._active.about(change.run).lineage
+        about = self._active.about(change.run)
         flow = self._dispatcher.catalog.flows.get(request.flow)
         params = request.decoded()
         event = requested_event(
@@ -137,13 +144,14 @@ class RunJournal:
             now=now,
             source=RUNS,
             id=request.id,
-            lineage=lineage,
+            lineage=about.lineage,
+            trace=extensions(self._carrier.of_run(change.run, about)),
         )
         if flow is None:
             reason = f"no flow is named {request.flow!r}"
             return Decided(event=event, dispositions=(_error(request.flow, reason),))
         try:
-            disposition, run = requested_run(flow, event, params, now, lineage)
+            disposition, run = requested_run(flow, event, params, now, about.lineage)
         except TriphammerError as error:
             return Decided(event=event, dispositions=(_error(request.flow, str(error)),))
         return Decided(event=event, dispositions=(disposition,), runs=(run,))

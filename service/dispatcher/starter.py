@@ -453,6 +453,7 @@ class Starter:
         sent = await self._sent(row.id, flow, background.tasks)
         if row.id in self._withdrawn or not self._admission.has(row.id):
             return
+        self._active.read(row.id, background.event.event)
         known = RunStart(
             id=row.id,
             epoch=row.epoch,

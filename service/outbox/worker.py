@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from random import Random
@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from triphammer.config.clock import Clock
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import Settings
+from triphammer.config.trace_context import TRACEPARENT, trace_context
 from triphammer.sensors.errors import StoreUnavailable
 from triphammer.service.observer import Observer
 from triphammer.service.outbox.breaker import Rule
@@ -32,6 +33,7 @@ from triphammer.service.store.contract import (
     Store,
     Unit,
 )
+from triphammer.service.tracing.carrying import Carrier, Forwarding
 
 Settled = Callable[[str, str, str, str | None], None]
 
@@ -67,7 +69,8 @@ class OutboxWorker:
     told of each message that is delivered or dead, once that is stored: run, task, id, error.
     `trouble` is told of a target whose last attempt failed, with the reason, and with None when
     that is over. `courier` delivers, once and not again; `breath` is how long is waited between
-    two looks. `observers` are told of each attempt that is stored.
+    two looks. `observers` are told of each attempt that is stored, `carrier` says
+    which trace a message belongs to.
     """
 
     def __init__(
@@ -84,12 +87,14 @@ class OutboxWorker:
         courier: AbstractAsyncContextManager[Deliverer] | None = None,
         breath: float = BREATH_SECONDS,
         observers: Sequence[Observer] = (),
+        carrier: Carrier | None = None,
     ) -> None:
         self._courier = courier or open_courier(
             settings=settings, secrets=secrets, clock=clock, log=log
         )
         self._breath = breath
         self._observers = observers
+        self._carrier = carrier or Forwarding()
         self._troubles = Troubles(trouble)
         self._settled = settled
         self._store = store
@@ -259,7 +264,7 @@ class OutboxWorker:
 
     async def _deliver(self, courier: Deliverer, row: OutboxRow) -> None:
         began = self._clock.now()
-        outcome = await courier.deliver(row.message)
+        outcome = await courier.deliver(self._carrier.outgoing(row.message, began))
         now = self._clock.now()
         result = judge(row, outcome, self._schedule, self._random, now)
         self._note(row, result)
@@ -300,6 +305,7 @@ class OutboxWorker:
             what,
             result.attempts,
             result.error,
+            extra=_trace_of(row),
         )
 
     async def _commit(self, units: Sequence[Unit]) -> bool:
@@ -319,6 +325,12 @@ class OutboxWorker:
                 await anyio.sleep(REFUSED_SECONDS)
                 return False
             return True
+
+
+def _trace_of(row: OutboxRow) -> Mapping[str, str]:
+    """What a log line says of the trace of a message."""
+    context = trace_context(row.message.headers.get(TRACEPARENT))
+    return {} if context is None else {"trace_id": context.trace}
 
 
 def _put_off(row: OutboxRow, until: int, now: int) -> Unit:

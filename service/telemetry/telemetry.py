@@ -13,12 +13,14 @@ from triphammer.service.telemetry.lag import Lag
 from triphammer.service.telemetry.process import process_figures
 from triphammer.service.telemetry.recorder import Recorder
 from triphammer.service.telemetry.requests import Requests
+from triphammer.service.tracing.opening import Tracing
 
 
 class Telemetry:
     """The daemon's counters. `started`: when the process began, in seconds since 1970."""
 
-    def __init__(self, started: float | None = None) -> None:
+    def __init__(self, tracing: Tracing, started: float | None = None) -> None:
+        self.tracing = tracing
         self.recorder = Recorder()
         self.requests = Requests()
         self.lag = Lag()
@@ -33,6 +35,7 @@ class Telemetry:
             *self.recorder.read(),
             *self.requests.read(),
             self.lag.read(),
+            families.SPANS.of({(how,): n for how, n in self.tracing.counts().items()}),
             *process_figures(self._started),
             families.BUILD.of(build),
         )

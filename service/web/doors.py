@@ -17,6 +17,7 @@ from triphammer.sensors.bodies import JSON, media_type
 from triphammer.sensors.cloudevents import from_http
 from triphammer.sensors.headers import Headers
 from triphammer.sensors.json_text import decode_json
+from triphammer.sensors.tracing import within
 from triphammer.sensors.webhook.request import Challenge, HookRequest
 from triphammer.service.operations import Operations
 from triphammer.service.web import models, views
@@ -110,7 +111,8 @@ class Doors:
         headers = Headers.of_asgi(scope["headers"])
         try:
             body = await read_body(headers, receive, self._limit)
-            events = from_http(headers, body, now=self._clock.now())
+            found = from_http(headers, body, now=self._clock.now())
+            events = [within(event, headers) for event in found]
             accepted = await self._operations.post(events)
         except TriphammerError as error:
             self._operations.turned_away("events")

@@ -10,7 +10,7 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.process import DaemonProcess
 from tests.service.telemetry.exposition import Read, read
 from tests.support.target import listening
-from triphammer.service.telemetry.families import ALL, LOOP_LAG, SPANS
+from triphammer.service.telemetry.families import ALL, LOOP_LAG
 
 FLOWS = {
     "work": """
@@ -49,7 +49,7 @@ def test_a_run_is_told_of_from_its_event_to_its_delivery(make_daemon: Serve) -> 
         daemon.wait_for_runs("work", 2)
         daemon.wait_for_runs("mourn")
     found = figures(daemon)
-    assert found.keys() == {family.name for family in ALL} - {SPANS.name}
+    assert found.keys() == {family.name for family in ALL}
     events = found["triphammer_event_outcomes_total"]
     assert events.value(kind="webhook", outcome="accepted") == 3
     ended = found["triphammer_runs_ended_total"]
