@@ -58,6 +58,11 @@ def tags_of_runs(ctx: typer.Context, incomplete: str) -> list[str | tuple[str, s
     return _found(ctx, incomplete, _tags)
 
 
+def sensor_ids(ctx: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
+    """The sensors."""
+    return _found(ctx, incomplete, lambda daemon: [one["id"] for one in daemon.sensors()])
+
+
 def _flows(daemon: Client) -> Found:
     return [(flow["name"], flow["doc"].partition("\n")[0]) for flow in daemon.flows()]
 

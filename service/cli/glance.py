@@ -1,4 +1,4 @@
-"""Commands that show much at a glance: status, stats, grid, compare, sensors."""
+"""Commands that show much at a glance: status, stats, grid, compare."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FlowName = Annotated[str, typer.Argument(help="A flow.", autocompletion=flow_nam
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (status, stats, grid, compare, sensors):
+    for command in (status, stats, grid, compare):
         app.command()(reports_errors(command))
 
 
@@ -146,30 +146,6 @@ def _print_comparison(answer: Comparison) -> None:
         cells = (c and f"{c['state']} {seconds(c['seconds'])}".strip() for c in task["cells"])
         rows.append((task["name"], *cells))
     print_table(("", *("" for _ in runs)), rows, "")
-
-
-def sensors(url: Url = URL, json: AsJson = False) -> None:
-    """List the sensors: how far each has come and is behind, and what is wrong."""
-    with connect(url) as daemon:
-        answer = daemon.sensors().page()
-    if json:
-        print_json(answer)
-        return
-    rows = [
-        (
-            sensor["id"],
-            "ok" if sensor["reason"] is None else "failed",
-            ", ".join(sensor["flows"]),
-            sensor["events"],
-            Moment(sensor["last"][0]["at"] if sensor["last"] else ""),
-            sensor["behind"],
-            Moment(sensor["next_fire"] or ""),
-            sensor["reason"],
-        )
-        for sensor in answer["items"]
-    ]
-    columns = ("SENSOR", "STATE", "FLOWS", "EVENTS", "LAST", "BEHIND", "NEXT FIRE", "WHY")
-    print_table(columns, rows, "No flow has a source that is watched.")
 
 
 def counted(counts: dict[str, int]) -> str:

@@ -34,13 +34,13 @@ class DaemonCalls:
         only if that is the daemon's."""
         return Given(query={"dry_run": dry_run, "folder": folder}, patient=True)
 
-    @route("POST", "/api/v1/sensors/{id:path}/pause")
+    @route("POST", "/api/v1/sensors/{id}/pause")
     def pause_sensor(self, sensor: str) -> Given[looking_models.Sensor]:
         """Let a sensor, by its id, take nothing until it is resumed; what happens meanwhile waits
         at its source."""
         return Given(path={"id": sensor})
 
-    @route("POST", "/api/v1/sensors/{id:path}/resume")
+    @route("POST", "/api/v1/sensors/{id}/resume")
     def resume_sensor(self, sensor: str) -> Given[looking_models.Sensor]:
         """Let a paused sensor go on where it was."""
         return Given(path={"id": sensor})
