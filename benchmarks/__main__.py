@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import (
+    consoles,
     files,
     footprint,
     kafka,
@@ -20,6 +21,7 @@ from benchmarks import (
     loading,
     matching,
     overload,
+    pages,
     recovery,
     simulation,
     waiting,
@@ -49,6 +51,9 @@ ALONE: Mapping[str, Callable[[Path], Sequence[Figure]]] = {
     "loading": loading.loading,
     "simulation": lambda _: simulation.simulation(),
     "waiting": waiting.waiting,
+    "pages": pages.pages,
+    "starts": pages.starts,
+    "consoles": consoles.consoles,
 }
 
 

@@ -79,5 +79,6 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
     first, *lines = head.decode("latin-1").rstrip().split("\r\n")
     pairs = (line.partition(":") for line in lines)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
-    body = await reader.readexactly(int(headers["content-length"]))
+    # What has not changed has no body, and so no length.
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Answer(int(first.split()[1]), headers, body)

@@ -143,8 +143,8 @@ class EventSearch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventsFound(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search has found. `before` is where to go on, None: it has looked at all.
-    `searched_to` is when the oldest event came that was looked at, None: there were none."""
+    """What a search has found. `before` is where to go on, None: that is all. `searched_to` is when
+    the oldest event came that was looked at, None: there were none, or an index knew which fit."""
 
     events: Sequence[EventRow]
     before: int | None

@@ -49,7 +49,7 @@ def _flow_routes(router: APIRouter, overview: Overview) -> None:
     @router.get("/flows/{name}/grid", tags=["flows"], responses=problems(404))
     async def flow_grid(
         name: str,
-        tasks: Annotated[int, Query(ge=1, le=500, description="Of each run at most.")] = 300,
+        tasks: Annotated[int, Query(ge=1, le=500, description="Of each run at most.")] = 100,
         limit: Annotated[int, Query(ge=1, le=50, description="Runs a page.")] = 30,
         cursor: Cursor = None,
     ) -> Answer[models.Grid]:

@@ -34,7 +34,7 @@ from triphammer.service.store.logs import LogStore
 from triphammer.service.store.looking import EventSearch
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import models, views
-from triphammer.service.web.paging import MOST_BYTES, page_of
+from triphammer.service.web.paging import MOST_BYTES
 from triphammer.service.web.subscriptions import sharing, subscriptions
 
 PACKED = 2_000
@@ -300,19 +300,7 @@ class Reading:
         return next((row for row in found if row.seq == number), None)
 
     async def events(self, asked: EventSearch) -> models.Events:
-        """A page of events. What one index serves is a list, anything else a search."""
-        if asked.is_list:
-            page = Page(
-                limit=asked.limit + 1,
-                bytes=asked.bytes,
-                before=asked.before,
-                type=asked.type,
-                source=asked.source,
-                since=asked.since,
-                until=asked.until,
-            )
-            listed = page_of(await self.store.events(page), asked.limit, views.event)
-            return {**listed, "searched_to": None}
+        """A page of events."""
         found = await self.store.search_events(asked)
         return {
             "items": [views.event(row) for row in found.events],

@@ -22,12 +22,14 @@ from triphammer.service.store.looking import (
     StoreSize,
 )
 from triphammer.service.store.sqlite import rows
-from triphammer.service.store.sqlite.pages import LAST_TEXT, event_search, outbox_page
+from triphammer.service.store.sqlite.pages import LAST_TEXT, event_page, event_search, outbox_page
 from triphammer.service.store.sqlite.readers import Readers, read
 from triphammer.service.store.sqlite.statements import statements
-from triphammer.service.store.stored import EventRow, OutboxRow, RunRow
+from triphammer.service.store.stored import EventRow, OutboxRow, Page, RunRow
 
 DAY = 86_400_000_000
+GLANCE = 500
+"""Events that a search looks at first."""
 ENDED_SEARCHED = 1_000
 """Runs of a flow among which its failures are looked for."""
 _numbers = msgspec.json.Decoder(list[int]).decode
@@ -115,7 +117,33 @@ class SqliteLooking:
         return [rows.outbox_row(row) for row in found]
 
     async def search_events(self, asked: EventSearch) -> EventsFound:
+        if asked.is_list:
+            return await self._list(asked)
+        if asked.examine > GLANCE:
+            # What is frequent is found among the last few.
+            glance = msgspec.structs.replace(asked, examine=GLANCE)
+            found = await self._readers.run(partial(self._search, glance))
+            if found.before is None or len(found.events) == asked.limit:
+                return found
         return await self._readers.run(partial(self._search, asked))
+
+    async def _list(self, asked: EventSearch) -> EventsFound:
+        page = Page(
+            limit=asked.limit + 1,
+            bytes=asked.bytes,
+            before=asked.before,
+            type=asked.type,
+            source=asked.source,
+            since=asked.since,
+            until=asked.until,
+        )
+        sql, values = event_page(page)
+        listed = await self._readers.listed(sql, values, ["data"], asked.bytes)
+        events = [rows.event_row(row) for row in listed[: asked.limit]]
+        size = sum(row.size for row in events)
+        more = len(listed) > len(events) or (asked.bytes is not None and size >= asked.bytes)
+        before = events[-1].seq if more else None
+        return EventsFound(events=events, before=before, searched_to=None)
 
     def _search(self, asked: EventSearch, raw: sqlite3.Connection) -> EventsFound:
         sql, values = event_search(asked, by_subject=self._has_few(asked, raw))
