@@ -13,7 +13,6 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.process import DaemonProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-WIDE = {"width": 1440, "height": 900}
 
 FLOWS = {
     "orders": '''
@@ -93,9 +92,9 @@ def report() -> dict[str, Any]:
     keep = context().artifact
     script = "top.document.title = 'taken'; document.write('RAN')"
     keep("page.html", f"<h1>Hi</h1><script>{script}</script>", "text/html")
-    text = "# Notes\\n\\n<script>alert(1)</script> **bold** [x](javascript:alert(1))"
+    text = "# Notes\\n\\n<script>alert(1)</script>\\n\\n**bold** [x](javascript:alert(1))"
     keep("notes.md", text, "text/markdown")
-    drawing = "<svg xmlns='http://www.w3.org/2000/svg' onload='top.x=1'><text y='20'>drawn</text></svg>"
+    drawing = "<svg onload='top.document.title=1'><text y='20'>drawn</text></svg>"
     keep("drawing.svg", drawing, "image/svg+xml")
     keep("rows.csv", "name,count\\n<b>tea</b>,3\\n", "text/csv")
     return {"chart": {"x": [1, 2, 3], "series": {"orders": [4, 5, 6]}, "title": "Orders"}}
@@ -126,7 +125,7 @@ def ended(daemon: DaemonProcess, run: str) -> Any:
 
 
 def opened(browser: Browser, address: str, errors: list[str] | None = None) -> Page:
-    page = browser.new_page(viewport=WIDE)
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
     if errors is not None:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
