@@ -13,10 +13,10 @@ Need = Scope | Literal["public"]
 """What a route asks for; `public` asks for nothing."""
 SCOPES: tuple[Scope, ...] = ("read", "emit", "operate", "admin")
 MEANING: Mapping[Scope, str] = {
-    "read": "look at everything but tokens and the audit log",
+    "read": "look at everything but tokens, the audit log and the settings",
     "emit": "post events, and nothing else",
     "operate": "start, cancel, retry, pause, redrive, and read",
-    "admin": "everything, tokens and the audit log too",
+    "admin": "everything, tokens, the audit log and the settings too",
 }
 _HOLDS: Mapping[Scope, frozenset[Scope]] = {
     "read": frozenset({"read"}),

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.acceptance.conftest import Serve
 from tests.acceptance.process import DaemonProcess
@@ -24,6 +24,18 @@ EVIL = (
 )
 """What comes in, in all places: any of it that becomes an element has the class `evil`."""
 LINK = "javascript:evil()//"
+REPORT = (
+    "<h1>Report</h1><script>evil(); fetch('/hooks/in', {method: 'POST', body: 'evil'})</script>"
+    "<script src=/static/console.js></script><link rel=stylesheet href=/static/console.css>"
+    "<img src=/api/v1/runs><meta http-equiv=refresh content='0;url=/runs'>"
+    "<form method=post action=/flows/taking/runs><button autofocus>x</button></form>"
+    "<iframe src=/runs></iframe><object data=/runs></object><base href=/evil/>"
+)
+DRAWING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" onload="evil()"><script>evil()</script>'
+    '<image href="/api/v1/runs"/><foreignObject><iframe xmlns="http://www.w3.org/1999/xhtml"'
+    ' src="/runs"></iframe></foreignObject><text y="20">Drawing</text></svg>'
+)
 FLOWS = {
     "all": f"""
 import logging
@@ -35,6 +47,8 @@ from triphammer import (
 
 EVIL = {EVIL!r}
 LINK = {LINK!r}
+REPORT = {REPORT!r}
+DRAWING = {DRAWING!r}
 
 class Form(BaseModel):
     answer: str = Field(default=EVIL, title=EVIL, description=EVIL)
@@ -44,10 +58,9 @@ def shown(value: object) -> object:
     print(EVIL)
     logging.getLogger(EVIL).warning(EVIL)
     kept = context().artifact
-    kept("evil<i class=evil>.html", "<script>evil()</script>" + EVIL, "text/html")
-    kept("evil.svg", '<svg xmlns="http://www.w3.org/2000/svg"><script>evil()</script></svg>',
-         "image/svg+xml")
-    kept("evil.md", "# x\\n[x](" + LINK + ")\\n" + EVIL, "text/markdown")
+    kept("evil<i class=evil>.html", REPORT + EVIL, "text/html")
+    kept("evil.svg", DRAWING, "image/svg+xml")
+    kept("evil.md", "# x\\n[x](" + LINK + ")\\n\\n" + REPORT + EVIL, "text/markdown")
     kept("evil.csv", "a,b\\n" + EVIL + ",1\\n", "text/csv")
     kept("evil.json", '{{"a": "' + "<i class=evil>" + '"}}', "application/json")
     kept("evil.png", EVIL, "image/png")
@@ -95,6 +108,12 @@ addEventListener("securitypolicyviolation", (e) =>
 LINKS = """(names) => names.flatMap((name) =>
     [...document.querySelectorAll(`[${name}]`)].map((found) => found.getAttribute(name)))
 """
+SCRIPTS = "main script:not([src]):not([type='application/json'])"
+HREFS = """() => [...document.querySelectorAll("[href]:not([download])")]
+    .map((found) => found.getAttribute("href"))
+"""
+SHOWN = {".svg": "Drawing", ".html": "Report", ".md": "x"}
+FRAMED = ("Content Security Policy", "sandboxed")
 MOST_PAGES = 150
 SUFFIXES = (".html", ".svg", ".md", ".csv", ".json", ".png")
 
@@ -112,8 +131,14 @@ class Reader:
         self.page.on("pageerror", lambda error: self._note(f"a script failed: {error}"))
         self.page.on(
             "console",
-            lambda message: self._note(message.text) if message.type == "error" else None,
+            lambda message: self._hear(message.text) if message.type == "error" else None,
         )
+
+    def _hear(self, text: str) -> None:
+        # What frames of kept files are kept from is no fault. Where the policy of the page itself
+        # steps in, the page says so by itself.
+        if "EVIL" in text or not any(words in text for words in FRAMED):
+            self._note(text)
 
     def _note(self, text: str) -> None:
         # What is answered with 4xx the browser calls an error, too.
@@ -129,7 +154,7 @@ class Reader:
     def judge(self) -> list[str]:
         """Look for what has become a part of the page; its links."""
         page = self.page
-        for what in (".evil", "[onerror]", "[onload]", "[srcdoc]", "main script:not([src])"):
+        for what in (".evil", "[onerror]", "[onload]", "[srcdoc]", SCRIPTS):
             if page.locator(what).count():
                 self._note(f"{what} is an element: {page.locator(what).first.inner_html()[:200]}")
         if "<i class=evil>" in page.locator("body").inner_text():
@@ -138,7 +163,7 @@ class Reader:
             self._note("a template was filled in")
         for link in page.evaluate(LINKS, ["src", "action", "formaction"]):
             self._check(link)
-        links: list[str] = page.evaluate(LINKS, ["href"])
+        links: list[str] = page.evaluate(HREFS)
         for link in links:
             self._check(link)
         return links
@@ -253,6 +278,40 @@ def test_what_comes_while_a_page_is_open_is_text_as_well(
         )
         reader.judge()
     assert reader.wrong == []
+
+
+def test_a_kept_file_that_is_shown_does_nothing_and_reaches_nothing(
+    make_daemon: Serve, browser: Browser
+) -> None:
+    """In its frame on the page of the run, and opened by itself."""
+    daemon = make_daemon(FLOWS, SETTINGS)
+    daemon.post("/api/v1/flows/taking/runs")
+    (run,) = daemon.wait_for_runs("taking")
+    kept = daemon.get(f"/api/v1/runs/{run['id']}/artifacts")["items"]
+    views = {
+        Path(item["name"]).suffix: f"/artifacts/{item['digest']}/view"
+        for item in kept
+        if Path(item["name"]).suffix in (".html", ".svg", ".md")
+    }
+    reader = Reader(daemon, browser)
+    asked: list[Request] = []
+    reader.page.on("request", lambda request: asked.append(request))
+    reader.page.goto(f"{daemon.url}/runs/{run['id']}?tab=results&task=shown")
+    expect(reader.page.locator("iframe[sandbox='']")).to_have_count(len(views))
+    for number in range(len(views)):
+        frame = reader.page.frame_locator("iframe").nth(number)
+        expect(frame.locator(":root")).to_be_attached()
+    for suffix, view in views.items():
+        asked.clear()
+        reader.page.goto(daemon.url + view)
+        expect(reader.page.get_by_text(SHOWN[suffix], exact=True).first).to_be_visible()
+        assert reader.page.evaluate("window.origin") == "null", suffix
+        assert [urlsplit(one.url).path for one in asked if one.response() is not None] == [view]
+        assert urlsplit(reader.page.url).path == view
+    assert [text for text in reader.wrong if "EVIL" in text] == []
+    types = [event["type"] for event in daemon.get("/api/v1/events")["items"]]
+    assert "triphammer.webhook.received" not in types
+    assert types.count("triphammer.run.requested") == 1
 
 
 def test_a_browser_saves_kept_files_or_shows_what_cannot_run(
