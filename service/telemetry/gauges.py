@@ -88,7 +88,7 @@ class Gauges:
             families.OUTBOX.of(outbox),
             families.OUTBOX_OLDEST.one(waits),
             *self._work(),
-            families.KAFKA_LAG.of(_lag(self._sensors())),
+            families.KAFKA_LAG.of(lag_figures(self._sensors())),
             *self._stored(),
             *self._connections.figures(),
         )
@@ -123,8 +123,8 @@ def _bounded(counts: Mapping[str, int], names: Names) -> Mapping[tuple[str, ...]
     return told
 
 
-def _lag(sensors: Iterable[Sensor]) -> Mapping[tuple[str, ...], float]:
-    """Records behind, by topic and partition."""
+def lag_figures(sensors: Iterable[object]) -> Mapping[tuple[str, ...], float]:
+    """Records behind, by topic and partition, of those sensors that know."""
     found = chain.from_iterable(s.lag().items() for s in sensors if isinstance(s, Lagging))
     told: Counter[tuple[str, ...]] = Counter()
     for number, ((topic, partition), records) in enumerate(sorted(found)):

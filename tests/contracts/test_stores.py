@@ -454,6 +454,19 @@ async def test_a_dead_letter_parks_its_key(store: SqliteStore) -> None:
     assert (newest.state, oldest.state, oldest.error) == ("pending", "dead", "410 Gone")
 
 
+async def test_since_when_a_message_waits(store: SqliteStore) -> None:
+    run = a_run()
+    await begun(store, run)
+    assert await store.outbox_oldest() is None
+    for at, ids in ((NOW + 5, ("1", "2")), (NOW + 9, ("3",))):
+        unit = changed(run, outbox=tuple(map(a_message, ids)))
+        await one(store, replace(unit, at=at))
+    assert await store.outbox_oldest() == NOW + 5
+    await one(store, OutboxResult(id="1", state="delivered", attempts=1))
+    await one(store, OutboxResult(id="2", state="dead", attempts=1, at=NOW))
+    assert await store.outbox_oldest() == NOW + 9
+
+
 async def test_when_the_next_message_is_due(store: SqliteStore) -> None:
     run = a_run()
     await begun(store, run)

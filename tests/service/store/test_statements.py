@@ -100,6 +100,7 @@ def test_lists_come_out_of_their_index_in_order(raw: sqlite3.Connection, name: s
     [
         ("outbox_due", "outbox_due"),
         ("outbox_next_due", "outbox_due"),
+        ("outbox_oldest", "outbox_by_state"),
     ],
 )
 def test_the_few_among_many_have_an_index_of_their_own(
