@@ -41,6 +41,7 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     before: int = END
     limit: int = 500
+    window: int = WINDOW
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -52,7 +53,7 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
             "attempt": self.attempt,
             "levels": levels,
             "words": self.words or None,
-            "window": WINDOW,
+            "window": self.window,
         }
 
 

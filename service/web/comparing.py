@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from triphammer.flows.journal import TaskRow
 from triphammer.sensors.event import Event
@@ -107,7 +108,7 @@ def _tasks(runs: Sequence[RunOverview], now: int) -> Iterator[Line]:
             Cell(
                 text="" if took is None else lasting(took / 1e6),
                 state=_state(run, name),
-                link=f"/runs/{run.row.id}?task={name}#task",
+                link=f"/runs/{run.row.id}?{urlencode({'task': name})}#task",
                 share=(took or 0) / longest if longest else 0,
             )
             for run, took in zip(runs, times[name], strict=True)
