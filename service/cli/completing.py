@@ -49,7 +49,9 @@ def shown_things(ctx: typer.Context, incomplete: str) -> list[str | tuple[str, s
 
 def task_names(ctx: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
     """The tasks of the run that stands before."""
-    run: Any = ctx.params.get("run")
+    # While the value of an option is awaited, arguments before it are not told apart yet.
+    before = (text for text in ctx.args if text.startswith("run_"))
+    run: Any = ctx.params.get("run") or next(before, None)
     return _found(ctx, incomplete, lambda daemon: _tasks(daemon, run)) if run else []
 
 
