@@ -105,7 +105,8 @@ class Console:
             self._etag = answer.headers.get("etag", "").encode() or self._etag
             self.fetched += 1
             took = time.perf_counter() - began
-            await asyncio.sleep(max(FASTEST, 2 * took) - took)
+            asked = int(answer.headers.get("triphammer-pause", "0")) / 1e3
+            await asyncio.sleep(max(FASTEST, asked, 2 * took) - took)
             await self._wanted.wait()
             self._wanted.clear()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import anyio
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
@@ -43,6 +44,7 @@ from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.seen import Routed
+from triphammer.service.web.shared import Shared
 from triphammer.service.web.signin import SignIn
 from triphammer.service.web.stream import Streams
 
@@ -162,7 +164,8 @@ def application(
         protection=access.protection,
         version=version("triphammer"),
     )
-    fresh = Fresh(Routed(app, app.routes))
+    shared = Shared(Routed(app, app.routes), core.hub, anyio.current_time)
+    fresh = Fresh(shared)
     doors = Doors(Once(fresh), operations, core.edges.clock, limits.body)
     audit = Audit(opened.store, core.edges.clock)
     guard = Guard(ServerErrorMiddleware(doors, on_defect), access, tokens, audit)

@@ -9,10 +9,11 @@ from hashlib import blake2b
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triphammer.sensors.headers import Headers
+from triphammer.service.web.shared import PAUSE_HEADER
 
 MOST = 1 << 20
 """Bytes of an answer that is given an ETag: of larger ones making it takes longer than it saves."""
-KEPT = {b"etag", b"cache-control", b"content-security-policy", b"vary"}
+KEPT = {b"etag", b"cache-control", b"content-security-policy", b"vary", PAUSE_HEADER}
 """Headers of an answer that the 304 in its place has as well."""
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 

@@ -21,7 +21,7 @@ QUIET_SECONDS = 15.0
 UNTOLD = KEPT // 4
 """After so many news that do not fit a client is told how far it has come, or the place that it
 knows of would soon be gone."""
-SENDS_PER_SECOND = 1000
+SENDS_PER_SECOND = 250
 """Of all streams together: under load they must not cost more than what they tell of."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MEDIA_TYPE = "text/event-stream"

@@ -14,6 +14,7 @@
   let busy = false;
   let pause = FASTEST;
   let etag = null;
+  let asked = 0;
 
   htmx.registerExtension("triphammer", {
     init: (api) => { morph = api.morph; },
@@ -48,9 +49,11 @@
     } catch {
       failed = true;
     }
-    // A daemon that answers slowly is asked less often; one that does not answer, seldom.
+    // A daemon that answers slowly, or has many readers, is asked less often; one that does not
+    // answer, seldom.
     const took = performance.now() - began;
-    pause = failed ? Math.min(pause * 2, SLOWEST) : Math.min(Math.max(FASTEST, took * 2), SLOWEST);
+    const least = Math.max(FASTEST, asked, took * 2);
+    pause = Math.min(failed ? pause * 2 : least, SLOWEST);
     wanted ||= failed;
     timer = setTimeout(() => {
       timer = null;
@@ -62,6 +65,7 @@
   async function fetched() {
     const headers = { Accept: "text/html", ...(etag === null ? {} : { "If-None-Match": etag }) };
     const answer = await fetch(location.href, { cache: "no-store", headers });
+    asked = Number(answer.headers.get("Triphammer-Pause") ?? 0);
     if (answer.status === 304) return true;
     if (answer.redirected && new URL(answer.url).pathname === "/signin") {
       stop();
