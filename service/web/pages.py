@@ -98,9 +98,15 @@ def took(seconds: float | None) -> str:
     """A length of time in the unit that fits; nothing for None."""
     if seconds is None:
         return ""
+    if 0 < seconds < 0.001:
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} d"
 
 
 def rate(per_second: float) -> str:

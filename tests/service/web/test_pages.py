@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triphammer.service.web.pages import rate
+from triphammer.service.web.pages import rate, took
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,23 @@ from triphammer.service.web.pages import rate
 )
 def test_a_rate(per_second: float, expected: str) -> None:
     assert rate(per_second) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, ""),
+        (0, "0 ms"),
+        (0.0004, "0.4 ms"),
+        (0.0123, "12 ms"),
+        (0.9994, "999 ms"),
+        (1, "1.0 s"),
+        (119.94, "119.9 s"),
+        (120, "2.0 min"),
+        (7199, "120.0 min"),
+        (7200, "2.0 h"),
+        (200_000, "2.3 d"),
+    ],
+)
+def test_a_length_of_time(seconds: float | None, expected: str) -> None:
+    assert took(seconds) == expected
