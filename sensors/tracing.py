@@ -25,17 +25,18 @@ def origin(event: Event) -> TraceContext | None:
     """
     own = event.extensions.get(TRACEPARENT)
     found = None if own is None else trace_context(own, event.extensions.get(TRACESTATE))
-    return found or _in_headers(event.headers)
+    return found or in_headers(event.headers)
 
 
 def within(event: Event, headers: Headers) -> Event:
     """The event with the trace of the request that brought it, unless it has one itself."""
-    found = None if TRACEPARENT in event.extensions else _in_headers(headers)
+    found = None if TRACEPARENT in event.extensions else in_headers(headers)
     if found is None:
         return event
     return msgspec.structs.replace(event, extensions={**event.extensions, **found.headers})
 
 
-def _in_headers(headers: Headers) -> TraceContext | None:
+def in_headers(headers: Headers) -> TraceContext | None:
+    """Where in a trace a request was made, if it says so."""
     parent = headers.get(TRACEPARENT)
     return None if parent is None else trace_context(parent, headers.get(TRACESTATE))

@@ -11,6 +11,7 @@ import msgspec
 
 from triphammer.config.clock import Clock
 from triphammer.config.ids import new_id
+from triphammer.config.trace_context import TraceContext
 from triphammer.flows.engine.breakers import BreakerCount
 from triphammer.flows.engine.engine import Engine
 from triphammer.sensors import times
@@ -143,15 +144,19 @@ class Operations:
         by: str,
         key: str | None = None,
         event: Event | None = None,
+        trace: TraceContext | None = None,
     ) -> Accepted:
-        """Ask for a run of `flow`, on a stored `event` if one is given.
+        """Ask for a run of `flow`, on a stored `event` if one is given; without one it belongs to
+        the `trace` of who asks.
 
         With the same idempotency `key` it is started once.
         """
         live = self._library.flow(flow)
         id = f"{flow}/{key}" if key is not None else new_id("evt")
         if event is None:
-            return await self._dispatcher.request(live, params, by=by, source=API, id=id)
+            return await self._dispatcher.request(
+                live, params, by=by, source=API, id=id, trace=trace
+            )
         return await self._dispatcher.request_on(event, live, params, by=by, source=API, id=id)
 
     async def cancel(self, run: str, asked: Asked = SOMEBODY, *, now: bool = False) -> RunRow:

@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from triphammer.config.clock import Clock
+from triphammer.config.trace_context import TraceContext
 from triphammer.flows.graph import FlowDef
 from triphammer.sensors.contract import Accepted, Emission
 from triphammer.sensors.errors import Overloaded, StoreUnavailable
@@ -21,6 +22,7 @@ from triphammer.service.dispatcher.starter import Starter
 from triphammer.service.hub import Hub, News
 from triphammer.service.observer import Observer
 from triphammer.service.store.contract import Accept, Decided, Outcome, Store
+from triphammer.service.tracing.carrying import extensions
 
 BATCH = 200
 """How many events are decided between two looks at the loop: a big batch must not block it."""
@@ -107,14 +109,19 @@ class Dispatcher:
         source: str,
         id: str,
         event: Event | None = None,
+        trace: TraceContext | None = None,
     ) -> Accepted:
         """A run of `flow` that somebody asked for. Raises on parameters that do not fit.
 
-        `event` is a new event to run on; without one the run's event is the request itself.
+        `event` is a new event to run on; without one the run's event is the request itself, which
+        belongs to `trace`.
         """
         await self._room(wait=False)
         now = self._clock.now()
-        asked = event or requested_event(flow.name, params, by=by, now=now, source=source, id=id)
+        told = extensions(trace)
+        asked = event or requested_event(
+            flow.name, params, by=by, now=now, source=source, id=id, trace=told
+        )
         disposition, run = requested_run(flow, asked, params, now)
         return await self._ask(Decided(event=asked, dispositions=(disposition,), runs=(run,)), now)
 

@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from triphammer.flows.engine.breakers import BreakerCount
+from triphammer.sensors.headers import Headers
+from triphammer.sensors.tracing import in_headers
 from triphammer.service.errors import UnknownEvent
 from triphammer.service.operations import Operations
 from triphammer.service.store.contract import Page
@@ -66,12 +69,15 @@ def _flow_routes(router: APIRouter, operations: Operations, reading: Reading) ->
         "/flows/{name}/runs", status_code=202, tags=["flows"], responses=problems(404, 409)
     )
     async def start_run(
-        name: str, who: Who, body: StartBody | None = None
+        name: str, who: Who, request: Request, body: StartBody | None = None
     ) -> Answer[models.RunInFull]:
         """Start a run; the same `Idempotency-Key` starts it once."""
         asked = body or StartBody()
         event = None if asked.event is None else (await reading.stored_event(asked.event)).event
-        accepted = await operations.start(name, asked.params, by=who.by, key=who.key, event=event)
+        trace = in_headers(Headers(request.headers))
+        accepted = await operations.start(
+            name, asked.params, by=who.by, key=who.key, event=event, trace=trace
+        )
         return Answer(await reading.run_of(accepted), status_code=202)
 
     @router.post("/flows/{name}/pause", tags=["flows"], responses=problems(404))

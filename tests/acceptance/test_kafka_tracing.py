@@ -1,4 +1,4 @@
-"""A real Kafka: a record's trace goes on in what is published, and how far behind we are is told."""
+"""A real Kafka: a record takes its trace along, and how far behind we are is told."""
 
 from __future__ import annotations
 

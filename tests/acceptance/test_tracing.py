@@ -39,6 +39,13 @@ def after():
     load(2)
 """
 }
+ASKED = """
+from triphammer import flow, send_webhook
+
+@flow
+def asked(url: str):
+    send_webhook.options(wait="delivered")(url, 1)
+"""
 
 
 def go(daemon: DaemonProcess, url: str, headers: Mapping[str, str], **attributes: str) -> None:
@@ -71,6 +78,15 @@ def test_what_comes_in_goes_out_without_the_extra(make_daemon: Serve) -> None:
             daemon.wait_for_runs("after", number + 4)
             assert sent(collector) == ""
         assert collector.spans == []
+
+
+def test_a_run_that_is_asked_for_belongs_to_the_trace_of_who_asks(make_daemon: Serve) -> None:
+    with collecting() as collector:
+        daemon = make_daemon({"asked": ASKED})
+        body = {"params": {"url": collector.url + "/hook"}}
+        daemon.post("/api/v1/flows/asked/runs", json=body, headers=HEADERS)
+        daemon.wait_for_runs("asked")
+        assert sent(collector) == PARENT
 
 
 def test_what_came_in_goes_out_after_a_kill(make_daemon: Serve) -> None:
