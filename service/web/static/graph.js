@@ -145,7 +145,7 @@
       this.tools = html("div", { class: "graph-tools" }, this.search, this.status, this.fold,
         button("Zoom out", "−", () => this.zoom(0.8)),
         button("Zoom in", "+", () => this.zoom(1.25)),
-        button("Show all of the graph", "Fit", () => this.fit()));
+        button("Fit all of the graph", "Fit", () => this.fit()));
       this.hint = html("p", { class: "graph-hint" },
         "Drag to move. Wheel with Ctrl, or after a click, zooms. Keys: arrows walk, Enter opens,"
         + " + and − zoom, 0 shows all.");
@@ -273,8 +273,8 @@
       const label = make("text", { class: "label", x: 14, y: 20 });
       const note = make("text", { class: "note", x: 14, y: 37 });
       const counts = make("g", { class: "counts", transform: `translate(14 ${height - 9})` });
-      link.prepend(title);
-      link.append(face, bar, label, note, counts);
+      link.prepend(title, " ");
+      link.append(face, bar, label, " ", note, counts);  // with spaces words stay words when read
       const part = { node: link, title, label, note, counts, box };
       link.addEventListener("click", (event) => {
         if (this.moved) { event.preventDefault(); return; }
