@@ -26,8 +26,12 @@ PAGES = (
     ("Runs that failed", "/runs?state=failed", ""),
     ("Events", "/events", ""),
     ("Sensors", "/sensors", "position, lag, errors"),
-    ("Outbox and dead letters", "/outbox", ""),
-    ("Settings and health", "/health", ""),
+    ("Outbox", "/outbox", "messages on their way"),
+    ("Dead letters", "/deadletters", "redrive or skip"),
+    ("Health", "/health", "parts, database, versions"),
+    ("Settings", "/settings", "what holds, and from where"),
+    ("Tokens", "/tokens", "who may do what"),
+    ("Audit log", "/audit", "who did what"),
     ("API", "/docs", ""),
 )
 _ID = re.compile("(run|evt|msg)_[0-9a-f]{1,32}")
