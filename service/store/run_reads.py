@@ -35,6 +35,11 @@ class RunReads(Protocol):
         they were first written, after the item named `after`."""
         ...
 
+    async def inner_counts(self, run: str, limit: int) -> Sequence[tuple[str, str, int]]:
+        """Of the tasks inside items of maps and turns of loops: by their names without the last
+        number (`orders[]/parse`) how many are in which state."""
+        ...
+
     async def task_named(self, run: str, name: str) -> TaskRow | None:
         """One task or item of a map with its result."""
         ...

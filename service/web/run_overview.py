@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,11 @@ TASKS = 2000
 """Tasks of a run that its page shows; items of maps are counted instead."""
 ATTEMPTS = 5000
 """Failed attempts that are drawn."""
+PLACES = 5000
+"""Groups of tasks inside items that are counted."""
+STATES = ("running", "retrying", "waiting", "failed", "cancelled", "succeeded", "skipped")
+"""Those of several tasks: the first that any of them has stands for all."""
+_NUMBER = re.compile(r"\[\d+\]")
 CAUSED = 20
 """Runs shown that a run has caused."""
 
@@ -41,9 +47,12 @@ class RunOverview:
         return self.row.finished_at is not None
 
     def state(self, name: str) -> str:
-        """The state of a task; one that has not begun is pending."""
+        """The state of a task; one that has not begun is pending. A task inside the items of a map
+        runs while any of them does, and has failed when any of them has."""
         task = self.tasks.get(name)
-        return "pending" if task is None else task.state
+        if task is not None:
+            return task.state
+        return next((state for state in STATES if state in self.items.get(name, ())), "pending")
 
 
 async def overview_of(reading: Reading, id: str) -> RunOverview:
@@ -58,12 +67,22 @@ async def overview_of(reading: Reading, id: str) -> RunOverview:
         run=views.run(row),
         nodes=() if graph is None else graph["nodes"],
         tasks={task.name: task for task in tasks},
-        items=await store.item_counts(row.id) if mapped else {},
+        items=await _counts(reading, row.id) if mapped else {},
         failed=await store.attempt_times(row.id, ATTEMPTS),
         waits=[views.wait(wait) for wait in await store.waits(row.id) if wait.wait.task],
         queued_for=await reading.queued_for(row) if row.state == "queued" else None,
         still_running=reading.still_running(row.id),
     )
+
+
+async def _counts(reading: Reading, run: str) -> Mapping[str, Mapping[str, int]]:
+    """How many items of which map are in which state, and tasks inside of items by the node that
+    they are."""
+    counts = {name: dict(states) for name, states in (await reading.store.item_counts(run)).items()}
+    for place, state, count in await reading.store.inner_counts(run, PLACES):
+        inner = counts.setdefault(_NUMBER.sub("[]", place), {})
+        inner[state] = inner.get(state, 0) + count
+    return counts
 
 
 async def runs_caused_by(reading: Reading, run: str) -> Sequence[tuple[str, str, str]]:

@@ -63,6 +63,28 @@ async def test_items_come_by_state_and_page(store: SqliteStore) -> None:
     assert await names("waiting", None) == []
 
 
+async def test_tasks_inside_items_are_counted_by_what_they_are(store: SqliteStore) -> None:
+    run = a_run()
+    await begun(store, run)
+    names = [
+        "m[0]",
+        "m[0]/a",
+        "m[0]/in.b",
+        "m[10]",
+        "m[10]/a",
+        "m[10]/n",
+        "m[10]/n[3]",
+        "m[10]/n[3]/c",
+    ]
+    await one(store, changed(run, tasks=(a_task("m", items=2), *map(a_task, names))))
+    assert sorted(await store.inner_counts(run.id, 10)) == [
+        ("m[10]/n[]/c", "succeeded", 1),
+        ("m[]/a", "succeeded", 2),
+        ("m[]/in.b", "succeeded", 1),
+        ("m[]/n", "succeeded", 1),
+    ]
+
+
 async def test_attempts_are_told_of_tasks_and_each_with_its_error(store: SqliteStore) -> None:
     run = a_run()
     await begun(store, run)

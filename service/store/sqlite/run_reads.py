@@ -29,6 +29,10 @@ class SqliteRunReads:
         found = await self._readers.rows(self._of_run["items_of"], run, task, state, after, limit)
         return [rows.task_row(row) for row in found]
 
+    async def inner_counts(self, run: str, limit: int) -> Sequence[tuple[str, str, int]]:
+        found = await self._readers.rows(self._of_run["inner_counts"], run, limit)
+        return [(row[0], row[1], row[2]) for row in found]
+
     async def task_named(self, run: str, name: str) -> TaskRow | None:
         found = await self._readers.rows(self._of_run["task_named"], run, name)
         return rows.task_row(found[0]) if found else None

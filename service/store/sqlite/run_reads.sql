@@ -17,6 +17,14 @@ WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND map = ?2 AND (?3 IS NULL OR
     (SELECT seq FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?4), 0)
 ORDER BY +seq LIMIT ?5;
 
+-- name: inner_counts
+-- Of the tasks inside items of maps and turns of loops: how many are in which state, by their names
+-- without the last number (`orders[]/parse`).
+SELECT rtrim(rtrim(map, ']'), '0123456789') || ']/' || substr(name, length(map) + 2) AS place,
+  state, count(*)
+FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND map LIKE '%]'
+GROUP BY place, state LIMIT ?2;
+
 -- name: task_named
 SELECT * FROM tasks WHERE run = (SELECT seq FROM runs WHERE id = ?1) AND name = ?2;
 

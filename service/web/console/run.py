@@ -18,7 +18,7 @@ from triphammer.service.web.console.place import Place, place_of
 from triphammer.service.web.console.previews import SandboxedFiles, previews
 from triphammer.service.web.console.run_actions import Faults, RunActions
 from triphammer.service.web.console.run_logs import RunLogs, log_view
-from triphammer.service.web.console.run_task import task_panel
+from triphammer.service.web.console.run_task import node_of, task_panel
 from triphammer.service.web.console.run_tasks import (
     counted,
     drawn_time,
@@ -154,7 +154,7 @@ class RunPages:
     async def _overview(self, seen: RunOverview, place: Place) -> Mapping[str, Any]:
         drawn = drawn_time(seen, self._clock.now())
         states = task_states(seen)
-        selected = place.task.partition("[")[0] if place.task else ""
+        selected = node_of(place.task)
         panel = None
         if place.task:
             panel = await task_panel(self._reading, seen, place, self._pages.mask)

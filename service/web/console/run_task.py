@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ ATTEMPTS = 20
 INPUTS = 8
 """Upstreams whose results are shown in short."""
 FILES = 20
+_NUMBER = re.compile(r"\[\d*\]")
 MOST_BYTES = 2_000_000
 """A larger result is told by its size: it is to be downloaded, or read by the API."""
 
@@ -44,15 +46,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class TaskPanel:
-    """What is known of one task. `map` is the map that an item belongs to; `next` is where the
-    next page of its items is."""
+    """What is known of one task. `owner` is the map of an item, or the item that it is inside of;
+    `next` is where the next page of its items is."""
 
     name: str
     state: str
     node: models.Node | None
     task: models.Task | None
     due_at: str | None
-    map: str
+    owner: str
     inputs: Sequence[Input]
     behind: Sequence[Input]
     attempts: Sequence[models.Attempt]
@@ -69,7 +71,7 @@ async def task_panel(
 ) -> TaskPanel | None:
     """The task of a place; None where the run has none of this name."""
     name = place.task
-    node = next((node for node in seen.nodes if node["name"] == _node_of(name)), None)
+    node = next((node for node in seen.nodes if node["name"] == node_of(name)), None)
     row = await reading.store.task_named(seen.row.id, name)
     if row is None and (node is None or node["name"] != name):
         return None
@@ -83,7 +85,7 @@ async def task_panel(
         node=node,
         task=None if row is None else views.task(row),
         due_at=None if row is None else views.moment(row.due_at),
-        map=name.partition("[")[0] if name.endswith("]") else "",
+        owner=owner_of(name),
         inputs=await _inputs(reading, seen, () if node is None else node["upstream"], place, mask),
         behind=[
             Input(one["name"], seen.state(one["name"]), place.to_task(one["name"]), "")
@@ -100,13 +102,17 @@ async def task_panel(
     )
 
 
-def _node_of(name: str) -> str:
-    """The node of the graph that a task is, or is an item or inside of."""
-    head, bracket, rest = name.partition("[")
-    if not bracket:
-        return name
-    inside = rest.partition("]")[2]
-    return f"{head}[]{inside}" if inside else head
+def node_of(name: str) -> str:
+    """The node of the graph that a task is, an item of, or inside an item of."""
+    return _NUMBER.sub("[]", name).removesuffix("[]")
+
+
+def owner_of(name: str) -> str:
+    """The map that `enrich[3]` is of, the item that `shop[3]/load` is inside of; else ""."""
+    if name.endswith("]"):
+        return name.rpartition("[")[0]
+    end = name.rfind("]/")
+    return name[: end + 1] if end >= 0 and not name[:end].endswith("[") else ""
 
 
 def _is_large(result: Encoded | None) -> bool:

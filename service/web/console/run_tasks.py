@@ -62,13 +62,14 @@ def task_lines(seen: RunOverview, drawn: Timeline, place: Place) -> Sequence[Tas
 
 def task_states(seen: RunOverview) -> dict[str, dict[str, Any]]:
     """What the drawings of a graph show of each task."""
+    names = {*seen.tasks, *(node["name"] for node in seen.nodes)}
     return {
-        task.name: {
-            "state": task.state,
-            "attempt": task.attempt,
-            "items": dict(seen.items.get(task.name, NO_COUNTS)),
+        name: {
+            "state": seen.state(name),
+            "attempt": seen.tasks[name].attempt if name in seen.tasks else 0,
+            "items": dict(seen.items.get(name, NO_COUNTS)),
         }
-        for task in seen.tasks.values()
+        for name in names
     }
 
 

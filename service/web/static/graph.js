@@ -31,6 +31,9 @@
   }
 
   const cut = (text, most) => text.length > most ? text.slice(0, most - 1) + "…" : text;
+  // The name of a group within the one around it; the body of a map stands for each of its items.
+  const within = (group, above) => (above ? group.slice(above.length + 1) : group)
+    .replace(/^(.*)\[\]$/, "each item of $1");
   const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
   const plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
@@ -76,7 +79,10 @@
         this.boxes.get(key).nodes.push(node);
       }
       const open = shut < 0 ? node.groups : node.groups.slice(0, shut);
-      open.forEach((group, at) => this.frames.set(group, at ? open[at - 1] : null));
+      open.forEach((group, at) => {
+        const inside = Math.max(this.frames.get(group)?.inside ?? 0, open.length - 1 - at);
+        this.frames.set(group, { above: at ? open[at - 1] : null, inside });
+      });
     }
 
     get signature() {
@@ -86,12 +92,13 @@
 
   function layout(shape, direction) {
     const graph = new dagre.graphlib.Graph({ compound: true });
+    const heads = Math.max(0, ...[...shape.frames.values()].map((frame) => frame.inside + 1));
     graph.setGraph({
-      rankdir: direction, nodesep: 18, ranksep: direction === "LR" ? 60 : 44, edgesep: 10,
+      rankdir: direction, nodesep: 18 + HEAD * heads, ranksep: direction === "LR" ? 60 : 44, edgesep: 10,
       marginx: 16, marginy: 16, ranker: shape.boxes.size > MANY ? "tight-tree" : "network-simplex",
     });
     graph.setDefaultEdgeLabel(() => ({}));
-    for (const [group, above] of shape.frames) {
+    for (const [group, { above }] of shape.frames) {
       graph.setNode("frame " + group, {});
       if (above) graph.setParent("frame " + group, "frame " + above);
     }
@@ -216,7 +223,7 @@
       this.lines = [];
       const frames = make("g", { class: "frames" }), lines = make("g", { class: "edges" });
       const boxes = make("g", { class: "boxes" });
-      for (const [group] of shape.frames) frames.append(this.frame(group, graph));
+      for (const [group, frame] of shape.frames) frames.append(this.frame(group, frame, graph));
       for (const edge of shape.edges) {
         const [from, to] = edge.split("\n");
         const line = make("path", { class: "edge", d: path(graph.edge(from, to).points) });
@@ -234,7 +241,7 @@
       }
       this.order = [...this.parts.keys()];
       this.world.replaceChildren(frames, lines, boxes);
-      if (!this.parts.has(this.current)) this.current = this.standing(this.data.selected);
+      if (!this.parts.has(this.current)) this.current = this.standing(this.data.selected) ?? this.order[0];
       this.rove();
     }
 
@@ -244,16 +251,17 @@
       for (const [key, part] of this.parts) {
         if (part.box.nodes.some((node) => node.name === name)) return key;
       }
-      return this.order ? this.order[0] : undefined;
+      return undefined;
     }
 
-    frame(group, graph) {
+    frame(group, { above, inside }, graph) {
       const { x, y, width, height } = graph.node("frame " + group);
-      const left = x - width / 2, top = y - height / 2 - HEAD;
+      const left = x - width / 2, head = HEAD * (inside + 1);
+      const top = y - height / 2 - head, name = within(group, above);
       const label = make("text", { x: left + 10, y: top + 15 });
-      label.textContent = "− " + cut(group, Math.max(8, Math.floor(width / 8)));
+      label.textContent = "− " + cut(name, Math.max(8, Math.floor(width / 8)));
       const node = make("g", { class: "frame" }, make("title"),
-        make("rect", { x: left, y: top, width, height: height + HEAD, rx: 10 }), label);
+        make("rect", { x: left, y: top, width, height: height + head, rx: 10 }), label);
       node.firstChild.textContent = `${group}: click to close this group`;
       node.addEventListener("click", () => { if (!this.moved) this.toggle(group); });
       return node;
@@ -292,7 +300,7 @@
           if (node.state) items[node.state] = (items[node.state] || 0) + 1;
         }
         state = this.data.live ? worst(items) : "";
-        name = "+ " + box.group.slice(box.groups.length ? box.groups.at(-1).length + 1 : 0);
+        name = "+ " + within(box.group, box.groups.at(-1));
         note = this.data.live ? told(items) : plural(box.nodes.length, "task");
       } else {
         Object.assign(items, one.items);
@@ -340,7 +348,7 @@
     // --- what is found and chosen -----------------------------------------------------------
 
     mark() {
-      const selected = this.data.selected ? this.standing(this.data.selected) : null;
+      const selected = this.standing(this.data.selected);
       const found = new Set(this.found);
       this.svg.classList.toggle("searching", found.size > 0);
       for (const [name, part] of this.parts) {
@@ -443,8 +451,8 @@
       this.view.k = Math.max(k, 0.75);
       const failed = this.data.nodes.find((node) => node.state === "failed")
         || this.data.nodes.find((node) => node.state === "running");
-      const name = this.data.selected || (failed && failed.name);
-      if (name) { this.centre(this.standing(name)); return; }
+      const name = this.standing(this.data.selected) ?? this.standing(failed?.name);
+      if (name) { this.centre(name); return; }
       this.view.x = 0;
       this.view.y = Math.min(0, (height - extent.height * this.view.k) / 2);
       this.apply();

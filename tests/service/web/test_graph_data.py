@@ -6,7 +6,13 @@ from triphammer.service.web.graph_data import graph_data
 
 
 def a_node(name: str, *upstream: str, **more: Any) -> dict[str, Any]:
-    given = {"groups": [], "kind": "task", "role": "", "mapped": False, "when": None}
+    given: dict[str, Any] = {
+        "groups": [],
+        "kind": "task",
+        "role": "",
+        "mapped": False,
+        "when": None,
+    }
     return {"name": name, "upstream": list(upstream), **given, **more}
 
 
