@@ -3,20 +3,19 @@ sensors, the store, the settings in force, runs side by side."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from triphammer.service.store.looking import OutboxPage
 from triphammer.service.web import looking_models as models
 from triphammer.service.web.answer import Answer
-from triphammer.service.web.documents import MESSAGE_STATES
 from triphammer.service.web.openapi import Route, problems
 from triphammer.service.web.overview import Overview
 from triphammer.service.web.paging import MOST_BYTES, before
 from triphammer.service.web.queries import Cursor, Limit
 
-State = Annotated[str | None, Query(json_schema_extra={"enum": list(MESSAGE_STATES)})]
+State = Literal["pending", "delivered", "dead", "skipped"] | None
 Compared = Annotated[
     list[str],
     Query(min_length=2, max_length=6, description="Ids of the runs, or unique beginnings."),

@@ -7,15 +7,18 @@ routes of FastAPI: `openapi.json` describes them, and the problems that there ar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 
+from triphammer.sensors.errors import Rejected
 from triphammer.service.access.protection import Protection
 from triphammer.service.access.routes import EVENTS, RULES, STREAM
 from triphammer.service.access.scopes import Need
@@ -63,6 +66,28 @@ class Route(APIRoute):
             responses={status_code or 200: described, **(responses or {})},
             **options,
         )
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, which refuses what is given twice and can be meant but once: the framework
+        would take the last, and the client would not learn that the rest does not count."""
+        handle = super().get_route_handler()
+        single = [
+            field.alias
+            for field in self.dependant.query_params
+            if not _is_list(field.field_info.annotation)
+        ]
+
+        async def handling(request: Request) -> Response:
+            for name in single:
+                if len(request.query_params.getlist(name)) > 1:
+                    raise Rejected(422, f"{name} is given more than once: which one is meant?")
+            return await handle(request)
+
+        return handling
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(kind) is list for kind in (annotation, *get_args(annotation)))
 
 
 class Application(FastAPI):

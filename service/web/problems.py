@@ -78,8 +78,14 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """The methods of all routes of the path that was asked for."""
+    """The methods of all routes of the first path that fits what was asked for: `/runs/compare`
+    is no run, though `/runs/{id}` would fit as well."""
     path = request.scope["path"]
     found = iter_route_contexts(request.app.routes)
-    fitting = (r for r in found if r.path is not None and compile_path(r.path)[0].match(path))
-    return {method for route in fitting for method in route.methods or ()}
+    fitting = [r for r in found if r.path is not None and compile_path(r.path)[0].match(path)]
+    return {
+        method
+        for route in fitting
+        if route.path == fitting[0].path
+        for method in route.methods or ()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -119,11 +120,14 @@ def calls(client: Client) -> Mapping[str, Callable[[], Call]]:
         body = {"note": "seen", "add_tags": ["x"]}
         return "PATCH", f"/api/v1/runs/{client.run('manual', 'succeeded')}", body
 
+    sensor = quote(client.daemon.get("/api/v1/sensors")["items"][0]["id"])
     marked = {"state": "succeeded", "reason": "it was"}
     return {
         "start_run": lambda: ("POST", "/api/v1/flows/manual/runs", {"params": {"number": 2}}),
         "pause_flow": lambda: ("POST", "/api/v1/flows/lasting/pause", None),
         "resume_flow": lambda: ("POST", "/api/v1/flows/lasting/resume", None),
+        "pause_sensor": lambda: ("POST", f"/api/v1/sensors/{sensor}/pause", None),
+        "resume_sensor": lambda: ("POST", f"/api/v1/sensors/{sensor}/resume", None),
         "annotate_run": annotating,
         "cancel_run": lambda: of_run("lasting", "running", "cancel"),
         "retry_run": lambda: of_run("broken", "failed", "retry"),

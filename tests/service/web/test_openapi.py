@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from triphammer.service.access.protection import Protection
@@ -118,3 +119,38 @@ def test_names_are_unique_and_parameters_never_null(document: dict[str, Any]) ->
         for parameter in operation.get("parameters", ()):
             schema = resolved(document, parameter)["schema"]
             assert {"type": "null"} not in schema.get("anyOf", ()), name
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("flow=a", ""),
+        ("flow=a&flow=b", "flow"),
+        ("flow=a&flow=a", "flow"),
+        ("limit=1&limit=2", "limit"),
+        ("tag=a&state=failed", ""),
+        ("strange=1&strange=2", ""),
+    ],
+)
+async def test_what_is_given_twice_is_not_taken_for_the_last(query: str, refused: str) -> None:
+    transport = httpx.ASGITransport(an_application(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get(f"/api/v1/runs?{query}")
+    assert (answer.status_code == 422) is bool(refused)
+    if refused:
+        assert answer.json()["detail"] == f"{refused} is given more than once: which one is meant?"
+
+
+@pytest.mark.anyio
+async def test_a_wrong_method_is_told_those_of_its_own_path() -> None:
+    transport = httpx.ASGITransport(an_application(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for path, methods in (("/api/v1/runs/compare", "GET"), ("/api/v1/runs/x", "GET, PATCH")):
+            answer = await client.delete(path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
