@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -42,7 +42,7 @@ class Pages(Generic[PageT, Item]):
         """The first page, whole: `items`, and `next`, which asks for the page after it."""
         return self._client.perform(self._call)
 
-    def pages(self) -> Iterator[PageT]:
+    def pages(self) -> Generator[PageT, None, None]:
         """Page after page."""
         call: Call[PageT] | None = self._call
         while call is not None:
@@ -50,7 +50,7 @@ class Pages(Generic[PageT, Item]):
             yield page
             call = following(call, page, self._rows.by)
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Generator[Item, None, None]:
         for page in self.pages():
             yield from rows_of(page, self._rows.under)
 
@@ -67,7 +67,7 @@ class AsyncPages(Generic[PageT, Item]):
         """The first page, whole: `items`, and `next`, which asks for the page after it."""
         return await self._client.perform(self._call)
 
-    async def pages(self) -> AsyncIterator[PageT]:
+    async def pages(self) -> AsyncGenerator[PageT, None]:
         """Page after page."""
         call: Call[PageT] | None = self._call
         while call is not None:
@@ -75,7 +75,7 @@ class AsyncPages(Generic[PageT, Item]):
             yield page
             call = following(call, page, self._rows.by)
 
-    async def __aiter__(self) -> AsyncIterator[Item]:
+    async def __aiter__(self) -> AsyncGenerator[Item, None]:
         async for page in self.pages():
             for item in rows_of(page, self._rows.under):
                 yield item
