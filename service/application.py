@@ -112,6 +112,7 @@ def application(
         folder=folder,
         counted=telemetry.read,
         flows=telemetry.recorder.flows,
+        live=lambda: core.library.live,
     )
     letters = dead_letters(core, outbox_changed)
     pages = Pages(health, guarded=not access.protection.open, mask=core.edges.secrets.mask)

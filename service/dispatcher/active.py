@@ -45,8 +45,9 @@ class ActiveRuns:
 
     def read(self, run: str, event: Event) -> None:
         """The event of a run that was read from the store."""
-        about = self._abouts[run]
-        self._abouts[run] = msgspec.structs.replace(about, trace=origin(event), read=True)
+        about = self._abouts.get(run)
+        if about is not None:
+            self._abouts[run] = msgspec.structs.replace(about, trace=origin(event), read=True)
 
     def found(self, run: str) -> RunAbout | None:
         """The same, None for one that was never added or has ended."""

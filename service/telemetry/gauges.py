@@ -30,7 +30,8 @@ class Gauges:
     """Reads the daemon's figures for one opening of the store.
 
     `counted` are the counters of the process; `sensors` those that run now. `slots` is how many
-    attempts an executor runs at once, where that is limited. `folder` is the data folder.
+    attempts an executor runs at once, where that is limited. `folder` is the data folder,
+    `live` are the flows in service.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Gauges:
         folder: Path,
         counted: Callable[[], Sequence[Figures]],
         flows: Names,
+        live: Callable[[], Iterable[str]],
     ) -> None:
         self._store = store
         self._logs = logs
@@ -70,9 +72,12 @@ class Gauges:
         self._folder = folder
         self._counted = counted
         self._flows = flows
+        self._live = live
 
     async def read(self) -> Sequence[Figures]:
         """All figures as they stand."""
+        for flow in self._live():  # before those of which only runs are left
+            self._flows.of(flow)
         runs: Counter[tuple[str, ...]] = Counter()
         for flow, counts in (await self._store.run_counts()).items():
             for state, count in counts.items():

@@ -4,11 +4,12 @@ the event to the delivery is told to a collector."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import DaemonProcess
+from tests.acceptance.process import DaemonProcess, NotUp
 from tests.support.collector import Collector, Got, collecting
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -154,6 +155,19 @@ def test_a_trace_begins_here_or_is_not_recorded(make_daemon: Serve) -> None:
         daemon.wait_for_runs("after", 2)
         daemon.stop()
     assert {span.trace for span in collector.spans} == {TRACE}
+
+
+def test_without_the_extra_it_says_what_to_install(make_daemon: Serve, tmp_path: Path) -> None:
+    hiding = tmp_path / "hiding"
+    hidden = hiding / "opentelemetry" / "exporter" / "otlp" / "proto"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("")
+    with pytest.raises(NotUp, match=r"pip install 'triphammer\[otel\]'"):
+        make_daemon(
+            FLOWS,
+            '[otel]\nendpoint = "http://127.0.0.1:9"\n',
+            env={"PYTHONPATH": str(hiding)},
+        )
 
 
 def test_a_collector_that_is_away_holds_up_nothing(make_daemon: Serve) -> None:

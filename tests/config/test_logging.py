@@ -13,6 +13,7 @@ import pytest
 from triphammer.config.logging import configure_logging
 from triphammer.config.secrets import Secrets
 from triphammer.config.settings import LogSettings
+from triphammer.config.trace_context import current_trace
 
 
 class Terminal(io.StringIO):
@@ -62,6 +63,19 @@ def test_json_has_the_text_and_what_is_extra() -> None:
         "tags": ["***", None],
         "at": {"a": 1.5},
     }
+
+
+def test_what_is_about_a_trace_says_so() -> None:
+    out = configure()
+    log = logging.getLogger("triphammer.web")
+    token = current_trace.set("ab" * 16)
+    try:
+        log.info("within a request")
+        log.info("of a message", extra={"trace_id": "cd" * 16})
+    finally:
+        current_trace.reset(token)
+    log.info("outside")
+    assert [line.get("trace_id") for line in lines(out)] == ["ab" * 16, "cd" * 16, None]
 
 
 def test_an_error_comes_with_its_trace_masked() -> None:

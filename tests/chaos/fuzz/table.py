@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.chaos.fuzz import events, hooks, settings, times
+from tests.chaos.fuzz import events, hooks, settings, times, traces
 from tests.chaos.fuzz.mutations import NASTY
 from tests.chaos.fuzz.target import Target, judge
 
 __all__ = ["NASTY", "TARGETS", "judge"]
 
 TARGETS: Mapping[str, Target] = {
-    target.name: target for module in (events, hooks, settings, times) for target in module.TARGETS
+    target.name: target
+    for module in (events, hooks, settings, times, traces)
+    for target in module.TARGETS
 }

@@ -126,6 +126,28 @@ async def test_a_failure_is_tried_again_under_the_same_id(receiver: Receiver) ->
     assert worker.counts == {"failed": 2, "delivered": 1}
 
 
+async def test_the_log_tells_which_trace_a_failure_is_of(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger, trace = Ledger(), "ab" * 16
+    worker = make_worker(ledger, ManualClock())
+    receiver.answers.extend([Answer(500), Answer(500)])
+    traced = {"traceparent": f"00-{trace}-{'cd' * 8}-01"}
+    ledger.add(webhook("msg_1", receiver.url, headers=traced))
+    ledger.add(webhook("msg_2", receiver.url))
+    async with running(worker):
+        await ledger.attempted("msg_1")
+        await ledger.attempted("msg_2")
+    told = {
+        record.getMessage().split()[1]: vars(record).get("trace_id") for record in caplog.records
+    }
+    assert told == {"msg_1": trace, "msg_2": None}
+    assert {delivery.headers.get("traceparent") for delivery in receiver.deliveries} == {
+        traced["traceparent"],
+        None,
+    }
+
+
 async def test_retry_after_puts_it_off(receiver: Receiver) -> None:
     ledger, clock = Ledger(), ManualClock()
     worker = make_worker(ledger, clock)
