@@ -50,6 +50,7 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/runs/{id}/tasks/{task:path}/answer"): "operate",
     ("POST", "/runs/{id}/cancel"): "operate",
     ("POST", "/runs/{id}/retry"): "operate",
+    ("POST", "/runs/{id}/again"): "operate",
     ("POST", "/runs/{id}/note"): "operate",
     ("POST", "/api/v1/deadletters/redrive"): "operate",
     ("POST", "/api/v1/deadletters/skip"): "operate",

@@ -36,6 +36,9 @@ def register(app: typer.Typer) -> None:
 def start(
     flow: FlowName,
     param: Params = None,
+    event: Annotated[
+        str | None, typer.Option("--event", help="The key of a stored event to run on.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
     url: Url = URL,
     json: AsJson = False,
@@ -43,7 +46,7 @@ def start(
     """Start a run in the daemon. With --wait the exit code is 1 unless it succeeds."""
     params = parse_params(param)
     with connect(url) as daemon:
-        run = daemon.start(flow, params)
+        run = daemon.start(flow, params, event=event)
     if wait:
         from triphammer.service.cli.following import follow_run
 

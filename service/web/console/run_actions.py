@@ -1,4 +1,4 @@
-"""What somebody does to a run by the forms of its page: cancel, retry, note and tags."""
+"""What somebody does to a run by the forms of its page: cancel, retry, run again, note, tags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from triphammer.flows.errors import UnknownTask
+from triphammer.flows.errors import ParamMisfit, UnknownTask
+from triphammer.sensors.contract import Accepted
+from triphammer.service.dispatcher.finished import REQUESTED
 from triphammer.service.errors import NotFound, StateForbids
 from triphammer.service.operations import Operations
 from triphammer.service.web import models
@@ -42,6 +44,7 @@ class RunActions:
         return [
             Route("/runs/{id}/cancel", self.cancel, methods=["POST"]),
             Route("/runs/{id}/retry", self.retry, methods=["POST"]),
+            Route("/runs/{id}/again", self.again, methods=["POST"]),
             Route("/runs/{id}/note", self.note, methods=["POST"]),
         ]
 
@@ -56,6 +59,25 @@ class RunActions:
     async def note(self, request: Request) -> Response:
         """Give a run the note and the tags that the form shows."""
         return await self._do("note", request, self._note)
+
+    async def again(self, request: Request) -> Response:
+        """Take the event and the parameters of a run through its flow as it is now: a new run."""
+        try:
+            seen = await overview_of(self._reading, request.path_params["id"])
+        except NotFound as error:
+            return self._pages.missing(error)
+        try:
+            accepted = await self._again(seen.run, asked_on_page(request).by)
+        except (NotFound, ParamMisfit) as error:
+            return await self._show(seen, {"retry": str(error)})
+        run = await self._reading.run_of(accepted)
+        return RedirectResponse(f"/runs/{run['id']}", status_code=303)
+
+    async def _again(self, run: models.Run, by: str) -> Accepted:
+        event = (await self._reading.stored_event(run["event"])).event
+        # The event of a run that somebody asked for is that request: the new run has its own.
+        on = None if event.type == REQUESTED else event
+        return await self._operations.start(run["flow"], run["params"], by=by, event=on)
 
     async def _do(self, action: str, request: Request, act: _Act) -> Response:
         try:

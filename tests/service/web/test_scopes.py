@@ -122,6 +122,7 @@ NEEDS: Mapping[Need, str] = {
         POST /flows/{name}/pause
         POST /flows/{name}/resume
         POST /flows/{name}/runs
+        POST /runs/{id}/again
         POST /runs/{id}/cancel
         POST /runs/{id}/note
         POST /runs/{id}/retry
