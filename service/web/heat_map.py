@@ -13,6 +13,9 @@ STEP, SIZE, LEFT, TOP = 14, 11, 30, 18
 """In pixels: from one day to the next, a day's own size, and the room for names of days and
 months."""
 LEVELS = 4
+MARKED = 10
+LISTED = 31
+"""Days that are told one by one, besides the months."""
 EPOCH = date(1970, 1, 1)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -29,6 +32,11 @@ class Day:
     y: int
 
     @property
+    def is_marked(self) -> bool:
+        """Whether one in `MARKED` of its runs or more has failed."""
+        return bool(self.failed) and MARKED * self.failed >= self.total
+
+    @property
     def is_bad(self) -> bool:
         """Whether half of its runs or more have failed."""
         return bool(self.failed) and 2 * self.failed >= self.total
@@ -37,6 +45,17 @@ class Day:
     def following(self) -> date:
         """The day after it."""
         return self.on + timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """All days of a month that the map has, and the first of the next one."""
+
+    name: str
+    first: date
+    following: date
+    total: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +69,16 @@ class HeatMap:
 
     @property
     def busy(self) -> list[Day]:
-        """Days with runs, the latest first: the same as a table."""
-        return [day for day in reversed(self.days) if day.total]
+        """The last `LISTED` days with runs, the latest first: for a table."""
+        return [day for day in reversed(self.days) if day.total][:LISTED]
+
+    @property
+    def by_month(self) -> list[Month]:
+        """Months with runs, the latest first: for a table."""
+        found: dict[date, list[Day]] = {}
+        for day in reversed(self.days):
+            found.setdefault(day.on.replace(day=1), []).append(day)
+        return [_month(first, days) for first, days in found.items() if any(d.total for d in days)]
 
     @property
     def total(self) -> int:
@@ -100,6 +127,16 @@ def heat_map(counts: Sequence[DayCount], today: date) -> HeatMap:
     )
     months = tuple(_months(days))
     return HeatMap(days, months, LEFT + WEEKS * STEP, TOP + 7 * STEP)
+
+
+def _month(first: date, days: Sequence[Day]) -> Month:
+    return Month(
+        name=f"{MONTHS[first.month - 1]} {first.year}",
+        first=first,
+        following=(first + timedelta(days=31)).replace(day=1),
+        total=sum(day.total for day in days),
+        failed=sum(day.failed for day in days),
+    )
 
 
 def _level(total: int, most: int) -> int:

@@ -93,7 +93,7 @@
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: false, range: [-0.5, data.at.length - 0.5] }, y: wide ? { distr: 3 } : { range: (u, min, max) => [0, (max || 1) * 1.1] } },
-      axes: [{ ...axis, grid: { show: false }, space: 90, incrs: [1, 2, 5, 10, 20, 50], values: (u, ticks) => ticks.map(when) }, { ...axis, size: 70, values: (u, ticks) => ticks.map((tick) => (tick === null ? null : took(tick))) }],
+      axes: [{ ...axis, grid: { show: false }, space: 90, incrs: [1, 2, 5, 10, 20, 50], values: (u, ticks) => ticks.map(when) }, { ...axis, grid: { ...axis.grid, show: !wide }, size: 70, values: (u, ticks) => ticks.map((tick) => (tick === null ? null : took(tick))) }],
       series: [{}, { paths: () => null, points: { show: false } }],
       hooks: {
         draw: [limits(data, colour), marks(data, colour)],

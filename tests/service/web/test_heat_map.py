@@ -51,4 +51,25 @@ def test_the_busiest_day_is_darkest_and_a_single_run_is_seen() -> None:
         (100, 10, 4),
     ]
     assert (shown.total, shown.failed) == (202, 10)
+    assert [(day.is_marked, day.is_bad) for day in shown.days[-2:]] == [
+        (False, False),
+        (True, False),
+    ]
     assert [day.on for day in shown.busy] == [today - timedelta(days=n) for n in range(4)]
+
+
+def test_months_hold_all_their_days() -> None:
+    today = date(2026, 3, 1)
+    counts = [
+        DayCount(days_since(today) - n, "failed" if n % 2 else "cancelled", 1) for n in range(40)
+    ]
+    shown = heat_map(counts, today)
+    assert [(month.name, month.total, month.failed) for month in shown.by_month] == [
+        ("Mar 2026", 1, 0),
+        ("Feb 2026", 28, 14),
+        ("Jan 2026", 11, 6),
+    ]
+    february = shown.by_month[1]
+    assert (february.first, february.following) == (date(2026, 2, 1), date(2026, 3, 1))
+    assert sum(month.total for month in shown.by_month) == shown.total
+    assert len(shown.busy) == 31
