@@ -10,7 +10,7 @@ from triphammer.service.cli.completing import flow_names, tags_of_runs
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.lists import EVENTS, FLOWS, RUNS, event_rows, flow_rows, run_rows
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import print_json, print_table
+from triphammer.service.cli.output import fail, print_json, print_table
 from triphammer.service.client.words import RunState
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")]
@@ -62,6 +62,8 @@ def runs(
     json: AsJson = False,
 ) -> None:
     """List runs, newest first; with --watch go on as they come and change."""
+    if watch and (since or until):
+        raise fail("--watch shows what comes: leave --since and --until out", 2)
     with connect(url) as daemon:
         found = daemon.runs(
             flow=flow, state=state, event=event, tag=tag, since=since, until=until, limit=limit
@@ -99,6 +101,8 @@ def events(
     json: AsJson = False,
 ) -> None:
     """List events, newest first; with --tail the last ones, then each as it comes."""
+    if tail and (since or until):
+        raise fail("--tail shows what comes: leave --since and --until out", 2)
     if tail:
         from triphammer.service.cli.live import tail_events
 

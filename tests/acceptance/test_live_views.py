@@ -228,6 +228,14 @@ def test_a_run_here_is_drawn_on_a_terminal(daemon: DaemonProcess, opened: list[A
     assert terminal.end()[0] == 0
 
 
+@pytest.mark.parametrize(
+    "command", [["runs", "--watch", "--until", "2027-01-01"], ["events", "--tail", "--since", "1"]]
+)
+def test_what_comes_has_no_past(daemon: DaemonProcess, command: list[str]) -> None:
+    done = daemon.cli(*command)
+    assert (done.returncode, "leave --since and --until out" in done.stderr) == (2, True)
+
+
 def test_no_daemon(tmp_path: Path, daemon: DaemonProcess) -> None:
     daemon.stop()
     for command in (["runs", "--watch"], ["events", "--tail"], ["flows"], ["logs", "run_1"]):

@@ -16,6 +16,7 @@ from triphammer import testing
 from triphammer.pytest_plugin import triphammer_sim
 from triphammer.service.access.protection import Protection
 from triphammer.service.cli.app import build
+from triphammer.service.client.topics import Topics
 from triphammer.service.web.app import build_app
 from triphammer.testing.world import World
 
@@ -30,6 +31,7 @@ def reference() -> str:
     parts = ["# Reference", "", "Made from the code by `python -m tests.house.reference`.", ""]
     parts += ["## What flow files import", "", *_names(triphammer), ""]
     parts += ["## What tests import", "", *_kit(), ""]
+    parts += ["## The client", "", *_client(), ""]
     parts += ["## Commands", "", *_commands(), ""]
     parts += ["## HTTP", "", *_routes(), ""]
     default = files("triphammer.config") / "default.toml"
@@ -64,6 +66,15 @@ def _first(thing: Any) -> str:
     """The first paragraph of what is told about something."""
     text = inspect.getdoc(thing) or ""
     return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def _client() -> Iterator[str]:
+    yield "Methods of `triphammer.Client`, and of `AsyncClient`; see [the page](client.md)."
+    yield ""
+    for name, member in inspect.getmembers_static(Topics):
+        if not name.startswith("_"):
+            called = ", ".join(member.__signature__.parameters)
+            yield f"- `{name}({called})` {_first(member)}"
 
 
 def _commands() -> Iterator[str]:

@@ -6,15 +6,17 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, is_typeddict
 
 import typer
 
 from tests.house.reference import openapi
 from tests.house.tracked import ROOT
+from triphammer import answers
 from triphammer.service.cli.app import build
 from triphammer.service.client.asynchronous import AsyncClient
 from triphammer.service.client.sync import Client
+from triphammer.service.web import access_models, code_models, documents, looking_models, models
 
 COMMANDS = ROOT / "service" / "cli"
 Route = tuple[str, str]
@@ -47,6 +49,18 @@ def test_the_client_covers_every_route() -> None:
 
 def test_both_clients_offer_the_same() -> None:
     assert offered(Client) == offered(AsyncClient)
+
+
+def test_whatever_is_answered_has_a_name_for_annotations() -> None:
+    """`triphammer.answers` has the types that the document is made of, and the news."""
+    described = {
+        name
+        for module in (access_models, code_models, documents, looking_models, models)
+        for name, item in vars(module).items()
+        if is_typeddict(item) and item is not documents.Page
+    }
+    assert set(answers.__all__) == described | {"News"}
+    assert all(hasattr(answers, name) for name in answers.__all__)
 
 
 def test_the_client_can_say_all_that_a_route_takes() -> None:
