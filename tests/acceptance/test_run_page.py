@@ -267,7 +267,7 @@ def test_three_hundred_nodes_are_zoomed_and_searched(make_daemon: Serve, browser
     expect(page.locator(".graph-static")).to_be_hidden()
     world = page.locator(".graph-canvas > g")
     before = world.get_attribute("transform")
-    page.get_by_role("button", name="Show all of the graph").click()
+    page.get_by_role("button", name="Fit all of the graph").click()
     expect(world).not_to_have_attribute("transform", before or "")
     find = page.get_by_label("Find a task in the graph")
     find.fill("crunch_300")
