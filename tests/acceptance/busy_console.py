@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -179,6 +180,7 @@ class BusyConsole:
     daemon: DaemonProcess
     runs: dict[str, str] = field(default_factory=dict[str, str])
     events: dict[str, str] = field(default_factory=dict[str, str])
+    backfill: str = ""
 
     def emit(self, id: str, type: str, data: Any, subject: str | None = None) -> str:
         """Post an event; its key."""
@@ -214,6 +216,7 @@ def _fill(console: BusyConsole) -> None:
     inbox = daemon.project / "inbox"
     (inbox / "monday.csv").write_text("tea mug spoon kettle")
     (inbox / "tuesday.csv").write_text("pot cup")
+    Path(os.fsdecode(bytes(inbox) + b"/r\xe9sum\xe9.csv")).write_text("a name that is no UTF-8")
     console.emit("p1", "payment", {"amount": 120, "iban": "GB33"}, "customer/7")
     console.emit("p2", "payment", {"amount": 5000, "iban": "GB33"}, "customer/8")
     console.emit("p3", "payment", {"amount": 7, "iban": None}, "customer/9")
@@ -230,6 +233,9 @@ def _fill(console: BusyConsole) -> None:
     console.emit("n1", "unheard", nested, "nobody listens")
     daemon.post("/hooks/shipped", json={"order": "o-17"})
     daemon.post("/api/v1/flows/nightly/pause")
+    daemon.post("/api/v1/sensors/custom:stock/pause")
+    span = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T03:00:00Z"}
+    console.backfill = daemon.post("/api/v1/flows/nightly/backfills", json=span).json()["id"]
     found = {
         "succeeded": daemon.wait_for_runs("orders", 2)[0],
         "failed": daemon.wait_for_runs("payments", state="failed")[0],
@@ -240,7 +246,7 @@ def _fill(console: BusyConsole) -> None:
     console.runs.update({state: run["id"] for state, run in found.items()})
     daemon.wait_until(lambda: _task(console, "running")["progress"])
     daemon.wait_until(lambda: _task(console, "retrying")["state"] == "retrying")
-    daemon.wait_until(lambda: len(daemon.get("/api/v1/deadletters")["items"]) >= 3)
+    daemon.wait_until(lambda: len(daemon.get("/api/v1/deadletters")["items"]) == 4)
 
 
 def _task(console: BusyConsole, run: str) -> dict[str, Any]:
