@@ -168,9 +168,9 @@ class Watched:
 def faults(page: Page) -> list[str]:
     """What axe holds to be grave; what stands in a frame is a page of its own."""
     page.evaluate(AXE.read_text())
-    found: list[dict[str, Any]] = page.evaluate("axe.run({resultTypes: ['violations'], iframes: false})")[
-        "violations"
-    ]
+    found: list[dict[str, Any]] = page.evaluate(
+        "axe.run({resultTypes: ['violations'], iframes: false})"
+    )["violations"]
     return [
         f"{one['id']} ({one['impact']}): {node['target']} {node['failureSummary']}"
         for one in found
@@ -188,7 +188,9 @@ def test_a_page_is_whole_in_every_light_and_width(
     console: BusyConsole, shared: Browser, pictures: Path, address: Address, name: str
 ) -> None:
     for width, judged in WIDTHS.items():
-        with closing(shared.new_page(viewport={"width": width, "height": 900})) as page:
+        with closing(
+            shared.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+        ) as page:
             watched = Watched(page, console.daemon.url)
             watched.open(address(console), status_of(name))
             wide = page.evaluate("document.documentElement.scrollWidth")
@@ -247,3 +249,16 @@ def test_what_pages_ask_for_is_no_page(console: BusyConsole, path: str) -> None:
     text = console.daemon.text(path.format(run=console.runs["failed"]))
     assert text
     assert "<html" not in text
+
+
+def test_the_palette_and_the_shortcuts_have_no_fault_either(
+    console: BusyConsole, shared: Browser
+) -> None:
+    with closing(shared.new_page(reduced_motion="reduce")) as page:
+        page.goto(console.daemon.url)
+        page.keyboard.press("?")
+        assert faults(page) == []
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+k")
+        page.get_by_role("option").first.wait_for()
+        assert faults(page) == []

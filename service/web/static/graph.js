@@ -148,7 +148,7 @@
         node.addEventListener("click", act);
         return node;
       };
-      this.fold = button("Close all groups", "Close groups", () => this.toggleAll());
+      this.fold = button("Close groups", "Close groups", () => this.toggleAll());
       this.tools = html("div", { class: "graph-tools" }, this.search, this.status, this.fold,
         button("Zoom out", "−", () => this.zoom(0.8)),
         button("Zoom in", "+", () => this.zoom(1.25)),
@@ -190,7 +190,7 @@
       const groups = this.data.nodes.some((node) => node.groups.length);
       this.fold.hidden = !groups;
       this.fold.textContent = this.closed.size ? "Open groups" : "Close groups";
-      this.fold.setAttribute("aria-label", this.closed.size ? "Open all groups" : "Close all groups");
+      this.fold.setAttribute("aria-label", this.fold.textContent);
       if (this.placed && shape.signature === this.signature) {
         for (const box of shape.boxes.values()) this.dress(this.parts.get(box.name), box);
         this.mark();
