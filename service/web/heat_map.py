@@ -14,6 +14,7 @@ STEP, SIZE, LEFT, TOP = 14, 11, 30, 18
 months."""
 LEVELS = 4
 MARKED = 10
+"""One in so many runs of a day has failed: that is worth a mark."""
 LISTED = 31
 """Days that are told one by one, besides the months."""
 EPOCH = date(1970, 1, 1)
