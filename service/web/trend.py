@@ -59,6 +59,8 @@ def strip_in_words(runs: Sequence[RecentRun]) -> str:
     """What a strip shows, for those who do not see it."""
     if not runs:
         return "no run has ended yet"
+    if len(runs) == 1:
+        return f"the only run that has ended: {runs[0].state}"
     states = [run.state for run in runs]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     return f"last {len(runs)} runs: {told}; the newest {states[0]}"

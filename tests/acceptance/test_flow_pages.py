@@ -97,6 +97,24 @@ def test_the_form_can_be_linked_to_filled_in(daemon: DaemonProcess, page: Page) 
     assert page.locator("#start").get_by_label("limit").input_value() == "7"
 
 
+def test_flows_are_narrowed_by_name_and_stay_to_be_seen_when_their_file_is_gone(
+    daemon: DaemonProcess, page: Page
+) -> None:
+    page.goto(daemon.url + "/flows?q=repo")
+    expect(page.locator("#flow-report")).to_contain_text("cron")
+    expect(page.locator("#flow-shop")).to_have_count(0)
+    start(daemon, "tea")
+    daemon.wait_for_runs("shop")
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator("#flow-shop")).to_contain_text("100 %")
+    expect(page.get_by_role("img", name="the only run that has ended: succeeded")).to_be_visible()
+    (daemon.project / "flows" / "shop.py").unlink()
+    page.locator("#removed-shop").get_by_role("link", name="shop").click()
+    expect(page.get_by_text("It serves no more")).to_be_visible()
+    expect(page.get_by_role("heading", name="What started it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Start a run")).to_have_count(0)
+
+
 def test_a_flow_is_paused_and_resumed(daemon: DaemonProcess, page: Page) -> None:
     page.goto(daemon.url + "/flows/shop")
     page.get_by_role("button", name="Pause").click()

@@ -42,4 +42,5 @@ def test_a_strip_shows_how_long_each_took_beside_the_longest() -> None:
 def test_a_strip_is_told_in_words() -> None:
     words = "last 4 runs: 2 succeeded, 1 failed, 1 cancelled; the newest succeeded"
     assert strip_in_words(ENDED) == words
+    assert strip_in_words(ENDED[:1]) == "the only run that has ended: succeeded"
     assert strip_in_words([]) == "no run has ended yet"
