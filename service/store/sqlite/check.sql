@@ -37,6 +37,17 @@ SELECT name FROM sqlite_schema WHERE type = 'table';
 SELECT id FROM runs r
 WHERE state = 'waiting' AND NOT EXISTS (SELECT 1 FROM waits w WHERE w.run = r.seq);
 
+-- name: wrong_counts
+-- Flows and states of which another number of runs is kept than there are.
+SELECT flow || ' ' || state FROM (
+  SELECT flow, state, runs FROM (
+    SELECT flow, state, runs FROM run_counts WHERE runs != 0
+    EXCEPT SELECT flow, state, count(*) FROM runs GROUP BY flow, state)
+  UNION SELECT flow, state, 0 FROM (
+    SELECT flow, state, count(*) FROM runs GROUP BY flow, state
+    EXCEPT SELECT flow, state, runs FROM run_counts)
+) GROUP BY flow, state;
+
 -- name: artifacts
 -- The hashes that results name; see schema 0002.
 SELECT substr(result, 23, 64) FROM tasks

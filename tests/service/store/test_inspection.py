@@ -29,6 +29,8 @@ async def folder(tmp_path: Path) -> Path:
         await fixture.fill(opened.store)
         opened.artifacts.put(fixture.ARTIFACT)
     change(tmp_path, "UPDATE runs SET flow = 'ended'")
+    change(tmp_path, "DELETE FROM run_counts WHERE runs = 0")
+    change(tmp_path, "UPDATE run_counts SET flow = 'ended'")  # each run is in a state of its own
     return tmp_path
 
 
@@ -60,6 +62,8 @@ async def test_while_somebody_writes(tmp_path: Path) -> None:
         ("DELETE FROM versions", "without its flow version: run_open"),
         ("DELETE FROM identities WHERE id = '1'", "event without its identity: evt_1"),
         ("DELETE FROM runs WHERE id = 'run_ended'", "row that belongs to none: tasks row 1"),
+        ("UPDATE run_counts SET runs = 2 WHERE runs = 1", "wrong count of runs: ended failed"),
+        ("DELETE FROM run_counts WHERE state = 'queued'", "wrong count of runs: ended queued"),
     ],
 )
 async def test_what_does_not_fit_together(folder: Path, sql: str, trouble: str) -> None:
