@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed_version
+from types import ModuleType
+from typing import Any
 
 import typer
 
@@ -37,6 +40,15 @@ HELP = """Something happens; your Python runs.
 Start with `triphammer init demo && cd demo && triphammer serve`, then drop a file into
 `inbox/`. Reading commands talk to the running daemon and take --json."""
 
+PANELS: Mapping[str, Sequence[ModuleType]] = {
+    "Write flows": (init, serve, dev, check, run, code),
+    "Look": (glance, reads, show, logs, results),
+    "Start, send, pause": (verbs,),
+    "Operate": (operating, backfills, deadletters, outbox, sensors, state),
+    "Administer": (health, settings, db, token, audit),
+}
+"""Under which heading the help lists the commands of each module."""
+
 
 def build() -> typer.Typer:
     """The application with all its commands."""
@@ -46,34 +58,14 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
     )
-    ours = (
-        init,
-        serve,
-        dev,
-        check,
-        run,
-        verbs,
-        code,
-        operating,
-        reads,
-        show,
-        logs,
-        results,
-        backfills,
-        state,
-        outbox,
-        deadletters,
-        glance,
-        sensors,
-        health,
-        settings,
-        db,
-        token,
-        audit,
-    )
-    for module in ours:
-        module.register(app)
-    app.command()(version)
+    for panel, modules in PANELS.items():
+        for module in modules:
+            commands, groups = len(app.registered_commands), len(app.registered_groups)
+            module.register(app)
+            added: Any
+            for added in (*app.registered_commands[commands:], *app.registered_groups[groups:]):
+                added.rich_help_panel = panel
+    app.command(rich_help_panel="Administer")(version)
     return app
 
 

@@ -93,6 +93,8 @@ def backfills(
         return
     with connect(url) as daemon:
         answer = daemon.backfills(flow=flow, limit=limit).page()
+        if flow is not None and not answer["items"]:
+            daemon.flow(flow)  # which says so where there is none
     if json:
         print_json(answer)
         return

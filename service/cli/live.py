@@ -90,7 +90,7 @@ async def _table(
     rows: list[Sequence[Any]] = []
 
     def drawn() -> Table:
-        return table(columns, rows, short=True)
+        return table(columns, rows, short=True, cut=True)
 
     with Live(get_renderable=drawn, console=console, refresh_per_second=4) as live:
 

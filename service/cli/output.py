@@ -37,8 +37,8 @@ STYLES = {
     "waiting": "yellow",
     "paused": "yellow",
 }
-WIDE = 200
-"""Columns where the output is a file or a pipe: ids are never cut there."""
+WIDE = 10_000
+"""Columns where the output is a file or a pipe: a row is a line there, however long."""
 SHORTEST = 16
 """Letters that are left of an id at least: `run_` and the millisecond that it was made in."""
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (14 * 86_400, 86_400, "d"))
@@ -72,16 +72,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
     if not listed:
         typer.echo(empty)
         return
-    console = wide_console()
-    console.print(table(columns, listed, short=console.is_terminal))
-
-
-def wide_console() -> Console:
-    """Where tables are printed."""
     from rich.console import Console
 
     console = Console()
-    return console if console.is_terminal else Console(width=WIDE)
+    if console.is_terminal:
+        console.print(table(columns, listed, short=True))
+        return
+    wide = Console(width=WIDE)
+    with wide.capture() as drawn:
+        wide.print(table(columns, listed, short=False))
+    # Not filled up with blanks: the longest cell may be a long error.
+    typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def can_draw(console: Console) -> bool:
@@ -89,15 +90,20 @@ def can_draw(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, short: bool) -> Table:
-    """The rows as rich draws them; `short`: for somebody at a terminal."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, short: bool, cut: bool = False
+) -> Table:
+    """The rows as rich draws them; `short`: for somebody at a terminal; `cut`: a line each."""
     from rich.table import Table
 
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        drawn.add_column(column, no_wrap=cut, overflow="ellipsis" if cut else "fold")
     listed, now = list(rows), datetime.now(UTC)
     lengths = [shortest(column) for column in zip(*listed, strict=True)]
     for row in listed:
-        cells = zip(row, lengths, strict=True)
+        told = ((_in_a_line(value) if cut or not short else value) for value in row)
+        cells = zip(told, lengths, strict=True)
         drawn.add_row(*(_shown(value, length, now if short else None) for value, length in cells))
     return drawn
 
@@ -112,6 +118,10 @@ def _apart(one: str, other: str) -> int:
     """How many letters it takes to tell two texts apart."""
     pairs = enumerate(zip(one, other, strict=False), start=1)
     return next((place for place, (a, b) in pairs if a != b), max(len(one), len(other)))
+
+
+def _in_a_line(value: Any) -> Any:
+    return " ".join(value.split("\n")) if isinstance(value, str) and "\n" in value else value
 
 
 def _shown(value: Any, length: int, now: datetime | None) -> Text:

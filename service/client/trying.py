@@ -83,10 +83,10 @@ class Outage:
     def lost(self, error: Exception | None, pause: float) -> tuple[Unreachable, float]:
         """What to tell, and how many seconds to wait. Raises `Unreachable`: it is given up, at
         once where it has never been open."""
-        told = unreachable(self._url, error)
+        told, pause = unreachable(self._url, error), max(pause, FIRST_PAUSE)
         if not self._ever or self._waited + pause > self._limits.outage:
             raise told
-        self._waited += max(pause, FIRST_PAUSE)
+        self._waited += pause
         return told, pause
 
 

@@ -127,7 +127,14 @@ def test_what_is_sent(daemon: DaemonProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["runs", "--flow", "stps"], ["outbox", "--flow", "stps"], ["stats", "stps"]]
+    "command",
+    [
+        ["runs", "--flow", "stps"],
+        ["outbox", "--flow", "stps"],
+        ["backfills", "--flow", "stps"],
+        ["deadletters", "--flow", "stps"],
+        ["stats", "stps"],
+    ],
 )
 def test_a_name_that_is_near_is_told(daemon: DaemonProcess, command: list[str]) -> None:
     done = daemon.cli(*command)

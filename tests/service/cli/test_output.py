@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from triphammer.service.cli.output import SHORTEST, Id, Moment, moment, relative, shortest, table
+from triphammer.service.cli.output import (
+    SHORTEST,
+    Id,
+    Moment,
+    moment,
+    print_table,
+    relative,
+    shortest,
+    table,
+)
 
 NOW = datetime(2027, 1, 31, 12, 0, 0, tzinfo=UTC)
 RUN = "run_01a2185b28bb7c4b97bfa8981b55dd13"
@@ -64,6 +73,16 @@ def test_tables_are_short_at_a_terminal_and_whole_elsewhere() -> None:
     assert RUN not in drawn(short=True)
     assert RUN[:SHORTEST] in drawn(short=True)
     assert "11:59:01" not in drawn(short=True)
+
+
+def test_rows_of_a_pipe_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "no such file: " + "x" * 500
+    print_table(("RUN", "ERROR"), [(Id(RUN), f"{long}\nat line 3"), (Id(RUN), None)], "")
+    assert capsys.readouterr().out.splitlines() == [
+        f"RUN{' ' * (len(RUN) - 3)}  ERROR",
+        f"{RUN}  {long} at line 3",
+        RUN,
+    ]
 
 
 def test_what_users_name_is_no_markup() -> None:
