@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from triphammer.flows.journal import TaskRow
 from triphammer.service.dispatcher.decide import RUNS
-from triphammer.service.store.contract import RunRow
+from triphammer.service.store.contract import Page, RunRow
 from triphammer.service.store.run_reads import AttemptTime
 from triphammer.service.web import models, views
 from triphammer.service.web.reading import Reading
@@ -55,6 +56,15 @@ class RunOverview:
         return next((state for state in STATES if state in self.items.get(name, ())), "pending")
 
 
+class CausedRun(NamedTuple):
+    """A run that another has caused, and `by` which of its tasks, or "its end"."""
+
+    id: str
+    flow: str
+    state: str
+    by: str
+
+
 async def overview_of(reading: Reading, id: str) -> RunOverview:
     """The run of this id, or a unique beginning of it. Raises `UnknownRun`, `NotFound`."""
     row = await reading.run_row(id)
@@ -85,6 +95,21 @@ async def _counts(reading: Reading, run: str) -> Mapping[str, Mapping[str, int]]
     return counts
 
 
-async def runs_caused_by(reading: Reading, run: str) -> Sequence[tuple[str, str, str]]:
-    """Id, flow and state of runs that run on the end of this one."""
-    return await reading.store.runs_caused(RUNS, run, CAUSED)
+async def runs_caused_by(reading: Reading, seen: RunOverview) -> Sequence[CausedRun]:
+    """The runs that its tasks have started, and those that run on its end."""
+    started = [run for node in seen.nodes for run in await _started(reading, seen, node)]
+    ended = await reading.store.runs_caused(RUNS, seen.row.id, CAUSED)
+    return [*started[:CAUSED], *(CausedRun(*run, "its end") for run in ended)]
+
+
+async def _started(reading: Reading, seen: RunOverview, node: models.Node) -> Sequence[CausedRun]:
+    """The runs that a `start()` of the graph has begun: its result is the id of their event."""
+    if node["kind"] != "start" or seen.state(node["name"]) != "succeeded":
+        return ()
+    task = await reading.store.task_named(seen.row.id, node["name"])
+    id = None if task is None else views.value(task.result)
+    event = await reading.store.event_by_id(RUNS, id) if isinstance(id, str) else None
+    if event is None:
+        return ()
+    rows = await reading.store.runs(Page(limit=CAUSED, event=event.event.key))
+    return [CausedRun(row.id, row.flow, row.state, node["name"]) for row in rows]

@@ -18,7 +18,7 @@ FLOWS = {
     "orders": '''
 from pathlib import Path
 from typing import Any
-from triphammer import Event, approve, artifact, context, events, flow, group, task
+from triphammer import approve, context, finished, flow, group, start, task
 
 def wait_for_file(name: str) -> None:
     """Until the test lets the task go on."""
@@ -62,6 +62,10 @@ def watched():
 @task
 def ship(by: str) -> str:
     return f"shipped for {by}"
+
+@flow(on=finished("watched"))
+def after():
+    start("reporting", {})
 
 @flow
 def release():
@@ -244,7 +248,7 @@ def test_a_map_of_two_thousand_is_one_node_with_its_items_in_pages(
     boxes = page.locator(".graph-canvas a.box")
     expect(boxes).to_have_count(2)
     expect(boxes.nth(1)).to_have_attribute(
-        "aria-label", "one: 2000 items: 4 failed, 1996 succeeded"
+        "aria-label", "one: 4 of 2000 failed; 4 failed, 1996 succeeded"
     )
     boxes.nth(1).click()
     expect(page.locator("#task-name")).to_contain_text("one")
@@ -320,3 +324,24 @@ def test_a_run_is_read_without_scripts(make_daemon: Serve, browser: Browser) -> 
     expect(page.locator("#items tbody tr")).to_have_count(5)
     page.get_by_role("link", name="Log", exact=True).click()
     expect(page.locator("ol.log li")).to_have_count(5)
+
+
+def test_what_caused_a_run_and_what_it_caused_is_linked(
+    make_daemon: Serve, browser: Browser
+) -> None:
+    daemon = make_daemon(FLOWS)
+    os.mkfifo(daemon.project / "go")
+    run = begin(daemon, "watched")
+    with (daemon.project / "go").open("wb") as go:
+        go.write(b"x")
+    daemon.wait_for_runs("reporting")
+    page = opened(browser, f"{daemon.url}/runs/{run}?tab=related")
+    caused = page.get_by_role("region", name="Runs", exact=True)
+    expect(caused.locator("tbody tr")).to_contain_text(["after"])
+    expect(caused.locator("tbody tr")).to_contain_text(["its end"])
+    caused.locator("tbody a").first.click()
+    expect(page.locator(".run-facts")).to_contain_text("triphammer.run.finished")
+    page.get_by_role("link", name="Event, messages, history").click()
+    expect(caused.locator("tbody tr")).to_contain_text(["reporting"])
+    page.locator(".run-facts").get_by_role("link", name="triphammer.run.finished").click()
+    expect(page).to_have_url(re.compile("/events/evt_"))

@@ -174,7 +174,7 @@ class RunPages:
         return {
             "messages": [views.message(one) for one in messages],
             "operations": [views.operation(one) for one in await store.operations(id)],
-            "caused": await runs_caused_by(self._reading, id),
+            "caused": await runs_caused_by(self._reading, seen),
         }
 
 

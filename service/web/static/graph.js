@@ -5,9 +5,7 @@
 "use strict";
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const WIDTH = 190, HEIGHT = 50, CLOSED_HEIGHT = 58;
-  const HEAD = 12; // room for the name of a frame, above what dagre leaves
-  const MANY = 80; // from so many on groups begin closed, and ranks are found the quick way
+  const { WIDTH, HEIGHT, CLOSED_HEIGHT, HEAD, MANY, Shape, layout, path } = graphLayout;
   const READABLE = 0.55; // a smaller scale than this shows no names
   const LEAST = 0.05, MOST = 2.5;
   const STATES = ["failed", "running", "retrying", "waiting", "queued", "pending", "cancelled",
@@ -42,84 +40,16 @@
       .join(", ");
   }
 
+  // What one wants to know of many first, in a few words.
+  function brief(counts) {
+    const total = sum(counts), [only, ...others] = STATES.filter((state) => counts[state]);
+    if (!others.length) return `${total} ${only}`;
+    if (counts.failed) return `${counts.failed} of ${total} failed`;
+    return `${(counts.succeeded ?? 0) + (counts.skipped ?? 0)} of ${total} done`;
+  }
+
   function worst(counts) {
     return STATES.find((state) => counts[state]) || "pending";
-  }
-
-  // --- what is seen: nodes, or closed groups in their place ---------------------------------
-
-  class Shape {
-    // The graph with the groups in `closed` drawn as one node each.
-    constructor(nodes, closed) {
-      this.place = new Map(); // by a node's name the name of what stands for it
-      this.boxes = new Map();
-      this.frames = new Map();
-      for (const node of nodes) this.add(node, closed);
-      this.edges = new Set();
-      for (const node of nodes) {
-        for (const up of node.up) {
-          const from = this.place.get(up), to = this.place.get(node.name);
-          if (from && from !== to) this.edges.add(from + "\n" + to);
-        }
-      }
-    }
-
-    add(node, closed) {
-      const shut = node.groups.findIndex((group) => closed.has(group));
-      if (shut < 0) {
-        this.place.set(node.name, node.name);
-        this.boxes.set(node.name, { name: node.name, groups: node.groups, nodes: [node] });
-      } else {
-        const group = node.groups[shut], key = "group " + group;
-        this.place.set(node.name, key);
-        if (!this.boxes.has(key)) {
-          const groups = node.groups.slice(0, shut);
-          this.boxes.set(key, { name: key, group, groups, nodes: [] });
-        }
-        this.boxes.get(key).nodes.push(node);
-      }
-      const open = shut < 0 ? node.groups : node.groups.slice(0, shut);
-      open.forEach((group, at) => {
-        const inside = Math.max(this.frames.get(group)?.inside ?? 0, open.length - 1 - at);
-        this.frames.set(group, { above: at ? open[at - 1] : null, inside });
-      });
-    }
-
-    get signature() {
-      return [...this.boxes.keys(), "|", ...this.edges, "|", ...this.frames.keys()].join("\n");
-    }
-  }
-
-  function layout(shape, direction) {
-    const graph = new dagre.graphlib.Graph({ compound: true });
-    const heads = Math.max(0, ...[...shape.frames.values()].map((frame) => frame.inside + 1));
-    graph.setGraph({
-      rankdir: direction, nodesep: 18 + HEAD * heads, ranksep: direction === "LR" ? 60 : 44, edgesep: 10,
-      marginx: 16, marginy: 16, ranker: shape.boxes.size > MANY ? "tight-tree" : "network-simplex",
-    });
-    graph.setDefaultEdgeLabel(() => ({}));
-    for (const [group, { above }] of shape.frames) {
-      graph.setNode("frame " + group, {});
-      if (above) graph.setParent("frame " + group, "frame " + above);
-    }
-    for (const box of shape.boxes.values()) {
-      graph.setNode(box.name, { width: WIDTH, height: box.group ? CLOSED_HEIGHT : HEIGHT });
-      if (box.groups.length) graph.setParent(box.name, "frame " + box.groups[box.groups.length - 1]);
-    }
-    for (const edge of shape.edges) graph.setEdge(...edge.split("\n"));
-    dagre.layout(graph);
-    return graph;
-  }
-
-  function path(points) {
-    // A line through the middles of its parts, bent at the points between them.
-    let text = `M${points[0].x} ${points[0].y}`;
-    for (let i = 1; i < points.length - 1; i++) {
-      const x = (points[i].x + points[i + 1].x) / 2, y = (points[i].y + points[i + 1].y) / 2;
-      text += `Q${points[i].x} ${points[i].y} ${x} ${y}`;
-    }
-    const last = points[points.length - 1];
-    return text + `L${last.x} ${last.y}`;
   }
 
   // --- one drawing ----------------------------------------------------------------------------
@@ -149,6 +79,8 @@
         return node;
       };
       this.fold = button("Close groups", "Close groups", () => this.toggleAll());
+      this.fold.removeAttribute("aria-label");
+      this.fold.title = "Groups as one box each, or with all that is in them";
       this.tools = html("div", { class: "graph-tools" }, this.search, this.status, this.fold,
         button("Zoom out", "−", () => this.zoom(0.8)),
         button("Zoom in", "+", () => this.zoom(1.25)),
@@ -190,7 +122,6 @@
       const groups = this.data.nodes.some((node) => node.groups.length);
       this.fold.hidden = !groups;
       this.fold.textContent = this.closed.size ? "Open groups" : "Close groups";
-      this.fold.setAttribute("aria-label", this.fold.textContent);
       if (this.placed && shape.signature === this.signature) {
         for (const box of shape.boxes.values()) this.dress(this.parts.get(box.name), box);
         this.mark();
@@ -301,27 +232,33 @@
         }
         state = this.data.live ? worst(items) : "";
         name = "+ " + within(box.group, box.groups.at(-1));
-        note = this.data.live ? told(items) : plural(box.nodes.length, "task");
+        note = this.data.live ? brief(items) : plural(box.nodes.length, "task");
       } else {
         Object.assign(items, one.items);
         state = one.state;
         name = one.label;
-        const total = sum(items);
         const how = one.attempt > 1 ? `${state}, attempt ${one.attempt}` : state;
-        note = total ? `${total} items: ${told(items)}` : [one.role, how].filter(Boolean).join(", ");
+        note = sum(items) ? brief(items) : [one.role, how].filter(Boolean).join(", ");
         if (!this.data.live) note = [one.role, one.mapped ? "for each item" : "",
           one.kind === "task" ? "" : one.kind].filter(Boolean).join(", ");
       }
       const look = `box ${state} ${box.group ? "closed" : ""}${one.when ? " guarded" : ""}`;
       part.look = look;
-      if (part.title.textContent !== `${name}: ${note}`) {
-        const full = box.group || one.name;
-        const what = `${full}: ${note}${one.when && !box.group ? `, if ${one.when}` : ""}`;
+      if (part.told !== name + note + told(items)) {
+        part.told = name + note + told(items);
+        const full = box.group ? name : one.label === one.name ? name : `${name} (${one.name})`;
+        const counts = note.includes(told(items)) ? "" : `; ${told(items)}`;
+        const what = `${full}: ${note}${counts}${one.when && !box.group ? `, if ${one.when}` : ""}`;
         part.title.textContent = what;
-        part.node.setAttribute("aria-label", box.group ? `Group ${what}; Enter opens it` : what);
+        part.node.setAttribute("aria-label", box.group ? `${what}; Enter opens this group` : what);
       }
       part.label.textContent = cut(name, 24);
       part.note.textContent = cut(note || one.kind, 30);
+      // What is cut is not in the name that is read out.
+      for (const text of [part.label, part.note]) {
+        if (text.textContent.endsWith("…")) text.setAttribute("aria-hidden", "true");
+        else text.removeAttribute("aria-hidden");
+      }
       if (one.href && !box.group) part.node.setAttribute("href", one.href);
       else if (box.group) part.node.setAttribute("href", "#");
       this.count(part.counts, items);
