@@ -76,7 +76,7 @@ class Read(Protocol):
 async def found_lines(read: Read, sql: Mapping[str, str], page: LogPage) -> FoundLines:
     """The lines of a page."""
     forward = page.since is not None
-    way = "after" if forward else "before"
+    way, end_of = ("after", "end_after") if forward else ("before", "end_before")
     values = {**page.values, "from": page.before if page.since is None else page.since}
     found: list[StoredLine] = []
     for _ in range(WINDOWS):
@@ -86,7 +86,7 @@ async def found_lines(read: Read, sql: Mapping[str, str], page: LogPage) -> Foun
             raw: sqlite3.Connection, step: Mapping[str, Any] = step
         ) -> tuple[list[StoredLine], int | None]:
             rows = raw.execute(sql[way], step).fetchall()
-            ((end,),) = raw.execute(sql[f"end_{way}"], step).fetchall()
+            ((end,),) = raw.execute(sql[end_of], step).fetchall()
             return [StoredLine(*row) for row in rows], end
 
         lines, end = await read(look)

@@ -42,8 +42,14 @@ def raw() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+def values_for(sql: str) -> Sequence[int] | Mapping[str, int]:
+    """A value for each that a statement takes, by place or by name."""
+    named = re.findall(r"(?<![:\w]):([a-z]\w*)", sql)
+    return dict.fromkeys(named, 1) if named else [1] * placeholders(sql)
+
+
 def placeholders(sql: str) -> int:
-    """How many values a statement takes."""
+    """How many values a statement takes by place."""
     numbered = [int(n) for n in re.findall(r"\?(\d+)", sql)]
     return max(numbered) if numbered else sql.count("?")
 
@@ -69,7 +75,7 @@ def test_every_statement_is_used(file: str, name: str) -> None:
 def test_every_statement_can_be_prepared(raw: sqlite3.Connection, file: str) -> None:
     for name, sql in statements(file).items():
         try:
-            raw.execute(f"EXPLAIN {sql}", [1] * placeholders(sql))
+            raw.execute(f"EXPLAIN {sql}", values_for(sql))
         except sqlite3.Error as error:
             pytest.fail(f"{file}: {name}: {error}")
 
