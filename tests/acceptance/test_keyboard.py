@@ -64,6 +64,16 @@ def test_the_palette_jumps_to_a_run_by_the_beginning_of_its_id(
     page.wait_for_url(f"**/runs/{run}")
 
 
+def test_the_palette_does_what_a_button_of_the_page_does(page: Page, daemon: DaemonProcess) -> None:
+    page.goto(daemon.url + "/flows/orders")
+    page.keyboard.press("/")
+    page.keyboard.type("pause")
+    expect(page.get_by_role("option").first).to_contain_text("Pause")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert daemon.get("/api/v1/flows/orders")["paused"]
+
+
 def test_shortcuts_help_goes_and_comes_and_letters_are_letters_in_a_field(page: Page) -> None:
     help = page.get_by_role("dialog", name="Keyboard shortcuts")
     page.keyboard.press("?")

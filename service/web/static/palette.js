@@ -7,6 +7,7 @@
   const list = palette.querySelector("[role=listbox]");
   const count = palette.querySelector("[role=status]");
   const single = help.querySelector("input");
+  const ACTIONS = "#main [data-command], #main .actions :is(a.button, button, summary.button)";
   const PLACES = { n: "/", f: "/flows", r: "/runs", e: "/events", s: "/sensors", o: "/outbox", h: "/health", a: "/docs" };
   let options = [];
   let here = -1;
@@ -24,8 +25,8 @@
 
   // What can be done on the page that is open, as its buttons say it.
   function commands(text) {
-    return [...document.querySelectorAll("#main [data-command]")]
-      .filter((element) => element.getClientRects().length && !element.disabled)
+    return [...document.querySelectorAll(ACTIONS)]
+      .filter((element) => element.getClientRects().length && !element.disabled && !element.closest(".sheet"))
       .map((element) => ({ kind: "Do", title: element.dataset.command || element.textContent.trim(), note: "on this page", element }))
       .filter((item) => item.title.toLowerCase().includes(text.toLowerCase()));
   }

@@ -65,6 +65,10 @@ const triphammer = {};
     }
   });
 
+  // On a phone the pages are wider than the screen: the present one is in sight.
+  const current = document.querySelector(".pages [aria-current]");
+  if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.clientWidth / 2 + current.offsetWidth / 2;
+
   const THEMES = ["system", "light", "dark"];
   const theme = document.getElementById("theme");
   const chosen = () => document.documentElement.dataset.theme ?? "system";
