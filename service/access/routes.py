@@ -66,6 +66,7 @@ DECLARED: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/prune"): "admin",
     ("GET", "/api/v1/audit"): "admin",
     ("GET", "/api/v1/settings"): "admin",
+    ("GET", "/settings"): "admin",
     ("GET", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens/{id}/revoke"): "admin",

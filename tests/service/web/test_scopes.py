@@ -79,7 +79,6 @@ NEEDS: Mapping[Need, str] = {
         GET /openapi.json
         GET /outbox
         GET /health
-        GET /settings
         GET /sensors
         GET /sensors/{id:path}
         GET /outbox/{id}
@@ -132,6 +131,7 @@ NEEDS: Mapping[Need, str] = {
         GET /api/v1/audit
         POST /api/v1/prune
         GET /api/v1/settings
+        GET /settings
         GET /api/v1/tokens
         POST /api/v1/tokens
         POST /api/v1/tokens/{id}/revoke

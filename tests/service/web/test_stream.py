@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Scope
 from trio.testing import MockClock
 
+from tests.service.web.test_openapi import an_application
 from triphammer.service.hub import KEPT, RESYNC, Hub, News
 from triphammer.service.web.stream import KINDS, QUIET_SECONDS, UNTOLD, Streams
 
@@ -343,3 +344,13 @@ def _between_resyncs(news: Sequence[News]) -> Iterator[Sequence[News]]:
         else:
             part.append(item)
     yield part
+
+
+def test_the_document_names_the_kinds() -> None:
+    document = an_application().openapi()
+    parameters = document["paths"]["/api/v1/stream"]["get"]["parameters"]
+    (kind,) = (one["schema"]["items"] for one in parameters if one["name"] == "kind")
+    assert tuple(kind["enum"]) == KINDS
+    told = document["components"]["schemas"]["NewsItem"]["properties"]
+    assert set(told["kind"]["enum"]) == {*KINDS, RESYNC.kind}
+    assert list(told) == list(News.__struct_fields__)
