@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def make_daemon(tmp_path: Path) -> Iterator[Serve]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> Generator[Browser]:
     """Debian's Chromium, or one that TRIPHAMMER_TEST_CHROMIUM names."""
     path = os.environ.get("TRIPHAMMER_TEST_CHROMIUM") or shutil.which("chromium")
     if path is None:

@@ -98,9 +98,11 @@ class DeadLetterPages:
         given, verb = narrowed(request.query_params, FILTERS), request.query_params.get("verb", "")
         if verb not in VERBS:
             return RedirectResponse(HOME, status_code=303)
-        # What dies while one thinks is not among those that were counted.
-        until = given.get("until") or views.moment(self._letters.now())
-        given = {**given, "until": until}
+        if "until" not in given:
+            # What dies while one thinks is not among those that were counted.
+            until = views.moment(self._letters.now())
+            asked = urlencode({**given, "verb": verb, "until": until})
+            return RedirectResponse(f"{HOME}/all?{asked}", status_code=303)
         try:
             found = await self._letters.page(_filter(given), None, COUNTED + 1)
         except Rejected as error:
@@ -147,7 +149,7 @@ class DeadLetterPages:
         form = await request.form()
         given = narrowed(form, FILTERS)
         ids = [str(id) for id in form.getlist("id")][:MOST_IDS]
-        enabled, status = False, 200
+        enabled = False
         try:
             which = _filter(given)
             if form.get("all") == "yes":
@@ -157,12 +159,19 @@ class DeadLetterPages:
                 about(request.scope, " ".join(ids))
                 acted = await self._named(ids, verb)
         except Rejected as error:
-            return self._list(request, given, [], fault=str(error), status=error.status)
+            return await self._refused(request, given, error)
         except NotFound as error:
             return self._pages.missing(error)
-        return self._pages.page(
-            "deadletters_done.html", status=status, verb=verb, acted=acted, enabled=enabled
-        )
+        return self._pages.page("deadletters_done.html", verb=verb, acted=acted, enabled=enabled)
+
+    async def _refused(
+        self, request: Request, given: Mapping[str, str], error: Rejected
+    ) -> Response:
+        """The list that was chosen from once more, with what was wrong."""
+        found: Sequence[DeadLetter] = ()
+        if error.status != 400:  # else the filter is wrong
+            found = await self._letters.page(_filter(given), None, PAGE)
+        return self._list(request, given, found, fault=str(error), status=error.status)
 
     async def _all(self, which: DeadFilter, verb: Verb) -> tuple[Acted, bool]:
         if verb == "redrive":
