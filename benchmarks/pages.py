@@ -121,8 +121,8 @@ async def measure(daemon: DaemonProcess, known: Known, times: int) -> Mapping[st
     for name, path_of in asked(known):
         random, before = Random(name), cpu_seconds(daemon.pid)
         took: list[float] = []
-        for _ in range(times):
-            path = path_of(random)
+        for number in range(times):
+            path = _anew(path_of(random), number)
             began = time.perf_counter()
             writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
             answer = await read_answer(reader)
@@ -133,6 +133,11 @@ async def measure(daemon: DaemonProcess, known: Known, times: int) -> Mapping[st
         found[name] = Answered(percentile(took, 0.95) * 1e3, work * 1e3)
     writer.close()
     return found
+
+
+def _anew(path: str, number: int) -> str:
+    """An address that nobody has asked for: pages are made once for all who ask at a time."""
+    return f"{path}{'&' if '?' in path else '?'}n={number}"
 
 
 def asked(known: Known) -> Iterator[tuple[str, Asked]]:
@@ -154,6 +159,9 @@ def _plain() -> Iterator[tuple[str, Asked]]:
         "/tokens",
         "/docs",
         "/palette",
+        "/health",
+        "/sensors",
+        "/settings",
         "/metrics",
         "/openapi.json",
         "/readyz",
@@ -269,12 +277,21 @@ def _details(known: Known) -> Iterator[tuple[str, Asked]]:
         yield f"/api/v1/runs/{{id}}/{part} of maps", _one("/api/v1/runs", known.wide, f"/{part}")
     items = "?tasks=all&limit=500&after=item%5B1000%5D"
     yield "/api/v1/runs/{id} items of maps, deep", _one("/api/v1/runs", known.wide, items)
-    yield (
-        "/api/v1/runs/compare",
-        lambda r: (
-            "/api/v1/runs/compare?" + urlencode([("run", id) for id in r.sample(known.runs, 3)])
-        ),
-    )
+    yield "/runs/{id}/lines of maps", _one("/runs", known.wide, "/lines")
+    yield "/api/v1/messages/{id}", _one("/api/v1/messages", known.messages)
+    yield "/flows/{name}/backfills", _one("/flows", names(), "/backfills")
+    item = "/tasks/item%5B1000%5D/result"
+    yield "/api/v1/runs/{id}/tasks/{task}/result", _one("/api/v1/runs", known.wide, item)
+    for prefix in ("", "/api/v1"):
+        yield f"{prefix}/runs/compare", _compared(prefix, known)
+
+
+def _compared(prefix: str, known: Known) -> Asked:
+    def three(random: Random) -> str:
+        ids = random.sample(known.runs, 3)
+        return f"{prefix}/runs/compare?{urlencode([('run', id) for id in ids])}"
+
+    return three
 
 
 def _always(path: str) -> Asked:
