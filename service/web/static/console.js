@@ -161,7 +161,6 @@
 
   // What fades by itself, such as rates, is looked at again without news.
   if (main.dataset.every) setInterval(news, Number(main.dataset.every) * 1000);
-  triphammer.refresh = news;
   say("not live", false);
   start();
 })();
