@@ -10,7 +10,7 @@ PIN := $(VENV)/pins/bin/pip-compile --quiet --upgrade --generate-hashes --no-hea
   --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint types imports bench install pins clean
+.PHONY: help run test demo check lint types imports screenshots bench install pins clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ imports: $(DEV_STAMP)
 types: $(DEV_STAMP)
 	$(BIN)/mypy
 	$(BIN)/pyright
+
+screenshots: $(DEV_STAMP) ## Leave a picture of every page of the console in screenshots/
+	TRIPHAMMER_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/acceptance/test_pages.py -k whole
 
 bench: $(DEV_STAMP) ## Measure triphammer, each figure beside its limit
 	$(BIN)/python -m benchmarks

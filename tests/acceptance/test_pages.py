@@ -166,7 +166,9 @@ class Watched:
 
 
 def faults(page: Page) -> list[str]:
-    """What axe holds to be grave; what stands in a frame is a page of its own."""
+    """What axe holds to be grave; what stands in a frame is a page of its own.
+    What fades, because it has just changed, is judged when it has."""
+    page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished))")
     page.evaluate(AXE.read_text())
     found: list[dict[str, Any]] = page.evaluate(
         "axe.run({resultTypes: ['violations'], iframes: false})"
