@@ -15,6 +15,7 @@ from starlette.routing import Route
 from triphammer.config.durations import format_duration
 from triphammer.service.access.scopes import caller_of
 from triphammer.service.health import Health
+from triphammer.service.supervisor import PAUSED
 from triphammer.service.web import looking_models as models
 from triphammer.service.web import views
 from triphammer.service.web.overview import Overview
@@ -44,6 +45,7 @@ class HealthPages:
             "health.html",
             admin=caller_of(request.scope).may("admin"),
             parts=[(part, views.moment(part.since)) for part in parts],
+            paused=PAUSED,
             store=store,
             kept={name: _told(value) for name, value in store["retention"].items()},
             size=size,

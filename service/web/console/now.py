@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from triphammer.service.health import Health
 from triphammer.service.store.contract import Page, RunRow
+from triphammer.service.supervisor import PAUSED
 from triphammer.service.web import views
 from triphammer.service.web.console.progress import Progress, has_items, progress
 from triphammer.service.web.looking_models import Failure
@@ -57,6 +58,7 @@ class NowPage:
             running=[(views.run(row), await self._progress(row)) for row in running],
             waiting=[(views.run(row), await self._waits(row)) for row in waiting],
             recent=[views.run(row) for row in recent],
+            paused=PAUSED,
             sensors=[(n.removeprefix(SENSOR), p) for n, p in parts if n.startswith(SENSOR)],
             parts=[(name, part) for name, part in parts if not name.startswith(SENSOR)],
         )
