@@ -71,6 +71,13 @@ PAGES: Mapping[str, Mapping[str, Address]] = {
     "/runs/{id}": {
         f"run-{state}": _run(state)
         for state in ("succeeded", "failed", "waiting", "running", "retrying")
+    }
+    | {
+        "run-log": lambda c: f"/runs/{c.runs['succeeded']}?tab=log",
+        "run-results": lambda c: f"/runs/{c.runs['succeeded']}?tab=results",
+        "run-related": lambda c: f"/runs/{c.runs['succeeded']}?tab=related",
+        "run-items": lambda c: f"/runs/{c.runs['succeeded']}?task=enrich",
+        "run-attempts": lambda c: f"/runs/{c.runs['retrying']}?task=fetch",
     },
     "/events": {
         "events": at("/events"),
