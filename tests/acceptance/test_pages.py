@@ -156,6 +156,8 @@ class Watched:
         page.on("request", self._asked)
 
     def _said(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(f"Blocked script execution in '{self._host}/artifacts/"):
+            return  # of a report that has scripts: frames do not let them run
         if message.type in ("error", "warning"):
             self.troubles.append(f"{message.type}: {message.text}")
 

@@ -107,15 +107,20 @@
   }
 
   function mark(ids) {
-    const tint = getComputedStyle(document.documentElement).getPropertyValue("--accent-tint");
+    const tint = "var(--accent-tint)";
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     for (const id of ids.slice(0, 50)) {
       document.getElementById(id)?.animate(
         [{ backgroundColor: tint }, { backgroundColor: calm ? tint : "transparent" }],
-        { duration: 1600, easing: "ease-out" },
+        { id: "news", duration: 1600, easing: "ease-out" },
       );
     }
   }
+
+  // A mark that has begun keeps its colour when it gets dark: none is better then.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    for (const one of document.getAnimations()) if (one.id === "news") one.cancel();
+  });
 
   function address() {
     const asked = new URLSearchParams();
