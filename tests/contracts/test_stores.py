@@ -367,15 +367,6 @@ async def test_ids_are_found_by_how_they_begin(store: SqliteStore) -> None:
     assert len(await store.find("run_")) == 10
 
 
-async def test_pausing_is_kept(store: SqliteStore) -> None:
-    for flow in ("b", "a", "a"):
-        await one(store, SetPaused(flow=flow, paused=True, at=NOW))
-    assert await store.paused() == ["a", "b"]
-    await one(store, SetPaused(flow="b", paused=False, at=NOW))
-    await one(store, SetPaused(flow="c", paused=False, at=NOW))
-    assert await store.paused() == ["a"]
-
-
 async def test_versions_and_catalogs_are_immutable(store: SqliteStore) -> None:
     version = SaveVersion(flow="f", version="v", file="f.py", sources={"f.py": "x = 1"}, at=NOW)
     assert await one(store, version) is True
