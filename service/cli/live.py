@@ -6,6 +6,7 @@ JSON. Apart from their commands, which must not pay for these imports.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PAGE = 100
 MOST_PAGES = 10
 """Pages of new events that are looked through between two looks."""
+REMEMBERED = 10_000
+"""Runs whose last printed state is known."""
 RUN_FIELDS = ("id", "flow", "version", "state", "event", "params", "result", "error")
 RUN_TIMES = ("created_at", "started_at", "finished_at", "note", "tags")
 Rows = Callable[[], Awaitable[Sequence[Sequence[Any]]]]
@@ -109,23 +112,34 @@ class _RunLines:
         self._daemon = daemon
         self._asked = asked
         self._json = json
+        self._told: OrderedDict[str, str] = OrderedDict()
 
     async def __call__(self, news: list[News]) -> bool:
         if any(item.kind != "run" for item in news):  # opened, or some were missed
             page = await self._daemon.runs(**self._asked).page()
             for run in reversed(page["items"]):
-                self._print(run)
+                self._tell(run)
             return False
         for item in news:
             found: Any = await self._daemon.run(item.id)
             if self._fits(found):
-                self._print(found)
+                self._tell(found)
         return False
 
     def _fits(self, run: Any) -> bool:
         tag = self._asked["tag"]
         wanted = (self._asked[name] in (None, run[name]) for name in ("flow", "state", "event"))
         return all(wanted) and (tag is None or tag in run["tags"])
+
+    def _tell(self, run: Any) -> None:
+        """Print it, unless it was like this already: what is fetched is newer than its news."""
+        if self._told.get(run["id"]) == run["state"]:
+            return
+        self._told[run["id"]] = run["state"]
+        self._told.move_to_end(run["id"])
+        if len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        self._print(run)
 
     def _print(self, run: Any) -> None:
         if self._json:
