@@ -30,8 +30,8 @@ WIDTHS: Mapping[int, Scheme] = {1440: "light", 390: "dark"}
 Address = Callable[[BusyConsole], str]
 
 
-def _run(state: str) -> Address:
-    return lambda console: f"/runs/{console.runs[state]}"
+def _run(state: str, query: str = "") -> Address:
+    return lambda console: f"/runs/{console.runs[state]}{query}"
 
 
 def _event(id: str) -> Address:
@@ -69,15 +69,15 @@ PAGES: Mapping[str, Mapping[str, Address]] = {
         "compare": lambda c: f"/runs/compare?run={c.runs['succeeded']}&run={c.runs['failed']}"
     },
     "/runs/{id}": {
-        f"run-{state}": _run(state)
-        for state in ("succeeded", "failed", "waiting", "running", "retrying")
-    }
-    | {
-        "run-log": lambda c: f"/runs/{c.runs['succeeded']}?tab=log",
-        "run-results": lambda c: f"/runs/{c.runs['succeeded']}?tab=results",
-        "run-related": lambda c: f"/runs/{c.runs['succeeded']}?tab=related",
-        "run-items": lambda c: f"/runs/{c.runs['succeeded']}?task=enrich",
-        "run-attempts": lambda c: f"/runs/{c.runs['retrying']}?task=fetch",
+        **{
+            f"run-{state}": _run(state)
+            for state in ("succeeded", "failed", "waiting", "running", "retrying")
+        },
+        "run-log": _run("succeeded", "?tab=log"),
+        "run-results": _run("succeeded", "?tab=results"),
+        "run-related": _run("succeeded", "?tab=related"),
+        "run-items": _run("succeeded", "?task=enrich"),
+        "run-attempts": _run("retrying", "?task=fetch"),
     },
     "/events": {
         "events": at("/events"),
