@@ -98,7 +98,7 @@ def headers_of(digest: str, name: str, media_type: str) -> dict[str, str]:
     return {
         "Content-Type": media_type,
         "Content-Disposition": f"{how}; filename*=UTF-8''{quote(name, safe='')}",
-        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",

@@ -4,9 +4,11 @@ the page."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
@@ -114,6 +116,9 @@ HREFS = """() => [...document.querySelectorAll("[href]:not([download])")]
 """
 SHOWN = {".svg": "Drawing", ".html": "Report", ".md": "x"}
 FRAMED = ("Content Security Policy", "sandboxed")
+NAMED = re.compile(r"(?<=/flows/)[a-z]+|[0-9a-f]{16,}")
+ALIKE = 6
+"""Pages of one kind that are looked at."""
 MOST_PAGES = 150
 SUFFIXES = (".html", ".svg", ".md", ".csv", ".json", ".png")
 
@@ -206,12 +211,13 @@ def fill(daemon: DaemonProcess) -> None:
 
 def pages(reader: Reader) -> Iterator[str]:
     """Every page that links lead to, one of each kind of address first."""
-    seen, waiting = set[str](), ["/"]
+    seen, shapes, waiting = set[str](), Counter[str](), ["/"]
     while waiting and len(seen) < MOST_PAGES:
         path = waiting.pop(0)
-        if path in seen:
+        if path in seen or shapes[_shape(path)] == ALIKE:
             continue
         seen.add(path)
+        shapes[_shape(path)] += 1
         yield path
         for link in reader.look(path):
             parts = urlsplit(link)
@@ -229,6 +235,12 @@ def pages(reader: Reader) -> Iterator[str]:
             )
             if inside and parts.path and not parts.path.startswith(bare):
                 waiting.append(parts.path + (f"?{parts.query}" if parts.query else ""))
+
+
+def _shape(path: str) -> str:
+    """What addresses of pages of one kind have in common."""
+    parts = urlsplit(path)
+    return f"{NAMED.sub('*', parts.path)} {sorted(parse_qs(parts.query, keep_blank_values=True))}"
 
 
 def test_nothing_that_comes_in_becomes_a_part_of_a_page(

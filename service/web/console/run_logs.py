@@ -155,7 +155,7 @@ class RunLogs:
         name = f"{place.run}{'-' + place.task if place.task.isidentifier() else ''}.txt"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',
-            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
         }
         return StreamingResponse(
             self._all(place), media_type="text/plain; charset=utf-8", headers=headers
