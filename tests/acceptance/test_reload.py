@@ -269,7 +269,8 @@ def test_runs_of_a_removed_flow_go_on_and_it_is_shown_until_they_are_gone(
     assert "removed" in daemon.text("/flows")
     assert daemon.cli("start", "telling").returncode == 1
     assert "Start a run" not in daemon.text("/flows/telling")
-    form = httpx.post(f"{daemon.url}/flows/telling/runs", trust_env=False)
+    browser = {"accept": "text/html"}
+    form = httpx.post(f"{daemon.url}/flows/telling/runs", headers=browser, trust_env=False)
     assert (form.status_code, "no flow is named" in form.text) == (404, True)
     assert form.headers["content-type"].startswith("text/html")
     assert daemon.cli("resume", "telling").returncode == 0
