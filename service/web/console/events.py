@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from triphammer.config.errors import TriphammerError
 from triphammer.config.showing import short
-from triphammer.sensors.errors import Rejected, StoreUnavailable
+from triphammer.flows.errors import FlowError
+from triphammer.sensors.errors import Rejected
 from triphammer.service.access.scopes import caller_of
 from triphammer.service.errors import NotFound, UnknownEvent
 from triphammer.service.operations import Operations
@@ -98,8 +98,9 @@ class EventPages:
             return self._pages.missing(error)
         try:
             accepted = await self._operations.emit_again(key)
-        except (Rejected, StoreUnavailable, UnknownEvent) as error:
-            return await self._page(request, await self._reading.event(key), str(error), 409)
+        except Rejected as error:
+            event = await self._reading.event(key)
+            return await self._page(request, event, str(error), error.status)
         return RedirectResponse(f"/events/{accepted.key}", status_code=303)
 
     async def start_with(self, request: Request) -> Response:
@@ -115,7 +116,7 @@ class EventPages:
         try:
             accepted = await self._operations.start(flow, {}, by=by, event=stored)
             run = await self._reading.run_of(accepted)
-        except TriphammerError as error:
+        except (FlowError, NotFound, Rejected) as error:
             return await self._page(request, event, f"{flow} was not started: {error}", 422)
         return RedirectResponse(f"/runs/{run['id']}", status_code=303)
 
