@@ -27,6 +27,7 @@ POLICY = (
 HEADERS = {"Content-Security-Policy": POLICY}
 PAGE = 50
 """Rows of a list on one page."""
+UNITS = ("kB", "MB", "GB", "TB")
 NO_MORE: Mapping[str, str] = {}
 
 
@@ -122,8 +123,12 @@ def size_of(size: int) -> str:
     """Bytes in the unit that fits."""
     if size < 1000:
         return f"{size} bytes"
-    shown, unit = (size / 1000, "kB") if size < 999_500 else (size / 1_000_000, "MB")
-    return f"{shown:.3g} {unit}" if shown < 999.5 else f"{shown:,.0f} {unit}"
+    shown = float(size)
+    for unit in UNITS:
+        shown /= 1000
+        if shown < 999.5:
+            return f"{shown:.3g} {unit}"
+    return f"{shown:,.0f} {UNITS[-1]}"
 
 
 def seconds_of(text: str) -> float:

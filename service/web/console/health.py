@@ -48,7 +48,6 @@ class HealthPages:
             paused=PAUSED,
             store=store,
             kept={name: _told(value) for name, value in store["retention"].items()},
-            size=size,
             settings=settings,
             versions={
                 "triphammer": settings["version"],
@@ -85,15 +84,3 @@ def _told(value: object) -> str:
     if isinstance(value, float):
         return format_duration(timedelta(seconds=value))
     return f"{value:,}"
-
-
-def size(count: int) -> str:
-    """Bytes for people: in the unit that fits."""
-    if count < 1000:
-        return f"{count} bytes"
-    value = float(count)
-    for unit in ("KB", "MB", "GB"):
-        value /= 1000
-        if value < 1000:
-            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} TB"

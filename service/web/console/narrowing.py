@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from starlette.datastructures import FormData, QueryParams
 
 from triphammer.sensors.errors import Rejected
+from triphammer.sensors.times import utc
 from triphammer.service.web.paging import micros
 
 
@@ -25,6 +25,6 @@ def moment_fields(given: Mapping[str, str]) -> dict[str, str]:
 def _field(text: str) -> str:
     try:
         found = micros(text or None, "")
-    except Rejected:  # the page says what is wrong with it
+        return "" if found is None else utc(found).isoformat()[:19]
+    except (Rejected, OverflowError):  # no time, as the page says; or one that UTC has no year for
         return ""
-    return "" if found is None else datetime.fromtimestamp(found / 1e6, UTC).isoformat()[:19]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triphammer.service.web.pages import rate, took
+from triphammer.service.web.pages import rate, size_of, took
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,20 @@ def test_a_rate(per_second: float, expected: str) -> None:
 )
 def test_a_length_of_time(seconds: float | None, expected: str) -> None:
     assert took(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (123_456, "123 kB"),
+        (999_600, "1 MB"),
+        (2_340_000, "2.34 MB"),
+        (7_000_000_000, "7 GB"),
+        (1_234_000_000_000_000, "1,234 TB"),
+    ],
+)
+def test_sizes_are_told_in_the_unit_that_fits(count: int, told: str) -> None:
+    assert size_of(count) == told
