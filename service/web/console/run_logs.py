@@ -83,6 +83,11 @@ def shown_line(line: StoredLine) -> models.LogLine:
     }
 
 
+def _is_plain(task: str) -> bool:
+    """Whether a name can stand in a header: names of functions may be of any script."""
+    return task.isascii() and task.isidentifier()
+
+
 def _opened_at(place: Place) -> Place:
     """Where a link to a line begins: some lines before it."""
     if not place.line or place.since is not None or place.before:
@@ -152,7 +157,7 @@ class RunLogs:
             place = await self._place(request)
         except NotFound as error:
             return self._pages.missing(error)
-        name = f"{place.run}{'-' + place.task if place.task.isidentifier() else ''}.txt"
+        name = f"{place.run}{'-' + place.task if _is_plain(place.task) else ''}.txt"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',
             "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",

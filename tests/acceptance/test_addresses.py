@@ -1,0 +1,46 @@
+"""Addresses of the console that nobody has linked to: each is answered for what it asks."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.acceptance.conftest import Serve
+from tests.acceptance.process import DaemonProcess
+
+FLOWS = {
+    "shop": """
+from triphammer import flow, task
+
+@task
+def preis_für_wörter() -> None:
+    print("teuer")
+
+@flow
+def shop():
+    preis_für_wörter()
+""",
+}
+PAGE = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def daemon(make_daemon: Serve) -> DaemonProcess:
+    return make_daemon(FLOWS)
+
+
+def test_addresses_are_answered_for_what_they_ask(daemon: DaemonProcess) -> None:
+    daemon.post("/api/v1/flows/shop/runs")
+    (run,) = daemon.wait_for_runs("shop")
+    with httpx.Client(base_url=daemon.url, headers=PAGE, trust_env=False) as client:
+        log = client.get(f"/runs/{run['id']}/log.txt?task=preis_für_wörter")
+        assert (log.status_code, "teuer" in log.text) == (200, True)
+        for task in ("任务", "a\r\nb"):
+            told = client.get(f"/runs/{run['id']}/log.txt", params={"task": task})
+            assert (told.status_code, told.text) == (200, "")
+
+        for since in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"):
+            assert client.get("/events", params={"since": since}).status_code == 200
+
+        again = client.post(f"/events/{run['event']}/start", data={"flow": "nope"})
+        assert (again.status_code, "nope was not started" in again.text) == (422, True)
