@@ -76,7 +76,7 @@ class Palette:
         row = await self._reading.store.message(id)
         if row is None:  # its run was pruned meanwhile
             return None
-        return _place("Message", id, f"/runs/{row.run}", f"sent by {row.message.task}")
+        return _place("Message", id, f"/outbox/{id}", f"sent by {row.message.task}")
 
 
 def _place(kind: str, title: str, href: str, note: str = "") -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -73,3 +74,23 @@ async def test_what_fits_nothing_is_searched_as_a_type() -> None:
 
 async def test_an_id_that_there_is_not_finds_nothing() -> None:
     assert await found("run_0123") == []
+
+
+class OneMessage(NoIds):
+    """A store that has a message."""
+
+    async def find(self, prefix: str) -> list[str]:
+        return [prefix]
+
+    async def message(self, id: str) -> Any:
+        return SimpleNamespace(run="run_1", message=SimpleNamespace(task="notify"))
+
+
+async def test_a_message_leads_to_its_own_page() -> None:
+    reading: Any = Names()
+    reading.store = OneMessage()
+    app = Starlette(routes=Palette(reading).routes())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        (item,) = (await client.get("/palette?q=msg_01")).json()["items"]
+    assert (item["href"], item["note"]) == ("/outbox/msg_01", "sent by notify")
