@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Protocol
 
-from rich.markdown import Markdown
-
 TAGS = frozenset(
     (
         *("h1", "h2", "h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "blockquote", "hr", "br"),
@@ -43,6 +41,9 @@ class Element(Protocol):
 
 def html_of(text: str) -> str:
     """The HTML of a Markdown text; HTML within it is shown as text."""
+    # With it come Pygments and a parser: 4 MB that a daemon without Markdown does not need.
+    from rich.markdown import Markdown
+
     return "".join(_written(Markdown(text).parsed))
 
 
