@@ -132,10 +132,19 @@ class Routed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
+        seen = seen_of(scope)
+
+        async def noting(message: Message) -> None:
+            self._note(seen, scope)
+            await send(message)
+
         try:
-            await self._inner(scope, receive, send)
+            await self._inner(scope, receive, noting)
         finally:
-            seen_of(scope).route = self._paths.get(scope.get("endpoint"), UNMATCHED)
+            self._note(seen, scope)
+
+    def _note(self, seen: Seen, scope: Scope) -> None:
+        seen.route = self._paths.get(scope.get("endpoint"), UNMATCHED)
 
 
 def paths_of(routes: Sequence[BaseRoute]) -> Mapping[Any, str]:

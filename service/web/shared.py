@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from triphammer.service.access.routes import SAFE
 from triphammer.service.access.scopes import caller_of
 from triphammer.service.hub import Hub
-from triphammer.service.web.seen import seen_of
+from triphammer.service.web.seen import Seen, seen_of
 
 MOMENT = 0.25
 """Seconds for which a page is given to others."""
@@ -70,9 +70,9 @@ class Shared:
         self._forget()
         page = self._pages[key] = _Page(self._hub.published, self._clock())
         try:
-            await self._inner(scope, receive, page.recorded(send))
+            await self._inner(scope, receive, page.recorded(send, seen_of(scope)))
         finally:
-            page.end(seen_of(scope).route)
+            page.ready.set()
 
     def _is_fresh(self, page: _Page) -> bool:
         return page.place == self._hub.published and self._clock() - page.began <= MOMENT
@@ -104,31 +104,24 @@ class _Page:
         self.ready = anyio.Event()
         self.messages: list[Message] = []
         self.route = ""
-        self._whole = False
-        self._size = 0
+        self._head: Message | None = None
 
-    def recorded(self, send: Send) -> Send:
-        """`send`, noting what is sent."""
+    def recorded(self, send: Send, seen: Seen) -> Send:
+        """`send`, noting what is sent. Who waits gets it as soon as it is made, or makes it
+        themselves: the first client may take its own slowly, or never."""
 
         async def sending(message: Message) -> None:
-            self._note(message)
+            if message["type"] == "http.response.start":
+                self._head = message if message["status"] == 200 else None
+            else:
+                self._end(message, seen.route)
             await send(message)
 
         return sending
 
-    def _note(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            if message["status"] != 200:
-                self._size = LARGEST + 1  # no page
-        else:
-            self._size += len(message.get("body", b""))
-            self._whole = not message.get("more_body", False)
-        if self._size <= LARGEST:
-            self.messages.append(message)
-
-    def end(self, route: str) -> None:
-        """It is made, or failed: then who waits makes it themselves."""
-        self.route = route
-        if not self._whole or self._size > LARGEST:
-            self.messages = []
+    def _end(self, body: Message, route: str) -> None:
+        """What comes in parts is a file that is read as it is sent, and no page."""
+        is_whole = not body.get("more_body", False) and not self.ready.is_set()
+        if self._head is not None and is_whole and len(body.get("body", b"")) <= LARGEST:
+            self.route, self.messages = route, [self._head, body]
         self.ready.set()

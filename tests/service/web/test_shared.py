@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from triphammer.service.access.scopes import Caller, admitted
 from triphammer.service.hub import Hub, News
@@ -148,10 +148,37 @@ async def test_what_failed_is_tried_by_each(status: int) -> None:
     assert await app.get() == "page 4"
 
 
-async def test_a_page_in_parts_is_given_whole() -> None:
+async def test_what_comes_in_parts_is_made_for_each() -> None:
     app = Counting()
     app.parts = 3
-    assert await app.together(2) == ["page 1" * 3] * 2
+    assert sorted(await app.together(2)) == ["page 1" * 3, "page 2" * 3]
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+async def test_nobody_waits_for_a_client_that_takes_nothing(parts: int) -> None:
+    app = Counting()
+    app.parts = parts
+
+    taken = anyio.Event()
+
+    async def slowly(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await taken.wait()
+
+    async def nothing() -> Message:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    headers: list[tuple[bytes, bytes]] = []
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "query_string": b""}
+    found = ""
+    async with anyio.create_task_group() as group:
+        group.start_soon(app, {**scope, "headers": headers}, nothing, slowly)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            found = await app.get()
+        taken.set()
+    assert found == ("page 1" if parts == 1 else "page 2" * 3)
 
 
 async def test_the_more_consoles_are_open_the_less_often_each_is_to_look() -> None:
