@@ -34,6 +34,7 @@ from triphammer.service.web import looking_views as shown
 from triphammer.service.web import views
 from triphammer.service.web.paging import MOST_BYTES, page_of
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.shown import hidden
 from triphammer.service.web.views import moment
 
 SHOWN = 20
@@ -155,17 +156,8 @@ class Overview:
         return {
             **found,
             "headers": {name: self._mask(value) for name, value in found["headers"].items()},
-            "body": self._masked(found["body"]),
+            "body": hidden(found["body"], self._mask),
         }
-
-    def _masked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._mask(value)
-        if isinstance(value, list):
-            return [self._masked(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON
-        if isinstance(value, dict):
-            return {k: self._masked(item) for k, item in value.items()}  # pyright: ignore[reportUnknownVariableType] - JSON
-        return value
 
     async def sensors(self) -> models.Sensors:
         """All sensors, by id."""

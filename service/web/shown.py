@@ -23,6 +23,9 @@ CELL = 300
 SERIES, POINTS = 12, 20_000
 LONGEST_TEXT = 200_000
 """Characters of a text or of JSON that is shown."""
+DEEPEST = 100
+"""So deep a value is looked into: more than anybody reads, and less than would end the stack."""
+TOO_DEEP = "(nested too deep to be shown)"
 T = TypeVar("T")
 Mask = Callable[[str], str]
 Kind = Literal["nothing", "text", "table", "chart", "file", "json"]
@@ -120,14 +123,18 @@ def in_short(value: Any, mask: Mask) -> str:
     return _cell(hidden(value, mask))
 
 
-def hidden(value: Any, mask: Mask) -> Any:
-    """A decoded value with the secrets in its texts hidden."""
+def hidden(value: Any, mask: Mask, deep: int = DEEPEST) -> Any:
+    """A decoded value with the secrets in its texts hidden, as far as it is nested no deeper
+    than `deep`."""
     if isinstance(value, str):
         return mask(value)
+    if isinstance(value, (list, dict)) and not deep:
+        return TOO_DEEP  # even to write it down would go as deep again
     if isinstance(value, list):
-        return [hidden(one, mask) for one in _as(list[Any], value)]
+        return [hidden(one, mask, deep - 1) for one in _as(list[Any], value)]
     if isinstance(value, dict):
-        return {mask(key): hidden(one, mask) for key, one in _as(dict[str, Any], value).items()}
+        items = _as(dict[str, Any], value).items()
+        return {mask(key): hidden(one, mask, deep - 1) for key, one in items}
     return value
 
 

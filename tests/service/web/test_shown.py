@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triphammer.config.masking import MASK, Masker
-from triphammer.service.web.shown import CELL, ROWS, csv_table, in_short, shown_value
+from triphammer.service.web.shown import CELL, ROWS, TOO_DEEP, csv_table, in_short, shown_value
 
 
 def seen(text: str) -> str:
@@ -120,3 +121,11 @@ def test_whatever_a_file_holds_is_no_defect(text: str, whole: bool) -> None:
     table = csv_table(text, whole=whole)
     assert len(table.rows) <= ROWS
     assert len(table.numeric) == len(table.heads)
+
+
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
+def test_however_deep_a_value_is_what_can_be_read_of_it_is_shown(begin: str, end: str) -> None:
+    value = msgspec.json.decode(f"[1,{begin * 800}2{end * 800}]")
+    shown = shown_value(value, seen)
+    assert shown.kind == "json"
+    assert TOO_DEEP in shown.text
