@@ -3,6 +3,7 @@ the daemon's own log shows it."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -158,3 +159,35 @@ def test_the_log_of_the_daemon_shows_no_secret(daemon: DaemonProcess) -> None:
     send_in(daemon)
     assert daemon.stop() == 0
     assert [line for line in daemon.printed if any(value in line for value in VALUES)] == []
+
+
+def test_a_file_that_is_shown_hides_it_also_where_it_is_written_as_html(make_daemon: Serve) -> None:
+    odd = "s3cr3t&<V4lue>"
+    keeping = """
+from triphammer import context, flow, secret, task
+
+@task
+def keeping() -> None:
+    value = secret("ODD")
+    context().artifact("told.md", f"# Told\\n\\nby {value}", "text/markdown")
+    context().artifact("long.md", "word " * 100_000, "text/markdown")
+    context().artifact(f"{value}.txt", "by name", "text/plain")
+
+@flow
+def keeps():
+    keeping()
+"""
+    daemon = make_daemon({"keeps": keeping}, env={"TRIPHAMMER_SECRETS__ODD": odd})
+    daemon.post("/api/v1/flows/keeps/runs")
+    (run,) = daemon.wait_for_runs("keeps")
+    items = daemon.get(f"/api/v1/runs/{run['id']}/artifacts")["items"]
+    digests = {item["name"]: item["digest"] for item in items}
+    told = daemon.text(f"/artifacts/{digests['told.md']}/view")
+    assert "<h1>Told</h1><p>by ***</p>" in told.replace("\n", "")
+    page = daemon.text(f"/runs/{run['id']}?tab=results")
+    assert page.count(f"/artifacts/{digests['told.md']}/view") == 1
+    assert f"/artifacts/{digests['long.md']}/view" not in page
+    assert "by name" in page
+    assert [form for form in (odd, html.escape(odd)) if form in page] == []
+    with httpx.Client(base_url=daemon.url, trust_env=False) as client:
+        assert client.get(f"/artifacts/{digests['long.md']}/view").status_code == 404

@@ -29,7 +29,8 @@ from triphammer.service.web.shown import Mask, Table, csv_table
 
 Kind = Literal["image", "frame", "table", "text", "none"]
 IMAGES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))
-FRAMES = frozenset(("text/html", "text/markdown", "image/svg+xml"))
+MARKDOWN = "text/markdown"
+FRAMES = frozenset(("text/html", MARKDOWN, "image/svg+xml"))
 TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
 TEXTS = frozenset(
     ("application/json", "application/x-ndjson", "application/yaml", "application/xml")
@@ -40,6 +41,8 @@ SHOWN = 4_000
 """Characters of a text that are shown."""
 MOST_FRAME = 4_000_000
 """Bytes of a file that is shown in a frame."""
+MOST_MARKDOWN = 400_000
+"""The same of Markdown: to read that much takes a second and more."""
 POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -88,7 +91,7 @@ async def _preview(reading: Reading, file: models.Artifact, mask: Mask) -> Previ
     if plain in IMAGES:
         return Preview(file, "image")
     if plain in FRAMES:
-        return Preview(file, "frame" if size <= MOST_FRAME else "none")
+        return Preview(file, "frame" if size <= _most(plain) else "none")
     if plain not in TABLES and plain not in TEXTS and not plain.startswith("text/"):
         return Preview(file, "none")
     text = await _head(reading, file["digest"], HEAD)
@@ -99,6 +102,10 @@ async def _preview(reading: Reading, file: models.Artifact, mask: Mask) -> Previ
         table = csv_table(text, whole=size <= HEAD, delimiter=TABLES[plain])
         return Preview(file, "table", table=table, cut=table.more)
     return Preview(file, "text", text=text[:SHOWN], cut=size > SHOWN)
+
+
+def _most(plain: str) -> int:
+    return MOST_MARKDOWN if plain == MARKDOWN else MOST_FRAME
 
 
 def media_type_of(text: str) -> str:
@@ -136,11 +143,12 @@ class SandboxedFiles:
         digest = request.path_params["digest"]
         kept = await self._reading.kept(digest) if is_digest(digest) else None
         plain = "" if kept is None else media_type_of(kept.media_type)
-        if kept is None or plain not in FRAMES or kept.size > MOST_FRAME:
+        if kept is None or plain not in FRAMES or kept.size > _most(plain):
             return self._pages.missing(NotFound(f"no artifact {digest[:64]!r} is shown in a frame"))
         text = await _head(self._reading, digest, MOST_FRAME)
         if text is None:
             return self._pages.missing(NotFound(f"artifact {digest} is missing, or is no text"))
-        if plain == "text/markdown":
-            text = STYLE + html_of(text)
-        return HTMLResponse(self._pages.mask(text), headers=HEADERS)
+        text = self._pages.mask(text)  # before a secret is written as HTML, and not known again
+        if plain == MARKDOWN:
+            text = STYLE + await anyio.to_thread.run_sync(html_of, text)
+        return HTMLResponse(text, headers=HEADERS)
