@@ -229,5 +229,10 @@ def _of_target(message: OutMessage) -> Mapping[str, Value]:
     """Where a message goes to: the rest of a URL may be a secret."""
     if message.kind == "kafka":
         return {"messaging.system": "kafka", "messaging.destination.name": message.target}
-    host = urlsplit(message.target).hostname if "://" in message.target else None
-    return {"server.address": host or "a secret"}
+    if "://" not in message.target:
+        return {"server.address": "a secret"}
+    try:
+        host = urlsplit(message.target).hostname
+    except ValueError:  # `http://[`: flows may give what is no URL
+        host = None
+    return {"server.address": host or "no URL"}

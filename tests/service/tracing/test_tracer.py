@@ -194,6 +194,22 @@ def test_a_delivery_that_fails_and_one_without_a_trace() -> None:
     assert len(traced.spans) == 1
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("https://user:word@example.com:8443/x?y=1", "example.com"),
+        ("http://[", "no URL"),
+        ("secret", "a secret"),
+    ],
+)
+def test_of_a_target_only_its_host_is_told(target: str, told: str) -> None:
+    traced, message = Traced(), msgspec.structs.replace(MESSAGE, target=target)
+    traced.deliver(stored(about_of(an_event()), traced.tracer, message), "no URL")
+    (span,) = traced.spans
+    assert span.attributes["server.address"] == told
+    assert "word" not in str(span)
+
+
 def test_without_the_extra_what_came_in_goes_out() -> None:
     forwarding, event = Forwarding(), an_event()
     message = stored(about_of(event), forwarding)
