@@ -44,7 +44,8 @@ class Intake:
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
         self._last: dict[str, deque[Taken]] = {}
-        self._steps: deque[tuple[int, Counter[str]]] = deque(maxlen=STEPS)
+        # The present one, too, which is not over.
+        self._steps: deque[tuple[int, Counter[str]]] = deque(maxlen=STEPS + 1)
 
     def note(self, sensor: str, brought: int, new: Sequence[Event], now: int) -> None:
         """A sensor has brought so many events, of which some are new."""

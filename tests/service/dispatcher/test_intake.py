@@ -33,6 +33,7 @@ def test_what_came_long_ago_is_forgotten() -> None:
     for step in range(3 * STEPS):
         intake.note("s", 1, [an_event()], NOW + step * STEP)
     assert sum(intake.rates(NOW + 3 * STEPS * STEP).steps) == STEPS
+    assert intake.rates(NOW + (3 * STEPS - 1) * STEP).steps == (1,) * STEPS, "one is not over"
 
 
 def test_a_clock_that_was_set_back_counts_on() -> None:
