@@ -285,6 +285,32 @@ def test_three_hundred_nodes_are_zoomed_and_searched(make_daemon: Serve, browser
     assert errors == []
 
 
+def test_who_opens_a_group_by_keyboard_stands_in_it(make_daemon: Serve, browser: Browser) -> None:
+    daemon = make_daemon(FLOWS)
+    run = begin(daemon, "reporting")
+    ended(daemon, run)
+    page = opened(browser, f"{daemon.url}/runs/{run}")
+    page.get_by_role("button", name="Close groups").click()
+    page.locator(".graph-canvas a.box.closed").focus()
+    page.keyboard.press("Enter")
+    inner = page.locator(".graph-canvas a.box")
+    expect(inner.locator(".label")).to_have_text("report")
+    expect(inner).to_be_focused()
+
+
+def test_a_chart_follows_the_theme(make_daemon: Serve, browser: Browser) -> None:
+    daemon = make_daemon(FLOWS)
+    run = begin(daemon, "reporting")
+    ended(daemon, run)
+    page = opened(browser, f"{daemon.url}/runs/{run}?tab=results")
+    light = page.locator(".chart canvas").element_handle()
+    for _ in range(2):  # light, then dark
+        page.get_by_role("button", name="Theme").click()
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    assert not light.evaluate("canvas => canvas.isConnected")
+    expect(page.locator(".chart canvas")).to_be_visible()
+
+
 def test_files_of_users_are_shown_where_they_can_do_nothing(
     make_daemon: Serve, browser: Browser
 ) -> None:

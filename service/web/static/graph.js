@@ -321,9 +321,14 @@
     }
 
     toggle(group) {
+      const had = this.svg.contains(document.activeElement);
       if (this.closed.has(group)) this.closed.delete(group); else this.closed.add(group);
-      this.current = undefined;
       this.render();
+      // Who walks by keyboard goes on where the group was: what they stood on is drawn no more.
+      const [name, part] = [...this.parts].find(([, { box }]) => box.group === group || box.groups.includes(group));
+      this.current = name;
+      this.rove();
+      if (had) part.node.focus({ preventScroll: true });
       this.remember();
     }
 

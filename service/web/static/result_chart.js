@@ -56,6 +56,7 @@
   document.getElementById("main").addEventListener("triphammer:updated", all);
   let later = 0;
   addEventListener("resize", () => { clearTimeout(later); later = setTimeout(all, 150); });
+  document.addEventListener("triphammer:theme", all);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
   all();
 })();
