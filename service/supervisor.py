@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from triphammer.config.errors import TriphammerError
 from triphammer.config.source import SensorSpec
+from triphammer.config.trace_context import current_trace
 from triphammer.flows.graph import FlowDef
 from triphammer.sensors.contract import Sensor, SensorContext
 from triphammer.sensors.errors import SourceError
@@ -176,6 +177,7 @@ class Supervisor:
 
     async def _keep(self, spec: SensorSpec) -> None:
         ended = self._ended[spec.id]
+        current_trace.set("")  # it outlives the request that had it started
         try:
             with self._scopes[spec.id]:
                 await self._restart_forever(spec)

@@ -13,6 +13,7 @@ from anyio.abc import TaskStatus
 
 from tests.sensors.harness import Recorder, make_context
 from triphammer.config.source import SensorSpec
+from triphammer.config.trace_context import current_trace
 from triphammer.sensors.contract import SensorContext
 from triphammer.service.health import Health
 from triphammer.service.supervisor import PAUSED, Supervisor
@@ -30,6 +31,7 @@ class Lingering:
 
     kind: ClassVar[str] = "lingering"
     running: ClassVar[set[str]] = set()
+    traces: ClassVar[set[str]] = set()
 
     def __init__(self, context: SensorContext) -> None:
         self._name = f"{context.spec.name} {context.spec.options['version']}"
@@ -40,6 +42,7 @@ class Lingering:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         self.running.add(self._name)
+        self.traces.add(current_trace.get())
         try:
             task_status.started()
             await anyio.sleep_forever()
@@ -61,6 +64,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch, health: Health) -> Supervisor:
 
     monkeypatch.setattr("triphammer.service.supervisor.sensor_kind", kind)
     Lingering.running.clear()
+    Lingering.traces.clear()
     return Supervisor(
         make_context=lambda spec, _: make_context(spec, Recorder()),
         health=health,
@@ -156,4 +160,17 @@ async def test_resuming_after_the_stop_starts_nothing(supervisor: Supervisor) ->
         await supervisor.stop()
         await supervisor.resume("lingering:a")
         assert Lingering.running == set()
+        group.cancel_scope.cancel()
+
+
+async def test_a_sensor_is_not_about_the_request_that_resumed_it(supervisor: Supervisor) -> None:
+    async with anyio.create_task_group() as group:
+        await group.start(supervisor.run)
+        supervisor.remember_paused(["lingering:a"])
+        await supervisor.apply(specs(1, "a"))
+        token = current_trace.set("ab" * 16)
+        await supervisor.resume("lingering:a")
+        assert current_trace.get() == "ab" * 16
+        current_trace.reset(token)
+        assert Lingering.traces == {""}
         group.cancel_scope.cancel()
