@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
+import httpx
 import msgspec
 
 from triphammer.config.ids import new_id
@@ -31,7 +32,7 @@ def address(url: str | None) -> str:
 def options(url: str, token: str | None, by: str, timeout: float) -> dict[str, Any]:
     """How httpx is set up: to talk to one daemon, and not by the proxies of the web."""
     shown = os.environ.get("TRIPHAMMER_TOKEN", "") if token is None else token
-    headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+    headers = {"Authorization": f"Bearer {_plain('a token', shown)}"} if shown else {}
     if by:
         headers["Triphammer-By"] = by.encode("ascii", "replace").decode()[:200]
     return {
@@ -67,7 +68,15 @@ def request(call: Call[Any], timeout: float) -> dict[str, Any]:
     elif given.json is not None:
         sent["content"] = msgspec.json.encode(given.json)
         headers.setdefault("Content-Type", "application/json")
-    return {**sent, "headers": headers, "timeout": None if given.patient else timeout}
+    limit = httpx.Timeout(timeout, read=None) if given.patient else timeout
+    return {**sent, "headers": {n: _plain(n, v) for n, v in headers.items()}, "timeout": limit}
+
+
+def _plain(name: str, value: str) -> str:
+    """The value of a header, as it can be sent. Raises `ClientError`."""
+    if value.isascii() and value.isprintable():
+        return value
+    raise ClientError(f"{name} takes printable ASCII only, and no line breaks: it was mistyped")
 
 
 def meant(call: Call[T], status: int, headers: Mapping[str, str], body: bytes) -> T:

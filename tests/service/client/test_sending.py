@@ -7,15 +7,18 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 from tests.service.client.faces import Ask, both
 from tests.service.client.scripted import LOST, answer, daemon, stream
+from triphammer.service.client.answers import request
 from triphammer.service.client.asynchronous import AsyncClient
 from triphammer.service.client.errors import ClientError, Refused, Unreachable
 from triphammer.service.client.news import News
 from triphammer.service.client.sync import Client
+from triphammer.service.client.topics.code import CodeCalls
 
 BUSY = {"retry-after": "0"}
 RUN = {"id": "run_1", "state": "queued"}
@@ -146,6 +149,23 @@ def test_no_url(kind: Any) -> None:
         kind("localhost:8420")
 
 
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_token_that_cannot_be_sent(kind: Any) -> None:
+    with pytest.raises(ClientError, match="a token takes printable ASCII"):
+        kind("http://127.0.0.1:1", token="\u201cquoted by a word processor\u201d")
+
+
+@both
+@pytest.mark.parametrize("key", ["\u00e9", "two\nlines"])
+def test_a_key_that_cannot_be_sent(ask: Ask, key: str) -> None:
+    with (
+        daemon(answer(202, RUN)) as there,
+        pytest.raises(ClientError, match="Idempotency-Key takes printable ASCII"),
+    ):
+        ask(there.url, "start", "demo", key=key)
+    assert there.asked == []
+
+
 @both
 def test_what_the_environment_says(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIPHAMMER_TOKEN", "secret")
@@ -273,3 +293,8 @@ def test_a_long_task_of_the_daemon_is_waited_for(ask: Ask) -> None:
             waiting.result(timeout=0.2)
         free.set()
         assert waiting.result() == {"flows": 1}
+
+
+def test_only_the_answer_of_a_long_task_is_waited_for_without_end() -> None:
+    sent = request(CodeCalls.reload(), 5)
+    assert sent["timeout"] == httpx.Timeout(5, read=None)
