@@ -13,12 +13,30 @@ from tests.acceptance.process import DaemonProcess, project
 from tests.acceptance.test_access import ANYWHERE, FLOWS, token
 from tests.acceptance.test_signing_in import PAGE, sign_in
 
+MORE = {
+    "more": """
+from triphammer import approve, every, flow, task
+
+@task
+def failing() -> None:
+    raise ValueError("no")
+
+@flow(on=every("400d"))
+def fails():
+    failing()
+
+@flow
+def asks():
+    approve("Go on?")
+"""
+}
+FORM = re.compile(r'<form[^>]* method="post" action="([^"]+)"')
 SHOWN = re.compile(r'value="(trip_[^"]+)"')
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return project(tmp_path / "project", FLOWS)
+    return project(tmp_path / "project", FLOWS | MORE)
 
 
 @pytest.fixture
@@ -87,6 +105,39 @@ def test_pages_offer_what_their_reader_may_do(
         answer = client.post(path, data={"id": "run_1"})
         assert (answer.status_code == 403) is not acts, path
     assert client.post("/tokens", data={"name": "x", "scope": "admin"}).status_code == 403
+
+
+@pytest.mark.parametrize("scope", ["read", "operate"])
+def test_pages_of_runs_and_flows_have_forms_for_those_who_may_send_them(
+    client: httpx.Client, tokens: Mapping[str, str], daemon: DaemonProcess, scope: str
+) -> None:
+    sign_in(client, tokens["operate"])
+    runs = {
+        flow: client.post(f"/api/v1/flows/{flow}/runs").json()["id"] for flow in ("fails", "asks")
+    }
+
+    def states() -> list[str]:
+        return [client.get(f"/api/v1/runs/{id}").json()["state"] for id in runs.values()]
+
+    daemon.wait_until(lambda: states() == ["failed", "waiting"])
+    client.post("/api/v1/flows/fails/pause")  # its backfill goes on as long as it is
+    asked = client.post(
+        "/api/v1/flows/fails/backfills", json={"from": "2020-01-01", "to": "2030-01-01"}
+    )
+    backfill = asked.json()["id"]
+    sign_in(client, tokens[scope])
+    plan = "from=2020-01-01&to=2030-01-01&order=oldest&max_parallel=1&only=&again=yes"
+    for path, forms in {
+        f"/runs/{runs['fails']}?task=failing": {"retry", "again", "note"},
+        f"/runs/{runs['asks']}": {"cancel", "note", "answer"},
+        "/flows/fails": {"runs", "resume"},
+        f"/flows/fails/backfills?{plan}": {"backfills", "resume"},
+        f"/backfills/{backfill}": {"cancel"},
+        "/deadletters": {"redrive"},
+    }.items():
+        page = client.get(path)
+        found = {action.rpartition("/")[2] for action in FORM.findall(page.text)} - {"signout"}
+        assert (page.status_code, found) == (200, forms if scope == "operate" else set()), path
 
 
 def test_what_is_asked_for_by_an_address_must_make_sense(

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from triphammer.sensors.errors import Rejected
+from triphammer.service.access.scopes import caller_of
 from triphammer.service.backfills.backfills import Backfills
 from triphammer.service.errors import UnknownBackfill
 from triphammer.service.web import models
@@ -46,16 +47,16 @@ class BackfillPages:
         name, query = request.path_params["name"], request.query_params
         flow = await self._reading.flow(name)
         if not query.get("from") and not query.get("to"):
-            return await self._page(flow, EMPTY, cursor=query.get("cursor"))
+            return await self._page(request, flow, EMPTY, cursor=query.get("cursor"))
         form = read_backfill_form(query)
         if form.faults:
-            return await self._page(flow, form, status=422)
+            return await self._page(request, flow, form, status=422)
         try:
             asked = self._backfills.asked(name, **form.options())
             plan = plan_of(asked, await self._backfills.plan(asked))
         except Rejected as error:
-            return await self._page(flow, form.refused(str(error)), status=error.status)
-        return await self._page(flow, form, plan)
+            return await self._page(request, flow, form.refused(str(error)), status=error.status)
+        return await self._page(request, flow, form, plan)
 
     async def begin(self, request: Request) -> Response:
         """Begin a backfill by the form; go to it, or say what is wrong."""
@@ -64,11 +65,11 @@ class BackfillPages:
         form = read_backfill_form(given)
         flow = await self._reading.flow(name)
         if form.faults:
-            return await self._page(flow, form, status=422)
+            return await self._page(request, flow, form, status=422)
         try:
             row = await self._backfills.begin(self._backfills.asked(name, **form.options()))
         except Rejected as error:
-            return await self._page(flow, form.refused(str(error)), status=error.status)
+            return await self._page(request, flow, form.refused(str(error)), status=error.status)
         return RedirectResponse(f"/backfills/{row.id}", status_code=303)
 
     async def backfill(self, request: Request) -> Response:
@@ -81,6 +82,7 @@ class BackfillPages:
         return self._pages.page(
             "backfill.html",
             backfill=backfill_of(row),
+            operates=caller_of(request.scope).may("operate"),
             ticks=ticks,
             next=ticks[-1]["due"] if len(found) > TICKS else None,
         )
@@ -93,6 +95,7 @@ class BackfillPages:
 
     async def _page(
         self,
+        request: Request,
         flow: models.FlowInFull,
         form: BackfillForm,
         plan: models.BackfillPlan | None = None,
@@ -110,6 +113,7 @@ class BackfillPages:
             is_timed=any(item["kind"] == "timer" for item in flow["subscriptions"]),
             form=form,
             plan=plan,
+            operates=caller_of(request.scope).may("operate"),
             counts={} if plan is None else plan["ticks"],
             ticks=[] if plan is None else plan["items"][:TICKS],
             page=page_of(rows, PAGE, backfill_of),

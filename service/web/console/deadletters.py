@@ -89,6 +89,7 @@ class DeadLetterPages:
             kind_texts=KIND_TEXTS,
             next=following,
             query=urlencode(given),
+            operates=caller_of(request.scope).may("operate"),
             fault=fault,
             first="cursor" not in request.query_params,
         )

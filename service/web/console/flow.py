@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from triphammer.config.clock import Clock
 from triphammer.sensors.times import utc
+from triphammer.service.access.scopes import caller_of
 from triphammer.service.web import models, views
 from triphammer.service.web.drawing import draw
 from triphammer.service.web.forms import NO_FAULTS, Field, fields
@@ -44,7 +45,8 @@ class FlowPage:
         """One flow; its form shows what the address gives for parameters, so that it can be
         linked to filled in."""
         flow = await self._reading.flow(request.path_params["name"])
-        return await self._page(flow, fields(flow["params_schema"], request.query_params, {}))
+        form = fields(flow["params_schema"], request.query_params, {})
+        return await self._page(flow, form, operates=caller_of(request.scope).may("operate"))
 
     async def refilled(
         self, name: str, given: Mapping[str, str], faults: Mapping[str, str]
@@ -52,7 +54,7 @@ class FlowPage:
         """The page with its form as it was sent, and what is wrong with it."""
         flow = await self._reading.flow(name)
         form = fields(flow["params_schema"], given, faults)
-        return await self._page(flow, form, faults, status=422)
+        return await self._page(flow, form, faults, operates=True, status=422)
 
     async def _page(
         self,
@@ -60,6 +62,7 @@ class FlowPage:
         form: Sequence[Field],
         faults: Mapping[str, str] = NO_FAULTS,
         *,
+        operates: bool,
         status: int = 200,
     ) -> Response:
         others = [fault for name, fault in faults.items() if name not in flow["params"]]
@@ -71,6 +74,7 @@ class FlowPage:
             graph_data=graph_data(flow["graph"]["nodes"]),
             form=form,
             others=others,
+            operates=operates,
             **await self._history(flow),
         )
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from triphammer.config.clock import Clock
 from triphammer.flows.errors import FormMisfit, UnknownTask
+from triphammer.service.access.scopes import caller_of
 from triphammer.service.errors import NotFound, StateForbids
 from triphammer.service.operations import Operations
 from triphammer.service.web import models, views
@@ -77,7 +78,8 @@ class RunPages:
             seen = await overview_of(self._reading, request.path_params["id"])
         except NotFound as error:
             return self._pages.missing(error)
-        return await self._page(seen, place_of(seen.row.id, request.query_params))
+        place = place_of(seen.row.id, request.query_params)
+        return await self._page(seen, place, operates=caller_of(request.scope).may("operate"))
 
     async def answer(self, request: Request) -> Response:
         """Answer what a task of a run asks for by the form of its page."""
@@ -118,8 +120,10 @@ class RunPages:
         filled: Filled = NOTHING_FILLED,
         *,
         faults: Faults = NO_FAULTS,
+        operates: bool = True,
         status: int = 200,
     ) -> Response:
+        """`operates`: whoever looks may act, as they must who have sent a form."""
         event = await self._reading.store.event(seen.row.event)
         failed = first_failed(seen)
         return self._pages.page(
@@ -129,6 +133,7 @@ class RunPages:
             seen=seen,
             place=place,
             faults=faults,
+            operates=operates,
             event=None if event is None else views.event(event),
             counts=counted(seen),
             brief=_brief(seen.run["result"], self._pages.mask),
