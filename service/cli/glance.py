@@ -10,7 +10,14 @@ from triphammer.service.cli.completing import flow_names, run_ids
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.lists import FAILURES, failure_rows
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import Id, Moment, print_fields, print_json, print_table
+from triphammer.service.cli.output import (
+    Id,
+    Moment,
+    harmless,
+    print_fields,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from triphammer.service.web.looking_models import Comparison, FlowStats, GridLine, Stats
@@ -48,7 +55,7 @@ def _print_status(answer: Stats) -> None:
         }
     )
     for part in answer["troubles"]:
-        typer.echo(f"trouble: {part['part']}: {part['reason']}", err=True)
+        typer.echo(harmless(f"trouble: {part['part']}: {part['reason']}"), err=True)
     if answer["next_fires"]:
         typer.echo()
         fires = [(fire["flow"], Moment(fire["at"])) for fire in answer["next_fires"]]

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from triphammer.service.cli.connecting import connect_async
 from triphammer.service.cli.lists import FLOWS, RUNS, flow_rows, flow_state, run_rows
-from triphammer.service.cli.output import can_draw, json_line, moment, table
+from triphammer.service.cli.output import can_draw, harmless, json_line, moment, table
 from triphammer.service.cli.watching import watch
 from triphammer.service.client.asynchronous import AsyncClient
 from triphammer.service.client.news import News
@@ -147,7 +147,7 @@ class _RunLines:
             return
         at = run["finished_at"] or run["started_at"] or run["created_at"]
         why = "" if run["error"] is None else f" {run['error']['type']}: {run['error']['message']}"
-        typer.echo(f"{moment(at)} {run['id']} {run['flow']} {run['state']}{why}")
+        typer.echo(harmless(f"{moment(at)} {run['id']} {run['flow']} {run['state']}{why}"))
 
 
 class _FlowLines:

@@ -7,6 +7,7 @@ for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -41,6 +42,7 @@ WIDE = 10_000
 """Columns where the output is a file or a pipe: a row is a line there, however long."""
 SHORTEST = 16
 """Letters that are left of an id at least: `run_` and the millisecond that it was made in."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (14 * 86_400, 86_400, "d"))
 
 
@@ -168,10 +170,16 @@ def _cell(value: Any) -> Text:
     if value is None:
         return Text("")
     if isinstance(value, str):
-        return Text(value, style=STYLES.get(value, ""))
+        return Text(harmless(value), style=STYLES.get(value, ""))
     if isinstance(value, (int, float)):
         return Text(str(value))
     return Text(msgspec.json.encode(value).decode())
+
+
+def harmless(text: str) -> str:
+    """`text` without what would move the cursor of a terminal, or change its colours or title:
+    errors quote what others answered."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:

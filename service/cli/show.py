@@ -11,7 +11,14 @@ from triphammer.service.cli.completing import shown_things
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.lists import error_of, flow_state
 from triphammer.service.cli.options import URL, AsJson, Url, reports_errors
-from triphammer.service.cli.output import json_line, moment, print_fields, print_json, print_table
+from triphammer.service.cli.output import (
+    harmless,
+    json_line,
+    moment,
+    print_fields,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from triphammer.service.client.sync import Client
@@ -100,7 +107,7 @@ def _show_run(run: Any) -> None:
         ]
         print_table(("MESSAGE", "TO", "STATE", "ATTEMPTS", "ERROR"), sent, "")
     if run["error"] is not None and run["error"].get("traceback"):
-        typer.echo(f"\n{run['error']['traceback'].rstrip()}")
+        typer.echo(harmless(f"\n{run['error']['traceback'].rstrip()}"))
 
 
 def _awaited(wait: Any) -> str:

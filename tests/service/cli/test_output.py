@@ -14,7 +14,9 @@ from triphammer.service.cli.output import (
     SHORTEST,
     Id,
     Moment,
+    harmless,
     moment,
+    print_fields,
     print_table,
     relative,
     shortest,
@@ -90,3 +92,15 @@ def test_what_users_name_is_no_markup() -> None:
     console.print(table(("FLOW",), [("[bold]x[/bold]",)], short=True))
     assert isinstance(console.file, io.StringIO)
     assert "[bold]x[/bold]" in console.file.getvalue()
+
+
+def test_what_others_have_written_cannot_draw_on_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = "500: \x1b[2J\x1b]0;mine\x07 \x9b31m ok\ttab"
+    print_table(("ERROR",), [(hostile,)], "")
+    print_fields({"error": hostile})
+    told = capsys.readouterr().out
+    assert not set(told) & {"\x1b", "\x07", "\x9b"}
+    assert told.count(r"500: \x1b[2J\x1b]0;mine\x07 \x9b31m ok") == 2
+    assert harmless("two\nlines\tand é") == "two\nlines\tand é"
