@@ -277,7 +277,7 @@ class Operations:
 
     async def _pause_sensor(self, id: str, paused: bool) -> None:
         supervisor = self._supervisor
-        if id not in supervisor.wanted and id not in supervisor.paused:
+        if id not in supervisor.wanted:
             raise UnknownSensor(id, supervisor.wanted)
         unit = PauseSensor(sensor=id, paused=paused, at=self._clock.now())
         async with self._pausing:  # what is stored and what holds must not part

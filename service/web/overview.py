@@ -23,7 +23,7 @@ from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.intake import Intake
 from triphammer.service.errors import UnknownMessage, UnknownRun, UnknownSensor
-from triphammer.service.health import Health
+from triphammer.service.health import Health, PartHealth
 from triphammer.service.library import Library
 from triphammer.service.store.contract import Page, RunRow, Store
 from triphammer.service.store.layout import DATABASE, LOGS
@@ -193,7 +193,7 @@ class Overview:
             "flows": list(flows),
             "paused": id in self._supervisor.paused,
             "reason": None if reason is None else self._mask(reason),
-            "since": None if part is None else moment(part.since),
+            "since": moment(await self._since(id, part)),
             "failures": 0 if part is None else part.failures,
             "events": self._intake.totals[id],
             "last": [
@@ -205,6 +205,12 @@ class Overview:
             "behind": sum(behind.values()) if behind else None,
             "next_fire": moment(sensor.next_due) if isinstance(sensor, TimerSensor) else None,
         }
+
+    async def _since(self, id: str, part: PartHealth | None) -> int | None:
+        """Since when a sensor is as it is: paused it may be for longer than the daemon runs."""
+        if id in self._supervisor.paused:
+            return (await self._store.paused_sensors()).get(id)
+        return None if part is None else part.since
 
     async def store_state(self) -> models.StoreState:
         """How large the data folder's databases are."""
