@@ -42,5 +42,9 @@ def test_addresses_are_answered_for_what_they_ask(daemon: DaemonProcess) -> None
         for since in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"):
             assert client.get("/events", params={"since": since}).status_code == 200
 
+        retry = client.post(f"/runs/{run['id']}/retry", data={"what": "from"})
+        assert (retry.status_code, "no task was chosen" in retry.text) == (409, True)
+        assert daemon.get(f"/api/v1/runs/{run['id']}")["operations"] == []
+
         again = client.post(f"/events/{run['event']}/start", data={"flow": "nope"})
         assert (again.status_code, "nope was not started" in again.text) == (422, True)

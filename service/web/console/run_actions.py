@@ -100,6 +100,8 @@ class RunActions:
     async def _retry(self, run: models.Run, request: Request, given: FormData) -> None:
         what = given.get("what")
         since = str(given.get("from") or "") or None
+        if what == "from" and since is None:  # never all of it instead
+            raise NotFound("no task was chosen that it is to begin from")
         await self._operations.retry(
             run["id"],
             asked_on_page(request),
