@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from triphammer.service.access.routes import RULES
+from triphammer.service.access.scopes import Caller, caller_of
 from triphammer.service.web.reading import Reading
 
 LONGEST = 200
@@ -59,7 +61,8 @@ class Palette:
     async def found(self, request: Request) -> Response:
         """What fits `?q=`, the nearest first."""
         text = request.query_params.get("q", "").strip()[:LONGEST]
-        places = [*await self._ids(text), *_flows(text, self._reading.flow_names), *_pages(text)]
+        pages = _pages(text, caller_of(request.scope))
+        places = [*await self._ids(text), *_flows(text, self._reading.flow_names), *pages]
         return JSONResponse({"items": [*places, *_searches(text)]})
 
     async def _ids(self, text: str) -> list[Place]:
@@ -83,9 +86,11 @@ def _place(kind: str, title: str, href: str, note: str = "") -> Place:
     return {"kind": kind, "title": title, "note": note, "href": href}
 
 
-def _pages(text: str) -> Iterator[Place]:
+def _pages(text: str, caller: Caller) -> Iterator[Place]:
+    """Pages that the caller may see."""
     for title, href, note in PAGES:
-        if text.lower() in title.lower():
+        may = caller.may(RULES.need("GET", href.partition("?")[0]))
+        if may and text.lower() in title.lower():
             yield _place("Page", title, href, note)
 
 

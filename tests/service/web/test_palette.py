@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from triphammer.service.access.scopes import LOCAL, Caller, admitted, granted
 from triphammer.service.web.console.palette import MOST_FLOWS, Palette
 
 pytestmark = pytest.mark.anyio
@@ -30,9 +32,17 @@ class Names:
         self.flow_names = names
 
 
-async def found(text: str, *names: str) -> list[dict[str, str]]:
-    reading: Any = Names(*names)
-    app = Starlette(routes=Palette(reading).routes())
+def an_app(reading: Any, caller: Caller = LOCAL) -> ASGIApp:
+    inner = Starlette(routes=Palette(reading).routes())
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner(admitted(scope, caller), receive, send)
+
+    return app
+
+
+async def found(text: str, *names: str, caller: Caller = LOCAL) -> list[dict[str, str]]:
+    app = an_app(Names(*names), caller)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         answer = await client.get("/palette", params={"q": text})
@@ -67,6 +77,15 @@ async def test_pages_are_found_in_any_case_and_all_of_them_without_a_text() -> N
     assert {"/", "/flows", "/runs", "/events", "/docs"} <= {i["href"] for i in await found("")}
 
 
+@pytest.mark.parametrize("scope", ["read", "admin"])
+async def test_pages_that_one_may_not_see_are_no_places_to_go(scope: str) -> None:
+    caller = Caller(name="somebody", scopes=granted([scope]))
+    told = {item["href"] for item in await found("", caller=caller)}
+    assert "/health" in told
+    assert told.issuperset({"/settings", "/tokens", "/audit"}) is (scope == "admin")
+    assert told.isdisjoint({"/settings", "/tokens", "/audit"}) is (scope == "read")
+
+
 async def test_what_fits_nothing_is_searched_as_a_type() -> None:
     (item,) = await found("my.type & more")
     assert item["href"] == "/events?type=my.type+%26+more"
@@ -89,8 +108,7 @@ class OneMessage(NoIds):
 async def test_a_message_leads_to_its_own_page() -> None:
     reading: Any = Names()
     reading.store = OneMessage()
-    app = Starlette(routes=Palette(reading).routes())
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=an_app(reading))
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         (item,) = (await client.get("/palette?q=msg_01")).json()["items"]
     assert (item["href"], item["note"]) == ("/outbox/msg_01", "sent by notify")
