@@ -17,6 +17,7 @@ from triphammer.service.health import Health
 from triphammer.service.web import models, views
 from triphammer.service.web.assets import Assets
 from triphammer.service.web.sparks import line, under
+from triphammer.service.web.timing import lasting
 
 TEMPLATES = Path(__file__).parent / "templates"
 POLICY = (
@@ -97,17 +98,7 @@ def duration(item: models.Run | models.Task) -> str:
 
 def took(seconds: float | None) -> str:
     """A length of time in the unit that fits; nothing for None."""
-    if seconds is None:
-        return ""
-    if 0 < seconds < 0.001:
-        return f"{seconds * 1000:.1f} ms"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} d"
+    return "" if seconds is None else lasting(seconds)
 
 
 def rate(per_second: float) -> str:

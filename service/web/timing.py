@@ -135,6 +135,8 @@ def _step(length: int) -> int:
 
 def lasting(seconds: float) -> str:
     """A length of time in the unit that fits."""
+    if 0 < seconds < 0.001:
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:
@@ -172,9 +174,7 @@ def _spans(
         end = task.finished_at or run.end
         kind = "waiting" if waits or task.state == "waiting" else "attempt"
         if spans:
-            spans.append(
-                _Span("retry", "retrying", spans[-1].end, last, "waited to be tried again")
-            )
+            spans.append(_Span("retry", "retrying", spans[-1].end, last, PAUSE))
         what = "waited" if waits else f"attempt {task.attempt} {task.state}"
         spans.append(_Span(kind, task.state, last, end, what))
     elif task.state == "retrying" and spans:

@@ -33,12 +33,12 @@ def test_a_rate(per_second: float, expected: str) -> None:
         (0.0004, "0.4 ms"),
         (0.0123, "12 ms"),
         (0.9994, "999 ms"),
-        (1, "1.0 s"),
+        (1, "1 s"),
         (119.94, "119.9 s"),
-        (120, "2.0 min"),
-        (7199, "120.0 min"),
-        (7200, "2.0 h"),
-        (200_000, "2.3 d"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (200_000, "2.3 days"),
     ],
 )
 def test_a_length_of_time(seconds: float | None, expected: str) -> None:
