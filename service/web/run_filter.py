@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from triphammer.config.showing import shown
 from triphammer.sensors.errors import Rejected
-from triphammer.service.store.contract import ENDED, Page
+from triphammer.service.store.contract import Page
+from triphammer.service.web.documents import RUN_STATES
 from triphammer.service.web.paging import MOST_BYTES, before, micros
 
-STATES = ("queued", "running", "waiting", *ENDED)
 NAMES = ("flow", "state", "since", "until", "tag", "event")
 
 
@@ -35,7 +35,7 @@ def read_run_filter(given: Mapping[str, str], limit: int) -> RunFilter:
     filled = {name: given.get(name, "").strip() for name in NAMES}
     faults: dict[str, str] = {}
     since, until = (_time(name, filled[name], faults) for name in ("since", "until"))
-    if filled["state"] and filled["state"] not in STATES:
+    if filled["state"] and filled["state"] not in RUN_STATES:
         faults["state"] = f"{shown(filled['state'])} is no state of a run"
     page = Page(
         limit=limit,

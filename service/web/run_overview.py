@@ -97,7 +97,10 @@ async def _counts(reading: Reading, run: str) -> Mapping[str, Mapping[str, int]]
 
 async def runs_caused_by(reading: Reading, seen: RunOverview) -> Sequence[CausedRun]:
     """The runs that its tasks have started, and those that run on its end."""
-    started = [run for node in seen.nodes for run in await _started(reading, seen, node)]
+    started: list[CausedRun] = []
+    for node in seen.nodes:
+        if len(started) < CAUSED:  # a graph may start hundreds, and each is looked up
+            started += await _started(reading, seen, node)
     ended = await reading.store.runs_caused(RUNS, seen.row.id, CAUSED)
     return [*started[:CAUSED], *(CausedRun(*run, "its end") for run in ended)]
 

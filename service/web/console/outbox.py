@@ -20,12 +20,12 @@ from triphammer.service.store.looking import OutboxPage
 from triphammer.service.web import views
 from triphammer.service.web.console.narrowing import narrowed
 from triphammer.service.web.console.payload import Mask, Node, tree
+from triphammer.service.web.documents import MESSAGE_STATES
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
 
 FIELDS = ("state", "kind", "target", "flow")
-STATES = ("pending", "delivered", "dead", "skipped")
 KINDS = ("webhook", "kafka", "email")
 LONGEST = 100_000
 """Characters of a body that is no JSON that a page shows."""
@@ -73,7 +73,7 @@ class OutboxPages:
                 for one in await store.endpoints()
             ],
             troubles=self._troubles(),
-            states=STATES,
+            states=MESSAGE_STATES,
             kinds=KINDS,
             given=given,
             query=urlencode(given),

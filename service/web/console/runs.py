@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from triphammer.service.web import models, views
+from triphammer.service.web.documents import RUN_STATES
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import page_of
 from triphammer.service.web.reading import Reading
-from triphammer.service.web.run_filter import STATES, read_run_filter
+from triphammer.service.web.run_filter import read_run_filter
 
 NOTHING: models.Page[models.Run] = {"items": [], "next": None}
 
@@ -39,7 +40,7 @@ class RunsPage:
             status=400 if asked.faults else 200,
             page=page,
             asked=asked,
-            states=STATES,
+            states=RUN_STATES,
             flows=[flow["name"] for flow in await self._reading.flows()],
             is_first=asked.page.before is None,
         )
