@@ -75,7 +75,7 @@ def test_kept_streamed_and_listed(make_daemon: Serve, flow: str) -> None:
     (written, _) = daemon.get(f"/api/v1/runs/{run['id']}")["tasks"]
     assert written["result"]["artifact"] == digest
     assert "rows.csv" in daemon.cli("show", run["id"]).stdout
-    assert f"/api/v1/artifacts/{digest}" in daemon.text(f"/runs/{run['id']}")
+    assert f"/api/v1/artifacts/{digest}" in daemon.text(f"/runs/{run['id']}?tab=results")
     with httpx.Client(base_url=daemon.url, trust_env=False) as client:
         whole = client.get(rows["url"])
         assert whole.content == ROWS
