@@ -69,11 +69,11 @@ class SqliteLooking:
         self, flow: str, *, runs: int = 30, tasks: int = 300, before: int | None = None
     ) -> Sequence[GridRun]:
         newest = ("newest_of_flow", (flow, before, runs))
-        return await self._readers.run(partial(self._grid, newest, tasks))
+        return await self._readers.at_once(partial(self._grid, newest, tasks))
 
     async def grid_of(self, runs: Sequence[str], tasks: int = 300) -> Sequence[GridRun]:
         named = ("runs_in_short", (_json(runs),))
-        return await self._readers.run(partial(self._grid, named, tasks))
+        return await self._readers.at_once(partial(self._grid, named, tasks))
 
     async def some_positions(self, sensor: str, limit: int) -> Mapping[str, str]:
         found = await self._readers.rows(self._looking["some_positions"], sensor, limit)
@@ -122,10 +122,10 @@ class SqliteLooking:
         if asked.examine > GLANCE:
             # What is frequent is found among the last few.
             glance = msgspec.structs.replace(asked, examine=GLANCE)
-            found = await self._readers.run(partial(self._search, glance))
+            found = await self._readers.at_once(partial(self._search, glance))
             if found.before is None or len(found.events) == asked.limit:
                 return found
-        return await self._readers.run(partial(self._search, asked))
+        return await self._readers.at_once(partial(self._search, asked))
 
     async def _list(self, asked: EventSearch) -> EventsFound:
         page = Page(

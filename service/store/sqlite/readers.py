@@ -53,10 +53,24 @@ class Readers:
             finally:
                 self._free.append(connection)
 
+    async def at_once(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """The same of several statements that belong together: what is committed, or pruned,
+        between them is seen by none. Raises `StoreUnavailable`."""
+        return await self.run(partial(_at_once, function))
+
 
 def read(raw: sqlite3.Connection, sql: str, values: Values) -> list[sqlite3.Row]:
     """All rows of one statement, within a read of several."""
     return _rows(sql, values, raw)
+
+
+def _at_once(function: Callable[[sqlite3.Connection], T], raw: sqlite3.Connection) -> T:
+    raw.execute("BEGIN")
+    try:
+        return function(raw)
+    finally:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")  # nothing was written
 
 
 def _rows(sql: str, values: Values, raw: sqlite3.Connection) -> list[sqlite3.Row]:
