@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,10 +92,12 @@ def _named(found: list[Artifact], name: str) -> Artifact:
 
 
 def _fetch(daemon: Client, kept: Artifact, output: Path | None) -> None:
+    pieces = daemon.artifact(kept["digest"])
+    first = next(pieces, b"")  # what is refused must not have emptied the file
     try:
         with ExitStack() as stack:
             target = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
-            for piece in daemon.artifact(kept["digest"]):
+            for piece in chain([first], pieces):
                 target.write(piece)
     except OSError as error:
         raise fail(f"{output or 'standard output'}: {error.strerror or error}") from None
