@@ -106,8 +106,8 @@ class Reading:
 
     @property
     def flow_names(self) -> Sequence[str]:
-        """Of the flows that serve."""
-        return list(self._library.live)
+        """Of the flows that serve, in order."""
+        return sorted(self._library.live)
 
     @property
     def load_errors(self) -> Sequence[str]:

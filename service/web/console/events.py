@@ -140,7 +140,7 @@ class EventPages:
             raw_left=max(0, len(raw) - RAW),
             runs=[views.run(row) for row in runs[:RUNS]],
             more_runs=len(runs) > RUNS,
-            flows=[flow["name"] for flow in await self._reading.flows()],
+            flows=self._reading.flow_names,
             meaning=meaning,
             operates=caller_of(request.scope).may("operate"),
             fault=fault,

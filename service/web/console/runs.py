@@ -41,6 +41,6 @@ class RunsPage:
             page=page,
             asked=asked,
             states=RUN_STATES,
-            flows=[flow["name"] for flow in await self._reading.flows()],
+            flows=self._reading.flow_names,
             is_first=asked.page.before is None,
         )
