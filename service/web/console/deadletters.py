@@ -18,11 +18,11 @@ from triphammer.service.deadletters import Acted, DeadFilter, DeadLetter, DeadLe
 from triphammer.service.errors import NotFound, UnknownDeadLetter
 from triphammer.service.web import deadletters, views
 from triphammer.service.web.console.narrowing import moment_fields, narrowed
-from triphammer.service.web.console.payload import Mask
 from triphammer.service.web.deadletters import FILTERS, KINDS, MOST_IDS
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import micros
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.shown import Mask
 
 HOME = "/deadletters"
 LONGEST = 100_000

@@ -22,11 +22,12 @@ from triphammer.service.store.looking import EventSearch, EventsFound
 from triphammer.service.web import models, views
 from triphammer.service.web.console.narrowing import moment_fields, narrowed
 from triphammer.service.web.console.outcomes import meaning
-from triphammer.service.web.console.payload import Mask, tree
+from triphammer.service.web.console.payload import tree
 from triphammer.service.web.operating import asked_on_page
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import MOST_BYTES, before, micros
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.shown import Mask
 
 FIELDS = ("type", "source", "subject", "text", "since", "until")
 RUNS = 20

@@ -19,11 +19,12 @@ from triphammer.service.store.contract import OutboxRow
 from triphammer.service.store.looking import OutboxPage
 from triphammer.service.web import views
 from triphammer.service.web.console.narrowing import narrowed
-from triphammer.service.web.console.payload import Mask, Node, tree
+from triphammer.service.web.console.payload import Node, tree
 from triphammer.service.web.documents import MESSAGE_STATES
 from triphammer.service.web.pages import PAGE, Pages
 from triphammer.service.web.paging import MOST_BYTES, before, page_of
 from triphammer.service.web.reading import Reading
+from triphammer.service.web.shown import Mask
 
 FIELDS = ("state", "kind", "target", "flow")
 KINDS = ("webhook", "kafka", "email")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from triphammer.config.showing import short
+from triphammer.service.web.shown import Mask
 
-Mask = Callable[[str], str]
 MOST = 1000
 """Nodes that are drawn: of a larger value the rest is told by its number."""
 OPEN = 3
