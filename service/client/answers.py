@@ -24,8 +24,16 @@ TIMEOUT = 30.0
 def address(url: str | None) -> str:
     """Where the daemon is: `url`, or `TRIPHAMMER_URL`, or this machine. Raises `ClientError`."""
     found = (url or os.environ.get("TRIPHAMMER_URL") or DEFAULT_URL).rstrip("/")
-    if not found.startswith(("http://", "https://")):
-        raise ClientError(f"{found!r} is no URL of a daemon: it begins with http:// or https://")
+    try:
+        place = httpx.URL(found)
+        place.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ClientError(f"{found!r} is no URL of a daemon: {error}") from None
+    if place.scheme not in ("http", "https") or not place.host:
+        raise ClientError(
+            f"{found!r} is no URL of a daemon: it begins with http:// or https://, and a host "
+            "follows"
+        )
     return found
 
 

@@ -29,8 +29,9 @@ class Client(Topics, BlockingPlayer):
     open to all; `timeout` is in seconds, for one answer. Safe to use by several threads.
 
     Requests are sent again when the daemon is busy (429, 503) or the connection is lost: at most
-    `retries` times, and waiting at most `longest_wait` seconds. What changes something carries an
-    `Idempotency-Key`, so that it is done once. Streams wait up to `outage` seconds for a daemon
+    `retries` times, and waiting at most `longest_wait` seconds; not those for the content of files,
+    which comes in pieces. What changes something carries an `Idempotency-Key`, so that it is done
+    once; what could be done twice all the same is not sent again after a loss. Streams wait up to `outage` seconds for a daemon
     that is away. Raises `ClientError`: `Refused` with the daemon's reason, or `Unreachable`.
     """
 

@@ -144,9 +144,20 @@ def test_no_answer_in_time(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_no_url(kind: Any) -> None:
-    with pytest.raises(ClientError, match="it begins with http"):
-        kind("localhost:8420")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("localhost:8420", "it begins with http"),
+        ("ftp://here", "it begins with http"),
+        ("http://", "a host follows"),
+        ("http://here:port", "Invalid port"),
+        ("http://[::1", "Invalid port"),
+        ("http://here..there", "label empty"),
+    ],
+)
+def test_no_url(kind: Any, url: str, told: str) -> None:
+    with pytest.raises(ClientError, match=told):
+        kind(url)
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
