@@ -31,8 +31,9 @@ class Client(Topics, BlockingPlayer):
     Requests are sent again when the daemon is busy (429, 503) or the connection is lost: at most
     `retries` times, and waiting at most `longest_wait` seconds; not those for the content of files,
     which comes in pieces. What changes something carries an `Idempotency-Key`, so that it is done
-    once; what could be done twice all the same is not sent again after a loss. Streams wait up to `outage` seconds for a daemon
-    that is away. Raises `ClientError`: `Refused` with the daemon's reason, or `Unreachable`.
+    once; what could be done twice all the same is not sent again after a loss. Streams wait up to
+    `outage` seconds for a daemon that is away. Raises `ClientError`: `Refused` with the daemon's
+    reason, or `Unreachable`.
     """
 
     def __init__(
