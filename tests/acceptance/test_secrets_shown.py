@@ -155,6 +155,23 @@ def test_no_page_shows_what_somebody_sends_in(daemon: DaemonProcess) -> None:
     assert shown(daemon, asked) == []
 
 
+def test_a_note_whose_secret_the_form_hides_is_kept_when_the_tags_are_changed(
+    make_daemon: Serve,
+) -> None:
+    noted = "from triphammer import flow\n\n@flow\ndef noted():\n    pass\n"
+    daemon = make_daemon({"noted": noted}, env={"TRIPHAMMER_SECRETS__KEY": VALUE})
+    daemon.post("/api/v1/flows/noted/runs")
+    (run,) = daemon.wait_for_runs("noted")
+    api = f"{daemon.url}/api/v1/runs/{run['id']}"
+    httpx.patch(api, json={"note": f"try {VALUE}"}, trust_env=False)
+    assert ">try ***</textarea>" in daemon.text(f"/runs/{run['id']}")
+    daemon.post(f"/runs/{run['id']}/note", data={"note": "try ***", "tags": "seen"})
+    told = daemon.get(f"/api/v1/runs/{run['id']}")
+    assert (told["note"], told["tags"]) == (f"try {VALUE}", ["seen"])
+    daemon.post(f"/runs/{run['id']}/note", data={"note": "", "tags": "seen"})
+    assert daemon.get(f"/api/v1/runs/{run['id']}")["note"] == ""
+
+
 def test_the_log_of_the_daemon_shows_no_secret(daemon: DaemonProcess) -> None:
     send_in(daemon)
     assert daemon.stop() == 0

@@ -112,6 +112,8 @@ class RunActions:
     async def _note(self, run: models.Run, request: Request, given: FormData) -> None:
         tags = str(given.get("tags") or "").replace(",", " ").split()
         text = str(given.get("note") or "").replace("\r\n", "\n").strip()
+        if text == self._pages.mask(run["note"]).strip():
+            text = run["note"]  # the form has hidden a secret in it: that is no wish to change it
         body = AnnotateBody(
             note=text,
             add_tags=[tag for tag in dict.fromkeys(tags) if tag not in run["tags"]],
