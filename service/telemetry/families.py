@@ -128,6 +128,9 @@ TARGETS_FAILING = Family(
 
 # --- sensors and parts ----------------------------------------------------------------------
 SENSOR_UP = Family("triphammer_sensor_up", "gauge", "1 while the sensor works.", ("sensor",))
+SENSOR_PAUSED = Family(
+    "triphammer_sensor_paused", "gauge", "1 while somebody has paused the sensor.", ("sensor",)
+)
 SENSOR_FAILURES = Family(
     "triphammer_sensor_failures_total", "counter", "Failures of the sensor.", ("sensor",)
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from triphammer.service.health import PartHealth
 from triphammer.service.metrics import Metric
+from triphammer.service.supervisor import PAUSED
 from triphammer.service.telemetry import families
 
 SENSOR, TARGET = "sensor ", "outbox to "
@@ -16,6 +17,7 @@ def part_figures(parts: Iterable[PartHealth]) -> Iterator[Metric]:
     """Sensors apart; of targets only how many fail: events may say where messages go to."""
     up: dict[tuple[str, ...], float] = {}
     failures: dict[tuple[str, ...], float] = {}
+    paused: dict[tuple[str, ...], float] = {}
     sensors_up: dict[tuple[str, ...], float] = {}
     sensors_failures: dict[tuple[str, ...], float] = {}
     failing = 0
@@ -26,10 +28,12 @@ def part_figures(parts: Iterable[PartHealth]) -> Iterator[Metric]:
         elif part.name.startswith(SENSOR):
             name = (part.name.removeprefix(SENSOR),)
             sensors_up[name], sensors_failures[name] = works, part.failures
+            paused[name] = float(part.reason == PAUSED)
         else:
             up[part.name,], failures[part.name,] = works, part.failures
     yield families.TARGETS_FAILING.one(failing)
     yield families.SENSOR_UP.of(sensors_up)
+    yield families.SENSOR_PAUSED.of(paused)
     yield families.SENSOR_FAILURES.of(sensors_failures)
     yield families.PART_UP.of(up)
     yield families.PART_RESTARTS.of(failures)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.service.telemetry.exposition import Read, read
 from triphammer.service.health import Health
 from triphammer.service.metrics import render
+from triphammer.service.supervisor import PAUSED
 from triphammer.service.telemetry.gauges import PARTITIONS, lag_figures
 from triphammer.service.telemetry.names import OTHER
 from triphammer.service.telemetry.parts import part_figures
@@ -30,6 +31,15 @@ def test_sensors_stand_apart_from_other_parts() -> None:
     assert found["triphammer_sensor_up"].value(sensor="files:in") == 0
     assert found["triphammer_sensor_failures_total"].value(sensor="files:in") == 1
     assert found["triphammer_part_up"].values("part") == {"store"}
+
+
+def test_a_paused_sensor_is_told_apart_from_one_that_does_not_work() -> None:
+    health = Health(lambda: 0)
+    health.failed("sensor files:in", "gone")
+    health.report("sensor timer:f/0", PAUSED)
+    found = told(health)
+    assert found["triphammer_sensor_paused"].value(sensor="timer:f/0") == 1
+    assert found["triphammer_sensor_paused"].value(sensor="files:in") == 0
 
 
 def test_a_thousand_targets_are_one_figure() -> None:
