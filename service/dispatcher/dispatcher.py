@@ -178,6 +178,8 @@ class Dispatcher:
         assert isinstance(outcome, tuple)
         for observer in self._observers:
             observer.taken(kind, decided, outcome, began)
+        new = [d.event for d, a in zip(decided, outcome, strict=True) if not a.duplicate]
+        self._intake.stored(new, began)
         news: list[News] = []
         for item, accepted in zip(decided, outcome, strict=True):
             if accepted.duplicate:

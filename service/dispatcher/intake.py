@@ -39,7 +39,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Intake:
-    """Counts events as they are taken in. `totals` are those of each sensor, duplicates as well."""
+    """Counts events as they are stored. `totals` are those of each sensor, duplicates as well."""
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
@@ -54,6 +54,11 @@ class Intake:
             return
         last = self._last.setdefault(sensor, deque(maxlen=LAST))
         last.extend(Taken(e.key, e.type, e.subject, now) for e in new[-LAST:])
+
+    def stored(self, new: Sequence[Event], now: int) -> None:
+        """New events were stored, whoever brought them: sensors, people, backfills or runs."""
+        if not new:
+            return
         counts = self._counts(now // STEP)
         for source, count in Counter(event.source for event in new).items():
             is_told_apart = source in counts or len(counts) < SOURCES

@@ -39,8 +39,9 @@ class SourceRate(TypedDict):
 
 
 class EventRates(TypedDict):
-    """Events that came in the last `seconds`, since the start at most. `steps` are their counts in
-    equal stretches of that time, the oldest first."""
+    """All events that were stored in the last `seconds`, since the start at most: also those of
+    backfills and of runs asked for by hand. `steps` are their counts in equal stretches of that
+    time, the oldest first."""
 
     seconds: int
     per_second: float

@@ -88,6 +88,14 @@ def test_each_tick_becomes_a_run_in_order(sim: Simulation) -> None:
     assert [run.result for run in sim.runs(daily)] == [f"2026-03-0{n}T06:00:00Z" for n in (1, 2, 3)]
 
 
+def test_ticks_that_are_filled_are_counted_among_the_events_of_late(sim: Simulation) -> None:
+    sim.backfill(daily, "2026-03-01", "2026-03-03")
+    sim.advance("20s")
+    core = sim.local.core
+    rates = core.intake.rates(core.edges.clock.now())
+    assert sum(rates.steps) == sum(rates.by_source.values()) == 3
+
+
 def test_the_newest_first(sim: Simulation) -> None:
     sim.backfill(daily, "2026-03-01", "2026-03-03", order="newest")
     sim.advance("10s")
