@@ -10,7 +10,7 @@ from tests.acceptance.process import DaemonProcess
 
 FLOWS = {
     "shop": """
-from triphammer import flow, task
+from triphammer import approve, flow, task
 
 @task
 def preis_für_wörter() -> None:
@@ -19,6 +19,10 @@ def preis_für_wörter() -> None:
 @flow
 def shop():
     preis_für_wörter()
+
+@flow
+def asks():
+    approve("Go on?")
 """,
 }
 PAGE = {"Accept": "text/html"}
@@ -48,3 +52,16 @@ def test_addresses_are_answered_for_what_they_ask(daemon: DaemonProcess) -> None
 
         again = client.post(f"/events/{run['event']}/start", data={"flow": "nope"})
         assert (again.status_code, "nope was not started" in again.text) == (422, True)
+
+
+def test_an_answer_that_says_nothing_is_none(daemon: DaemonProcess) -> None:
+    daemon.post("/api/v1/flows/asks/runs")
+    (run,) = daemon.wait_for_runs("asks", state="waiting")
+    address = f"/runs/{run['id']}/tasks/approve/answer"
+    with httpx.Client(base_url=daemon.url, headers=PAGE, trust_env=False) as client:
+        for answer in ({}, {":answer": "maybe"}):
+            told = client.post(address, data={":reason": "", **answer})
+            assert (told.status_code, "neither approve nor reject" in told.text) == (422, True)
+        assert daemon.get(f"/api/v1/runs/{run['id']}")["state"] == "waiting"
+        assert client.post(address, data={":answer": "approve"}).status_code == 303
+    daemon.wait_for_runs("asks", state="succeeded")

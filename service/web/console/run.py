@@ -89,7 +89,10 @@ class RunPages:
         except NotFound as error:
             return self._pages.missing(error)
         given = {key: str(value) for key, value in (await request.form()).items()}
-        approved, reason = given.pop(ANSWER, "") == "approve", given.pop(REASON, "")
+        answer, reason = given.pop(ANSWER, ""), given.pop(REASON, "")
+        if answer not in ("approve", "reject"):  # what says neither must not end the task
+            return self._pages.fault(422, "it says neither approve nor reject: nothing was done")
+        approved = answer == "approve"
         schema = _form_of(seen, task)
         values = None if schema is None else read_form(schema, given)
         try:
