@@ -339,6 +339,44 @@ def test_files_of_users_are_shown_where_they_can_do_nothing(
     expect(page.locator("html")).not_to_contain_text("RAN", use_inner_text=True)
 
 
+CONTRAST = """element => {
+    const canvas = document.createElement("canvas").getContext("2d");
+    const light = colour => {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [red, green, blue, alpha] = canvas.getImageData(0, 0, 1, 1).data;
+        canvas.clearRect(0, 0, 1, 1);
+        return alpha ? (red + green + blue) / 765 : null;
+    };
+    let behind = element, paper = null;
+    while (behind && paper === null) {
+        paper = light(getComputedStyle(behind).backgroundColor);
+        behind = behind.parentElement;
+    }
+    return paper === null ? 0 : Math.abs(light(getComputedStyle(element).color) - paper);
+}"""
+"""How far the text of an element is from what it stands on; 0 where nothing is behind it."""
+
+
+def test_what_is_shown_is_read_in_the_dark(make_daemon: Serve, browser: Browser) -> None:
+    daemon = make_daemon(FLOWS)
+    run = begin(daemon, "reporting")
+    ended(daemon, run)
+    page = browser.new_page(color_scheme="dark")
+    page.goto(f"{daemon.url}/runs/{run}?tab=results")
+    frame = page.locator("iframe[title='notes.md']")
+    frame.scroll_into_view_if_needed()
+    notes = page.frame_locator("iframe[title='notes.md']")
+    expect(notes.locator("strong")).to_be_visible()
+    assert notes.locator("strong").evaluate(CONTRAST) > 0.5
+    expect(frame).to_have_css("color-scheme", "light")  # of HTML that says nothing of a scheme
+    page.goto(f"{daemon.url}/runs/{run}")
+    page.locator(".run-facts a[href^='/events/']").click()
+    start = page.locator("#start-with > summary.button.primary")
+    start.hover()
+    assert start.evaluate(CONTRAST) > 0.3
+
+
 def test_a_run_is_read_without_scripts(make_daemon: Serve, browser: Browser) -> None:
     daemon = make_daemon(FLOWS)
     run = begin(daemon, "orders")

@@ -54,6 +54,7 @@ HEADERS = {
 }
 STYLE = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <style>
+html { background: Canvas; color: CanvasText; }
 body { font: 15px/1.55 system-ui, sans-serif; margin: 1rem 1.25rem; max-width: 75ch; }
 table { border-collapse: collapse; } td, th { border: 1px solid #8886; padding: .25em .6em; }
 pre { overflow: auto; padding: .7em 1em; background: #8882; border-radius: 6px; }
