@@ -25,6 +25,7 @@ __all__ = [
     "event",
     "is_event",
     "secret",
+    "steps_of",
     "suggest",
     "text",
 ]
@@ -104,6 +105,12 @@ class EventRef(Reference):
             message = f"{self!r} has no {name!r}{suggest(name, known)}"
             raise HandleError(message, place.file, place.line)
         return self._after(Field(name))
+
+
+def steps_of(reference: EventRef) -> tuple[Step, ...]:
+    """The way from the event to what `reference` stands for. No method: its names are those of
+    the event's fields."""
+    return reference._steps  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def is_event(value: object) -> bool:

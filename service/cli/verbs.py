@@ -22,6 +22,7 @@ from triphammer.service.cli.options import (
 from triphammer.service.cli.output import fail, print_json
 
 if TYPE_CHECKING:
+    from triphammer.service.client.sync import Client
     from triphammer.service.web.models import Accepted
 
 FlowName = Annotated[str, typer.Argument(help="A flow.", autocompletion=flow_names)]
@@ -46,6 +47,8 @@ def start(
     """Start a run in the daemon. With --wait the exit code is 1 unless it succeeds."""
     params = parse_params(param)
     with connect(url) as daemon:
+        if event is None:
+            _hint(daemon, flow)
         run = daemon.start(flow, params, event=event)
     if wait:
         from triphammer.service.cli.following import follow_run
@@ -55,6 +58,23 @@ def start(
     if wait and run["state"] != "succeeded":
         why = "" if run["error"] is None else f"{run['error']['type']}: {run['error']['message']}; "
         raise fail(f"{why}`triphammer show {run['id']}` and `triphammer logs` tell more")
+
+
+def _hint(daemon: Client, flow: str) -> None:
+    """Say on standard error what the flow will miss that is started without an event."""
+    from triphammer.service.client.errors import Refused
+
+    try:
+        reads = daemon.flow(flow)["event_reads"]
+    except Refused:  # the start itself will say what is wrong
+        return
+    if reads:
+        named = "" if reads == ["event"] else f" ({', '.join(reads)})"
+        typer.echo(
+            f"{flow} reads the event that starts it{named}, and this start brings none: --event KEY"
+            " names a stored one (`triphammer events`); `triphammer emit` and `hook` send one",
+            err=True,
+        )
 
 
 def emit(

@@ -315,12 +315,15 @@ class Subscription(TypedDict):
 
 class FlowInFull(Flow):
     """One flow with its graph. `params_schema` is the JSON schema (2020-12) of what a start may
-    give as `params`. `sharing` says in words what a run does that finds another under way."""
+    give as `params`. `sharing` says in words what a run does that finds another under way.
+    `event_reads` is what its tasks take from the event, such as `data.prices`: a start without
+    an event does not have it."""
 
     graph: Graph
     params_schema: dict[str, Any]
     subscriptions: list[Subscription]
     sharing: str
+    event_reads: list[str]
 
 
 class RemovedFlow(TypedDict):

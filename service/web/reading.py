@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from triphammer.flows.engine.stopping import Abandoned
+from triphammer.flows.event_reads import event_reads
 from triphammer.flows.graph import FlowDef
 from triphammer.flows.journal import Artifacts, Kept, TaskRow
 from triphammer.flows.references import suggest
@@ -35,7 +36,7 @@ from triphammer.service.store.looking import EventSearch
 from triphammer.service.supervisor import Supervisor
 from triphammer.service.web import models, views
 from triphammer.service.web.paging import MOST_BYTES
-from triphammer.service.web.subscriptions import sharing, subscriptions
+from triphammer.service.web.subscriptions import event_search, sharing, subscriptions
 
 PACKED = 2_000
 """Bytes that a stored result takes besides its body, at most."""
@@ -130,7 +131,14 @@ class Reading:
                 views.subscription(item) for item in subscriptions(definition, self._timezone)
             ],
             "sharing": sharing(definition),
+            "event_reads": list(event_reads(definition)),
         }
+
+    def events_for(self, name: str) -> Mapping[str, str]:
+        """The search that finds the events a live flow listens to, as far as its first source
+        tells; empty: all."""
+        flow = self._library.live.get(name)
+        return {} if flow is None else event_search(flow)
 
     def _flow(
         self, definition: FlowDef, counts: Mapping[str, int], next_fire: int | None

@@ -47,6 +47,20 @@ def _subscription(source: Source, timezone: str) -> Subscription:
     )
 
 
+def event_search(flow: FlowDef) -> dict[str, str]:
+    """What the first source of `flow` says of the type and source of its events, where each is
+    one text; empty: nothing."""
+    found: dict[str, str] = {}
+    for source in flow.on[:1]:
+        for name in ("type", "source"):
+            match source.match.get(name):
+                case [str(one)]:
+                    found[name] = one.replace("{flow}", flow.name) if source.per_flow else one
+                case _:
+                    pass
+    return found
+
+
 def _predicate(predicate: Predicate) -> str:
     name = getattr(predicate, "__name__", type(predicate).__name__)
     line = getattr(getattr(predicate, "__code__", None), "co_firstlineno", None)

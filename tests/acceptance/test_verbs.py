@@ -41,6 +41,11 @@ def hooked(event):
 @flow(on=every("1h"))
 def hourly():
     step(1)
+
+
+@flow(on=webhook("counts"))
+def counted(event):
+    return step(event.data["n"])
 """
 }
 
@@ -93,7 +98,7 @@ def test_what_runs_have_made(daemon: DaemonProcess) -> None:
 def test_how_the_daemon_is(daemon: DaemonProcess) -> None:
     assert said(daemon, "health").splitlines()[-1] == "ready"
     assert told(daemon, "health")["status"] == "ok"
-    assert "4 live" in said(daemon, "status")
+    assert "5 live" in said(daemon, "status")
     assert told(daemon, "status")["ready"] is True
     assert "triphammer_runs" in said(daemon, "metrics")
     assert "No attempt has met" in said(daemon, "breakers")
@@ -114,6 +119,23 @@ def test_sensors_are_paused_and_resumed(daemon: DaemonProcess) -> None:
     accepted = told(daemon, "hook", "orders", "--data", '{"a": 1}', "-H", "x-a=b")
     event = told(daemon, "show", accepted["event"])
     assert (event["data"], event["headers"]["x-a"]) == ({"a": 1}, "b")
+
+
+def test_a_start_without_the_event_that_the_flow_reads_is_told_before(
+    daemon: DaemonProcess,
+) -> None:
+    event = told(daemon, "hook", "counts", "--data", '{"n": 4}')["event"]
+    alone = daemon.cli("start", "counted")
+    assert alone.returncode == 0
+    assert "counted reads the event that starts it (data.n)" in alone.stderr
+    assert "--event KEY" in alone.stderr
+    assert daemon.cli("start", "counted", "--event", event).stderr == ""
+    assert daemon.cli("start", "steps").stderr == ""
+    page = daemon.text("/flows/counted")
+    assert "It reads the event that starts it: <code>data.n</code>" in page
+    assert "source=triphammer%2Fwebhook%2Fcounts" in page
+    assert "Start without one" in page
+    assert "Start without one" not in daemon.text("/flows/steps")
 
 
 def test_what_is_sent(daemon: DaemonProcess) -> None:

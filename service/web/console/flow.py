@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -74,6 +75,7 @@ class FlowPage:
             graph_data=graph_data(flow["graph"]["nodes"]),
             form=form,
             others=others,
+            events="/events?" + urlencode(self._reading.events_for(flow["name"])),
             operates=operates,
             **await self._history(flow),
         )

@@ -18,6 +18,7 @@ from triphammer.service.web.subscriptions import (
     MISSED,
     MODES,
     Subscription,
+    event_search,
     sharing,
     subscriptions,
 )
@@ -116,3 +117,13 @@ def test_how_runs_share_the_place(mode: str) -> None:
     words = sharing(keyed)
     assert ("with the same data.customer" in words) == (mode != "parallel")
     assert "; at most 4 at once; those with the same subject in the order" in words
+
+
+def test_the_search_for_the_events_of_a_flow() -> None:
+    hook = {"type": "triphammer.webhook.received", "source": "triphammer/webhook/orders"}
+    assert event_search(listening(webhook("orders"), every("1h"))) == hook
+    timer = event_search(listening(every("1h")))
+    assert timer["type"] == "triphammer.timer.fired"
+    assert timer.get("source", "triphammer/timer/watched") == "triphammer/timer/watched"
+    assert event_search(listening(events(type="a.*"))) == {}
+    assert event_search(listening()) == {}
