@@ -65,7 +65,7 @@ class Recorder:
         flow = (self.flows.of(change.flow),)
         if change.started_at is not None:
             self._started.add(flow)
-            if about is not None and about.created_at:
+            if about is not None and about.created_at and not about.retried:
                 self._run_wait.observe((), (change.started_at - about.created_at) / SECOND)
         if change.state in ENDED:
             self._ended.add((*flow, change.state))

@@ -75,10 +75,15 @@ def _facts(
     yield _line("Flow", [Cell(run.row.flow, link=f"/flows/{run.row.flow}") for run in runs])
     yield _line("Version", [Cell(run.row.version) for run in runs])
     yield Line("Created", [Cell(at=views.moment(run.row.created_at)) for run in runs], False)
-    waited = [(run.row.started_at or now) - run.row.created_at for run in runs]
+    waited = [
+        None if run.row.retried else (run.row.started_at or now) - run.row.created_at
+        for run in runs
+    ]
     yield _timed("Was queued for", waited)
     took = [_span(run.row.started_at, run.row.finished_at, now) for run in runs]
     yield _timed("Took", took)
+    if any(run.row.retried for run in runs):
+        yield _line("Was retried", [Cell(_times_told(run.row.retried)) for run in runs])
     types = [Cell("gone" if event is None else event.type) for event in events]
     yield _line("Event type", types)
     sources = [Cell("gone" if event is None else event.source) for event in events]
@@ -163,6 +168,12 @@ def _fields(data: Any) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return cast("Mapping[str, Any]", data)
     return {} if data is None else {"data": data}
+
+
+def _times_told(retried: int) -> str:
+    """How often a run was retried, and what that makes of its other times."""
+    times = {0: "", 1: "once"}.get(retried, f"{retried} times")
+    return times and f"{times}: it took the time since then, and how long it was queued is not kept"
 
 
 def _told(value: Any, mask: Mask) -> str:

@@ -41,6 +41,8 @@ class RunOverview:
     waits: Sequence[models.Wait]
     queued_for: str | None
     still_running: Sequence[str]
+    retries: Sequence[int] = ()
+    """When operators had it begin again. `row` tells only when it began and ended since then."""
 
     @property
     def ended(self) -> bool:
@@ -82,7 +84,12 @@ async def overview_of(reading: Reading, id: str) -> RunOverview:
         waits=[views.wait(wait) for wait in await store.waits(row.id) if wait.wait.task],
         queued_for=await reading.queued_for(row) if row.state == "queued" else None,
         still_running=reading.still_running(row.id),
+        retries=await _retries(reading, row) if row.retried else (),
     )
+
+
+async def _retries(reading: Reading, row: RunRow) -> Sequence[int]:
+    return [one.at for one in await reading.store.operations(row.id) if one.what == "retry"]
 
 
 async def _counts(reading: Reading, run: str) -> Mapping[str, Mapping[str, int]]:

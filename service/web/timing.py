@@ -27,7 +27,8 @@ PAUSE = "waited to be tried again"
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a task's time. `kind`: "queued" (it could have begun), "retry" (between two
-    attempts), "waiting" (for time, an event or a person) or "attempt"."""
+    attempts), "waiting" (for time, an event or a person), "ended" (the run had ended, until it was
+    retried) or "attempt"."""
 
     kind: str
     state: str
@@ -79,13 +80,15 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class RunTime:
-    """When a run was created, began and ended; `now` stands for what has not come yet."""
+    """When a run was created, began and ended; `now` stands for what has not come yet. Of a run
+    that was retried `started` and `finished` are those since the last of its `retries`."""
 
     created: int
     started: int | None
     finished: int | None
     state: str
     now: int
+    retries: Sequence[int] = ()
 
     @property
     def end(self) -> int:
@@ -110,7 +113,10 @@ def timeline(
         waits = known.get(name, {}).get("kind") in WAITS
         spans = _spans(task, tries.get(name, ()), ready, run, waits=waits)
         tracks[name] = _track(name, spans, run)
-    return Timeline(_track("", list(_whole(run)), run), tracks, ticks(run.end - run.created))
+    ends = [attempt.finished_at for attempt in failed]
+    ends += [task.finished_at for task in tasks.values() if task.finished_at is not None]
+    whole = _track("", [*_earlier(run, ends), *_whole(run)], run)
+    return Timeline(whole, tracks, ticks(run.end - run.created))
 
 
 def ticks(length: int) -> Sequence[Tick]:
@@ -148,10 +154,24 @@ def lasting(seconds: float) -> str:
     return f"{seconds / DAY:.1f}".removesuffix(".0") + " days"
 
 
+def _earlier(run: RunTime, ends: Sequence[int]) -> Iterator[_Span]:
+    """The run before it was retried. When it began and ended then is not kept: the last known end
+    of a task stands for it."""
+    begin = run.created
+    for at in run.retries:
+        last = max((end for end in ends if begin < end <= at), default=begin)
+        if last > begin:
+            yield _Span("attempt", "earlier", begin, last, "ran before it was retried")
+        what = "had ended" if last > begin else "before it was retried"
+        yield _Span("ended", "ended", last, at, what)
+        begin = at
+
+
 def _whole(run: RunTime) -> Iterator[_Span]:
     began = run.end if run.started is None else run.started
-    if began > run.created:
-        yield _Span("queued", "queued", run.created, began, "queued")
+    created = run.retries[-1] if run.retries else run.created
+    if began > created:
+        yield _Span("queued", "queued", created, began, "queued")
     if run.started is not None:
         kind = "waiting" if run.state == "waiting" else "attempt"
         yield _Span(kind, run.state, run.started, run.end, run.state)
@@ -168,28 +188,42 @@ def _spans(
     task: TaskRow, failed: Sequence[AttemptTime], ready: int, run: RunTime, *, waits: bool
 ) -> list[_Span]:
     """What a task did, in order."""
-    spans = list(_before(failed))
+    spans = list(_before(failed, ready, run))
     last = task.started_at
     if last is not None and last not in {attempt.started_at for attempt in failed}:
         end = task.finished_at or run.end
         kind = "waiting" if waits or task.state == "waiting" else "attempt"
         if spans:
-            spans.append(_Span("retry", "retrying", spans[-1].end, last, PAUSE))
+            spans += _between(spans[-1].end, last, ready, run)
         what = "waited" if waits else f"attempt {task.attempt} {task.state}"
         spans.append(_Span(kind, task.state, last, end, what))
     elif task.state == "retrying" and spans:
         spans.append(_Span("retry", "retrying", spans[-1].end, run.end, "waits to be tried again"))
-    if spans and not waits and spans[0].begin - ready > 0:
-        spans.insert(0, _Span("queued", "queued", ready, spans[0].begin, "queued"))
+    first = spans[0].begin if spans else 0
+    since = max([ready, *(at for at in run.retries if at <= first)])
+    if spans and not waits and first > since:
+        spans.insert(0, _Span("queued", "queued", since, first, "queued"))
     return spans
 
 
-def _before(failed: Sequence[AttemptTime]) -> Iterator[_Span]:
+def _between(end: int, begin: int, ready: int, run: RunTime) -> Iterator[_Span]:
+    """From the end of an attempt to the next one: it was to be tried again, or the run had ended
+    and was retried."""
+    at = max((at for at in run.retries if end <= at <= begin), default=None)
+    if at is None:
+        yield _Span("retry", "retrying", end, begin, PAUSE)
+        return
+    yield _Span("ended", "ended", end, at, "until the run was retried")
+    if begin > max(at, ready):
+        yield _Span("queued", "queued", max(at, ready), begin, "queued")
+
+
+def _before(failed: Sequence[AttemptTime], ready: int, run: RunTime) -> Iterator[_Span]:
     """The attempts that failed, and the time between them."""
     end: int | None = None
     for attempt in failed:
         if end is not None:
-            yield _Span("retry", "retrying", end, attempt.started_at, PAUSE)
+            yield from _between(end, attempt.started_at, ready, run)
         end = attempt.finished_at
         what = f"attempt {attempt.attempt} failed"
         yield _Span("attempt", "failed", attempt.started_at, end, what)

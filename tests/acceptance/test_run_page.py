@@ -185,6 +185,8 @@ def test_why_a_run_failed_is_found_and_it_is_retried_from_there(
     (daemon.project / "mended").touch()
     page.get_by_role("button", name="Retry from enrich[3]").click()
     expect(page.locator("h1")).to_contain_text("succeeded")
+    expect(page.locator(".run-facts")).to_contain_text("since it was retried")
+    expect(page.locator("#tasks tr.whole .piece.ended title")).to_have_text(re.compile("had ended"))
     page.get_by_role("link", name="Event, messages, history").click()
     expect(page.get_by_role("region", name="Done to it")).to_contain_text("retry")
 

@@ -37,7 +37,7 @@ class TaskLine:
 def drawn_time(seen: RunOverview, now: int) -> Timeline:
     """Where the time of a run and its tasks went."""
     row = seen.row
-    time = RunTime(row.created_at, row.started_at, row.finished_at, row.state, now)
+    time = RunTime(row.created_at, row.started_at, row.finished_at, row.state, now, seen.retries)
     return timeline(time, seen.nodes, seen.tasks, seen.failed)
 
 

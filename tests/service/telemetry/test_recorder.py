@@ -86,6 +86,13 @@ def test_a_run_from_its_start_to_its_end() -> None:
     assert states.values("state") == {"succeeded", "skipped"}
 
 
+def test_how_long_a_run_waited_is_told_once_though_it_is_retried() -> None:
+    recorder = Recorder()
+    again = RunAbout("f", "evt_1", {}, (), retried=1, created_at=1_000_000)
+    recorder.changed(a_change(state="running", started_at=90_000_000), again, None)
+    assert told(recorder)["triphammer_run_wait_seconds"].samples == {}
+
+
 def test_deliveries() -> None:
     recorder = Recorder()
     message = OutMessage(id="msg_1", kind="webhook", target="http://x", body=b"{}")

@@ -90,6 +90,15 @@ def test_what_goes_on_is_told_until_now() -> None:
     assert tasks["a"].cells[0].text == "100 s"
 
 
+def test_of_a_run_that_was_retried_no_time_in_the_queue_is_made_up() -> None:
+    first, second = a_run("run_1"), a_run("run_2", retried=2, started_at=2 * SECOND)
+    facts = by_name(compared([first, second], [None, None], NOW, seen).facts)
+    assert [cell.text for cell in facts["Was queued for"].cells] == ["1 s", ""]
+    assert [cell.text for cell in facts["Took"].cells] == ["2 s", "1 s"]
+    assert [cell.text[:7] for cell in facts["Was retried"].cells] == ["", "2 times"]
+    assert "Was retried" not in by_name(compared([first], [None], NOW, seen).facts)
+
+
 def test_the_data_of_events_is_compared_field_by_field() -> None:
     def event(data: Any) -> Event[Any]:
         return new_event(id="1", source="s", type="order", subject="o", data=data, now=0)

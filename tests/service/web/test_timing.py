@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from triphammer.flows.journal import TaskRow
 from triphammer.service.store.run_reads import AttemptTime
-from triphammer.service.web.timing import RunTime, lasting, ticks, timeline
+from triphammer.service.web.timing import Piece, RunTime, lasting, ticks, timeline
 
 SECOND = 1_000_000
 ENDED = RunTime(created=0, started=SECOND, finished=10 * SECOND, state="succeeded", now=99 * SECOND)
@@ -76,6 +76,40 @@ def test_what_goes_on_reaches_to_now() -> None:
     failed = AttemptTime("t", 1, 2 * SECOND, 4 * SECOND)
     retrying = drawn(run, nodes, a_task("t", 2, 4, state="retrying"), failed)
     assert retrying[-1] == ("retry", "retrying", 20, 80)
+
+
+def test_a_run_that_was_retried_had_ended_until_then() -> None:
+    run = RunTime(0, 9 * SECOND, 10 * SECOND, "succeeded", 99 * SECOND, retries=(8 * SECOND,))
+    nodes = [a_node("up"), a_node("t", "up"), a_node("later", "t")]
+    tasks = {
+        "up": a_task("up", 1, 2),
+        "t": a_task("t", 9.2, 9.5, attempt=3),
+        "later": a_task("later", 9.6, 10),
+    }
+    failed = [AttemptTime("t", n, n * SECOND, n * SECOND + SECOND // 2) for n in (2, 3)]
+    found = timeline(run, nodes, tasks, failed)
+    assert found.whole.text == (
+        "ran before it was retried, 3.5 s; had ended, 4.5 s; queued, 1 s; succeeded, 1 s"
+    )
+    assert [(p.kind, p.left, p.width) for p in found.tracks["t"].pieces] == [
+        ("attempt", 20, 5),
+        ("retry", 25, 5),
+        ("attempt", 30, 5),
+        ("ended", 35, 45),
+        ("queued", 80, 12),
+        ("attempt", 92, 3),
+    ]
+    assert found.tracks["later"].pieces[0] == Piece("queued", "queued", 95, 1, "queued, 100 ms")
+    assert found.tracks["up"].text == "attempt 1 succeeded, 1 s"
+
+
+def test_what_is_not_kept_of_a_run_before_it_was_retried_is_not_made_up() -> None:
+    run = RunTime(0, 9 * SECOND, 10 * SECOND, "succeeded", 0, retries=(2 * SECOND, 8 * SECOND))
+    found = timeline(run, [a_node("t")], {"t": a_task("t", 9, 10)}, [])
+    assert found.whole.text == (
+        "before it was retried, 2 s; before it was retried, 6 s; queued, 1 s; succeeded, 1 s"
+    )
+    assert [piece.kind for piece in found.tracks["t"].pieces] == ["attempt"]
 
 
 def test_a_task_that_has_not_begun_has_no_pieces() -> None:
