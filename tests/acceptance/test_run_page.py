@@ -72,6 +72,16 @@ def release():
     return ship(approve("Ship it?")["by"])
 
 @task
+def fails(n: int) -> None:
+    raise ValueError(f"no {n}")
+
+@flow
+def halting():
+    for n in range(22):
+        fails(n)
+    approve("Go on?")
+
+@task
 def one(i: int) -> int:
     if i % 500 == 499:
         raise ValueError(f"bad {i}")
@@ -189,6 +199,22 @@ def test_why_a_run_failed_is_found_and_it_is_retried_from_there(
     expect(page.locator("#tasks tr.whole .piece.ended title")).to_have_text(re.compile("had ended"))
     page.get_by_role("link", name="Event, messages, history").click()
     expect(page.get_by_role("region", name="Done to it")).to_contain_text("retry")
+
+
+def test_all_that_failed_is_named_also_while_the_run_goes_on(
+    make_daemon: Serve, browser: Browser
+) -> None:
+    daemon = make_daemon(FLOWS)
+    run = begin(daemon, "halting")
+    page = opened(browser, f"{daemon.url}/runs/{run}")
+    so_far = page.get_by_role("region", name="Failed so far")
+    expect(so_far.locator("#failed-too a")).to_have_count(20)
+    expect(so_far.locator("#failed-too")).to_contain_text("and 1 more")
+    page.get_by_role("button", name="Approve").click()
+    why = page.get_by_role("region", name="Why it ended failed")
+    expect(why.locator("#failed-too a")).to_have_count(20)
+    why.locator("#failed-too a").first.click()
+    expect(page.locator("#task")).to_contain_text("ValueError: no ")
 
 
 def test_a_step_that_waits_is_approved(make_daemon: Serve, browser: Browser) -> None:

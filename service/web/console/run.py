@@ -23,7 +23,7 @@ from triphammer.service.web.console.run_task import node_of, task_panel
 from triphammer.service.web.console.run_tasks import (
     counted,
     drawn_time,
-    first_failed,
+    failed_tasks,
     task_lines,
     task_states,
 )
@@ -41,6 +41,8 @@ KEPT = 50
 TAIL = 60
 """Lines of the log below the tasks, and in the panel of a task."""
 MESSAGES = 100
+FAILED_TOO = 20
+"""Failed tasks that are named besides the first."""
 ANSWER, REASON = ":answer", ":reason"
 """Besides the fields of an approval's form, which may be named answer and reason."""
 Filled = Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]
@@ -128,7 +130,7 @@ class RunPages:
     ) -> Response:
         """`operates`: whoever looks may act, as they must who have sent a form."""
         event = await self._reading.store.event(seen.row.event)
-        failed = first_failed(seen)
+        failed = failed_tasks(seen)
         return self._pages.page(
             "run.html",
             status=status,
@@ -140,7 +142,9 @@ class RunPages:
             event=None if event is None else views.event(event),
             counts=counted(seen),
             brief=_brief(seen.run["result"], self._pages.mask),
-            failed=None if failed is None else views.task(failed),
+            failed=views.task(failed[0]) if failed else None,
+            failed_too=[task.name for task in failed[1 : 1 + FAILED_TOO]],
+            more_failed=max(0, len(failed) - 1 - FAILED_TOO),
             questions=[_question(wait, filled) for wait in seen.waits if not wait["answered"]],
             **await self._of_tab(seen, place),
         )

@@ -84,10 +84,11 @@ def counted(seen: RunOverview) -> Mapping[str, int]:
     return counts
 
 
-def first_failed(seen: RunOverview) -> TaskRow | None:
-    """The task that failed first: most likely the reason for what came after."""
+def failed_tasks(seen: RunOverview) -> Sequence[TaskRow]:
+    """Those that failed in the order in which they did: the first is most likely the reason for
+    what came after."""
     failed = [task for task in seen.tasks.values() if task.state == "failed"]
-    return min(failed, key=lambda task: task.finished_at or 0, default=None)
+    return sorted(failed, key=lambda task: task.finished_at or 0)
 
 
 def _began(task: TaskRow) -> tuple[bool, int]:
