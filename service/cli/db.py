@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from triphammer.config.durations import format_duration
 from triphammer.service.cli.connecting import connect
 from triphammer.service.cli.options import URL, AsJson, Config, Url, reports_errors
 from triphammer.service.cli.output import print_fields, print_json
@@ -110,12 +112,13 @@ def size(url: Url = URL, json: AsJson = False) -> None:
     print_fields({name.replace("_", " "): value for name, value in told.items()})
     kept = answer["retention"]
     periods = {name: kept[name] for name in ("payload", "failed", "identities", "audit")}
-    print_fields({f"keeps {name}": _days(value) for name, value in periods.items()})
+    print_fields({f"keeps {name}": _period(value) for name, value in periods.items()})
     print_fields({"keeps at most": kept["events"] and f"{kept['events']} events"})
 
 
-def _days(seconds: float) -> str:
-    return f"{seconds / 86_400:g} days"
+def _period(seconds: float | None) -> str:
+    """As the settings write it; None: it is not removed by age."""
+    return "for ever" if seconds is None else format_duration(timedelta(seconds=seconds))
 
 
 def _folder(data: Path | None, config: Path | None) -> Path:

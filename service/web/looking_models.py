@@ -193,10 +193,11 @@ class Sensors(Page[Sensor]):
 
 
 class Retention(TypedDict):
-    """For how many seconds what has ended is kept; of events also how many at most."""
+    """For how many seconds what has ended is kept; of events also how many at most. `failed` null:
+    runs that have failed are kept until somebody redrives or skips them."""
 
     payload: float
-    failed: float
+    failed: float | None
     identities: float
     audit: float
     events: int | None

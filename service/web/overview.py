@@ -292,10 +292,9 @@ def _behind(key: str, behind: Mapping[str, int]) -> int | None:
 
 
 def _retention(kept: Retention) -> models.Retention:
-    payload = kept.payload.total_seconds()
     return {
-        "payload": payload,
-        "failed": payload if kept.failed is None else kept.failed.total_seconds(),
+        "payload": kept.payload.total_seconds(),
+        "failed": None if kept.failed is None else kept.failed.total_seconds(),
         "identities": kept.identities.total_seconds(),
         "audit": kept.audit.total_seconds(),
         "events": kept.events,

@@ -103,7 +103,9 @@ def test_how_the_daemon_is(daemon: DaemonProcess) -> None:
     assert "triphammer_runs" in said(daemon, "metrics")
     assert "No attempt has met" in said(daemon, "breakers")
     assert told(daemon, "db", "size")["runs"] == 0
-    assert "keeps payload" in said(daemon, "db", "size")
+    size = [" ".join(line.split()) for line in said(daemon, "db", "size").splitlines()]
+    assert {"keeps payload 30d", "keeps failed for ever"} <= {*size}
+    assert told(daemon, "db", "size")["retention"]["failed"] is None
     found = {one["key"]: one for one in told(daemon, "config", "show", "--running")["items"]}
     assert found["server.port"]["origin"] == "flag --port"
 
