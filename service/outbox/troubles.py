@@ -16,7 +16,8 @@ ENABLE = "`triphammer deadletters redrive --target URL` enables it again"
 
 
 class Troubles:
-    """Tells `trouble` of a target that fails, with the reason, and with None when that is over."""
+    """Tells `trouble` of a target that fails, with the reason, and with None when that is over or
+    nothing is to be sent."""
 
     def __init__(self, trouble: Trouble) -> None:
         self._trouble = trouble
@@ -35,6 +36,13 @@ class Troubles:
             oldest = next(iter(self._failing))
             del self._failing[oldest]
             self._trouble(oldest, None)
+
+    def nothing_waits(self) -> None:
+        """No message is to be sent: whether a target would take one nobody knows any more. What
+        was given up is a dead letter, which says why."""
+        for target in self._failing:
+            self._trouble(target, None)
+        self._failing.clear()
 
     def disabled(self, endpoints: Sequence[Endpoint]) -> None:
         """Nothing is sent to these endpoints: told by their hosts."""

@@ -68,9 +68,9 @@ class OutboxWorker:
     no care here. `counts` counts attempts by their end: delivered, failed, dead. `settled` is
     told of each message that is delivered or dead, once that is stored: run, task, id, error.
     `trouble` is told of a target whose last attempt failed, with the reason, and with None when
-    that is over. `courier` delivers, once and not again; `breath` is how long is waited between
-    two looks. `observers` are told of each attempt that is stored, `carrier` says
-    which trace a message belongs to.
+    that is over or nothing waits any more. `courier` delivers, once and not again; `breath` is
+    how long is waited between two looks. `observers` are told of each attempt that is stored,
+    `carrier` says which trace a message belongs to.
     """
 
     def __init__(
@@ -233,6 +233,7 @@ class OutboxWorker:
         except StoreUnavailable:
             due = self._clock.now() + round(STORE_RETRY_SECONDS * 1e6)
         if due is None:
+            self._troubles.nothing_waits()
             await self._wake.wait()
             return
         timeout = self._clock.reread

@@ -96,6 +96,32 @@ async def test_gone_disables_the_target(receiver: Receiver) -> None:
     assert [d.id for d in receiver.deliveries if d.path == "/gone"] == ["msg_1"]
 
 
+async def test_a_target_is_in_trouble_only_while_something_is_to_be_sent(
+    receiver: Receiver,
+) -> None:
+    ledger, clock = Ledger(), ManualClock()
+    untroubled = anyio.Event()
+
+    class Watched(dict[str, str]):
+        def __delitem__(self, key: str) -> None:
+            super().__delitem__(key)
+            untroubled.set()
+
+    troubles = Watched()
+    worker = make_worker(ledger, clock, troubles=troubles)
+    receiver.always = lambda _: Answer(500)
+    ledger.add(webhook("msg_1", receiver.url))
+    async with running(worker):
+        await ledger.attempted("msg_1")
+        assert troubles == {receiver.url: "127.0.0.1 answered 500"}
+        clock.step(7 * 86_400)
+        worker.notify()
+        assert (await ledger.settled("msg_1")).state == "dead"
+        with anyio.fail_after(10):
+            await untroubled.wait()
+        assert troubles == {}
+
+
 async def test_what_is_disabled_stays_so_until_it_is_enabled(receiver: Receiver) -> None:
     ledger, clock = Ledger(), ManualClock()
     troubles: dict[str, str] = {}
