@@ -20,14 +20,14 @@ def connect(url: str) -> Client:
     project's that the working directory lies in. It shows the token that came with `url`."""
     from triphammer.service.client.sync import Client
 
-    return Client(_place(url), token=_token(url), by=_by())
+    return Client(_place(url), token=_token(url), by=whoever())
 
 
 def connect_async(url: str) -> AsyncClient:
     """The same, awaited."""
     from triphammer.service.client.asynchronous import AsyncClient
 
-    return AsyncClient(_place(url), token=_token(url), by=_by())
+    return AsyncClient(_place(url), token=_token(url), by=whoever())
 
 
 def _place(url: str) -> str:
@@ -38,7 +38,7 @@ def _token(url: str) -> str:
     return url.token if isinstance(url, Address) else ""
 
 
-def _by() -> str:
+def whoever() -> str:
     """Who asks, for the record of a daemon that asks nobody."""
     try:
         return f"{getuser()[:100]} (cli)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ import anyio
 
 from triphammer.config.clock import SystemClock
 from triphammer.service.access.tokens import Tokens
-from triphammer.service.cli.connecting import connect
+from triphammer.service.cli.connecting import connect, whoever
 from triphammer.service.cli.folder import data_folder
 from triphammer.service.errors import FolderLocked
 from triphammer.service.store.opening import open_folder
@@ -62,8 +61,7 @@ class Local:
 
     def create(self, name: str, scopes: Sequence[str], expires_in: int | None) -> Any:
         async def make(tokens: Tokens) -> Any:
-            by = f"{_user()} by command line"
-            row, text = await tokens.create(name, scopes, expires_in=expires_in, by=by)
+            row, text = await tokens.create(name, scopes, expires_in=expires_in, by=whoever())
             return {**views.token(row, tokens.now()), "token": text}
 
         return self._here(make, lambda: self._daemon.create(name, scopes, expires_in))
@@ -103,7 +101,3 @@ async def _with_tokens(folder: Path, act: Callable[[Tokens], Awaitable[Any]]) ->
         finally:
             opened.close()
     return found[0]
-
-
-def _user() -> str:
-    return os.environ.get("USER") or str(os.getuid())
