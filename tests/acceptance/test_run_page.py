@@ -221,6 +221,12 @@ def test_a_step_that_waits_is_approved(make_daemon: Serve, browser: Browser) -> 
     daemon = make_daemon(FLOWS)
     run = begin(daemon, "release")
     page = opened(browser, f"{daemon.url}/runs/{run}")
+    expect(page.locator(".crumbs")).to_have_text("Flows / release / Runs")
+    page.set_viewport_size({"width": 390, "height": 844})
+    attempt = page.locator("#tasks td[data-label='attempt']").first
+    label = attempt.evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert "attempt" in label
+    page.set_viewport_size({"width": 1280, "height": 800})
     expect(page.locator("#tasks .piece.waiting").first).to_be_visible()
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("h1")).to_contain_text("succeeded")
