@@ -51,7 +51,7 @@ def _print_status(answer: Stats) -> None:
             "broken": ", ".join(flows["wrong"]) or None,
             "runs": counted(answer["runs"]) or "none yet",
             "messages": counted(answer["messages"]) or None,
-            "events": f"{events['per_second']:g} a second, of the last {events['seconds']} s",
+            "events": f"{sum(events['steps'])} in the last {events['seconds'] // 60} minutes",
         }
     )
     for part in answer["troubles"]:
