@@ -28,13 +28,14 @@ from triphammer.service.web.deadletters import deadletters_api
 from triphammer.service.web.docs import Docs
 from triphammer.service.web.files import Files
 from triphammer.service.web.flow_state import flow_state_api
+from triphammer.service.web.form_addresses import FormAddresses
 from triphammer.service.web.looking import looking_api
 from triphammer.service.web.openapi import Application
 from triphammer.service.web.operating import operating_api
 from triphammer.service.web.overview import Overview
 from triphammer.service.web.pages import Pages
 from triphammer.service.web.probes import Probes
-from triphammer.service.web.problems import on_http_error, on_triphammer_error, problem
+from triphammer.service.web.problems import on_triphammer_error, problem
 from triphammer.service.web.reading import Reading
 from triphammer.service.web.sensors import sensors_api
 from triphammer.service.web.signin import SignIn
@@ -86,10 +87,11 @@ def build_app(
     app.include_router(tokens_api(tokens))
     app.include_router(audit_api(reading))
     app.include_router(versions_api(versions, reloads))
-    app.router.routes.extend([*console.routes(), *signin.routes()])
+    readable = [*console.routes(), *signin.routes()]
+    app.router.routes.extend(readable)
     app.router.routes.append(Route("/docs", Docs(app.openapi, pages).page))
     app.add_exception_handler(TriphammerError, on_triphammer_error)
-    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(HTTPException, FormAddresses(readable).on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(Exception, on_defect)
     return app

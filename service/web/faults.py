@@ -4,6 +4,7 @@ missing or broken."""
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,5 +75,6 @@ class _Answer:
         }
         status, reason = problem["status"], problem["detail"]
         again = status == AWAY and self._scope["method"] == "GET"
-        page = self._pages.fault(status, reason, kept, again=again)
+        address = quote(self._scope["path"]) if self._scope["method"] == "POST" else ""
+        page = self._pages.fault(status, reason, kept, again=again, address=address)
         await page(self._scope, self._receive, self._send)

@@ -63,10 +63,12 @@ class Pages:
         *,
         status: int = 200,
         headers: Mapping[str, str] = NO_MORE,
+        address: str = "",
         **values: Any,
     ) -> Response:
-        """The page that a template makes of `values`."""
-        common = {"ready": self._health.ready, "guarded": self._guarded}
+        """The page that a template makes of `values`. What answers a form stands at the form's
+        address, where no page is: `address` is the one to look at again, and to share."""
+        common = {"ready": self._health.ready, "guarded": self._guarded, "address": address}
         text = self._templates.get_template(template).render(**common, **values)
         return HTMLResponse(text, status_code=status, headers={**HEADERS, **headers})
 
@@ -81,12 +83,13 @@ class Pages:
         headers: Mapping[str, str] = NO_MORE,
         *,
         again: bool = False,
+        address: str = "",
     ) -> Response:
         """The page of an answer that is none: what is wrong, and what to do. `again`: it looks
-        again by itself."""
+        again by itself. `address`: where to look instead."""
         title = HTTPStatus(status).phrase
         values = {"title": title, "number": status, "reason": reason, "again": again}
-        return self.page("fault.html", status=status, headers=headers, **values)
+        return self.page("fault.html", status=status, headers=headers, address=address, **values)
 
 
 def duration(item: models.Run | models.Task) -> str:

@@ -109,6 +109,7 @@ class BackfillPages:
         return self._pages.page(
             "backfills.html",
             status=status,
+            address=request.url.path if request.method == "POST" else "",
             flow=flow,
             is_timed=any(item["kind"] == "timer" for item in flow["subscriptions"]),
             form=form,

@@ -82,6 +82,7 @@ class DeadLetterPages:
         return self._pages.page(
             "deadletters.html",
             status=status,
+            address=_list_address(given) if request.method == "POST" else "",
             letters=[deadletters.view(letter) for letter in found],
             given=given,
             moments=moment_fields(given),
@@ -121,6 +122,8 @@ class DeadLetterPages:
     async def record(self, request: Request) -> Response:
         """A record that cannot be read: the other kinds have pages of their own."""
         id = request.path_params["id"]
+        if id in VERBS:
+            return RedirectResponse(HOME, status_code=303)
         found = await self._reading.dead_record(id)
         if found is None:
             return self._pages.missing(UnknownDeadLetter([id]))
@@ -163,7 +166,13 @@ class DeadLetterPages:
             return await self._refused(request, given, error)
         except NotFound as error:
             return self._pages.missing(error)
-        return self._pages.page("deadletters_done.html", verb=verb, acted=acted, enabled=enabled)
+        return self._pages.page(
+            "deadletters_done.html",
+            address=_list_address(given),
+            verb=verb,
+            acted=acted,
+            enabled=enabled,
+        )
 
     async def _refused(
         self, request: Request, given: Mapping[str, str], error: Rejected
@@ -184,6 +193,10 @@ class DeadLetterPages:
             raise Rejected(422, "nothing was chosen: tick the dead letters that you mean")
         act = self._letters.redrive if verb == "redrive" else self._letters.skip
         return await act(ids)
+
+
+def _list_address(given: Mapping[str, str]) -> str:
+    return f"{HOME}?{urlencode(given)}" if given else HOME
 
 
 def _filter(given: Mapping[str, str]) -> DeadFilter:

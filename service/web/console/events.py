@@ -135,6 +135,7 @@ class EventPages:
         return self._pages.page(
             "event.html",
             status=status,
+            address=f"/events/{event['key']}" if fault else "",
             event=event,
             tree=tree(event["data"], self._mask),
             raw=raw[:RAW],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -55,7 +55,8 @@ class FlowPage:
         """The page with its form as it was sent, and what is wrong with it."""
         flow = await self._reading.flow(name)
         form = fields(flow["params_schema"], given, faults)
-        return await self._page(flow, form, faults, operates=True, status=422)
+        address = f"/flows/{quote(name)}"
+        return await self._page(flow, form, faults, operates=True, status=422, address=address)
 
     async def _page(
         self,
@@ -65,11 +66,13 @@ class FlowPage:
         *,
         operates: bool,
         status: int = 200,
+        address: str = "",
     ) -> Response:
         others = [fault for name, fault in faults.items() if name not in flow["params"]]
         return self._pages.page(
             "flow.html",
             status=status,
+            address=address,
             flow=flow,
             drawing=draw(flow["graph"]["nodes"], None),
             graph_data=graph_data(flow["graph"]["nodes"]),

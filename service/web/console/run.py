@@ -134,6 +134,7 @@ class RunPages:
         return self._pages.page(
             "run.html",
             status=status,
+            address="" if status == 200 else f"/runs/{seen.row.id}",
             run=seen.run,
             seen=seen,
             place=place,

@@ -64,7 +64,7 @@ class TokenPages:
             filled = {"name": name, "life": life, "scopes": scopes}
             return self._page(request, filled, fault=str(error), status=status)
         made = {**views.token(row, self._tokens.now()), "token": text}
-        return self._pages.page("token_made.html", made=made, meaning=MEANING)
+        return self._pages.page("token_made.html", address=HOME, made=made, meaning=MEANING)
 
     async def revoke_token(self, request: Request) -> Response:
         """Let a token open nothing any more."""
@@ -82,6 +82,7 @@ class TokenPages:
         return self._pages.page(
             "tokens.html",
             status=status,
+            address=HOME if fault else "",
             tokens=sorted(rows, key=lambda row: row["state"] != "in force"),
             own=caller_of(request.scope).token,
             scopes=SCOPES,

@@ -15,6 +15,7 @@
   let pause = FASTEST;
   let etag = null;
   let asked = 0;
+  let known = true;
 
   htmx.registerExtension("triphammer", {
     init: (api) => { morph = api.morph; },
@@ -26,20 +27,36 @@
     ),
   });
 
+  // The answer to a form: what was filled in, and what is wrong with it, stays until the reader
+  // sends it again or leaves.
+  const refused = "address" in main.dataset ? main.querySelectorAll(':is(form:has([role="alert"]), [role="alert"]:not(form *, #unready))') : [];
+  for (const part of refused) part.dataset.keep = "";
+
   function say(text, on) {
     if (live.textContent !== text) live.textContent = text;
     live.classList.toggle("on", on);
   }
 
+  // Whoever is not known any more is asked once who they are, not every few seconds.
+  function signedOut(where) {
+    known = false;
+    stop();
+    const link = document.createElement("a");
+    link.href = where;
+    link.textContent = "signed out";
+    live.replaceChildren(link);
+    live.classList.remove("on");
+  }
+
   // News of what was seen: a look at the page is asked for, soon.
   function news() {
     wanted = true;
-    if (!busy && timer === null && !document.hidden) timer = setTimeout(look, 0);
+    if (known && !busy && timer === null && !document.hidden) timer = setTimeout(look, 0);
   }
 
   async function look() {
     timer = null;
-    if (document.hidden) return;
+    if (!known || document.hidden) return;
     busy = true;
     wanted = false;
     const began = performance.now();
@@ -68,11 +85,18 @@
     asked = Number(answer.headers.get("Triphammer-Pause") ?? 0);
     if (answer.status === 304) return true;
     if (answer.redirected && new URL(answer.url).pathname === "/signin") {
-      stop();
-      say("signed out: reload to sign in", false);
+      signedOut(answer.url);
       return true;
     }
-    if (!answer.ok) return answer.status < 500 && answer.status !== 429;
+    if (answer.status === 401) {
+      signedOut(`/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
+      return true;
+    }
+    if (!answer.ok) {
+      say("not live", false);
+      return answer.status < 500 && answer.status !== 429;
+    }
+    if (stream?.readyState === EventSource.OPEN) say("live", true);
     etag = answer.headers.get("ETag");
     put(new DOMParser().parseFromString(await answer.text(), "text/html"));
     return true;
@@ -86,10 +110,27 @@
       .filter((row) => differs(document.getElementById(row.id), row))
       .map((row) => row.id);
     document.title = page.title;
+    keep(fresh);
     morph(main, fresh, true);
     htmx.process(main);
     mark(changed);
     main.dispatchEvent(new CustomEvent("triphammer:updated", { bubbles: true, detail: { changed } }));
+  }
+
+  // What stays is put where it is in the page that the other parts are morphed into.
+  function keep(fresh) {
+    for (const part of refused) {
+      if (part.matches("form")) {
+        like(fresh, part)[like(main, part).indexOf(part)]?.replaceWith(part.cloneNode(true));
+      } else if (part.parentElement === main) {
+        fresh.insertBefore(part.cloneNode(true), fresh.children[[...main.children].indexOf(part)] ?? null);
+      }
+    }
+  }
+
+  function like(root, form) {
+    const action = form.getAttribute("action");
+    return [...root.querySelectorAll("form")].filter((one) => one.getAttribute("action") === action);
   }
 
   function differs(old, fresh) {
@@ -132,7 +173,7 @@
   }
 
   function start() {
-    if (stream !== null || document.hidden) return;
+    if (!known || stream !== null || document.hidden) return;
     stream = new EventSource(address());
     stream.onopen = () => { say("live", true); news(); };
     stream.onerror = () => {
@@ -140,6 +181,7 @@
       if (stream !== null && stream.readyState === EventSource.CLOSED) {  // refused: ask again later
         stop();
         setTimeout(start, SLOWEST / 2);
+        news();
       }
     };
     for (const kind of ["event", "run", "task", "flow", "part", "backfill", "message", "resync"]) {
@@ -158,6 +200,7 @@
       stop();
     } else {
       triphammer.localise(document);
+      known = true;  // they may have signed in elsewhere
       start();
     }
   });

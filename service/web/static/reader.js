@@ -31,6 +31,10 @@ const triphammer = {};
     for (const time of root.querySelectorAll(which)) told(time, now);
   };
 
+  // What answers a form stands at an address where no page is: reloading would send it again.
+  const { address } = document.getElementById("main").dataset;
+  if (address) history.replaceState(null, "", address);
+
   triphammer.localise(document);
   for (const zone of document.querySelectorAll("[data-zone]")) {
     zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
