@@ -319,6 +319,24 @@ def test_three_hundred_nodes_are_zoomed_and_searched(make_daemon: Serve, browser
     assert errors == []
 
 
+def test_a_graph_fits_beside_the_panel_of_a_task(make_daemon: Serve, browser: Browser) -> None:
+    daemon = make_daemon(FLOWS)
+    run = begin(daemon, "orders")
+    ended(daemon, run)
+    page = opened(browser, f"{daemon.url}/runs/{run}")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    boxes = page.locator(".graph-canvas a.box")
+    expect(boxes).to_have_count(3)
+    page.get_by_role("button", name="Fit all of the graph").click()
+    boxes.last.click()
+    expect(page.locator("#task-name")).to_be_visible()
+    for box in boxes.all():
+        expect(box).to_be_in_viewport(ratio=0.95)
+    page.set_viewport_size({"width": 800, "height": 800})
+    for box in boxes.all():
+        expect(box).to_be_in_viewport(ratio=0.95)
+
+
 def test_who_opens_a_group_by_keyboard_stands_in_it(make_daemon: Serve, browser: Browser) -> None:
     daemon = make_daemon(FLOWS)
     run = begin(daemon, "reporting")

@@ -134,7 +134,8 @@
       const first = !this.placed;
       this.placed = true;
       this.size(graph);
-      if (!first || !this.remembered) this.begin(); else this.apply();
+      if (!first || !this.remembered || this.resized) this.begin(); else this.apply();
+      this.width = this.room.width;
       this.mark();
     }
 
@@ -375,6 +376,13 @@
       return { width: this.svg.clientWidth || 800, height: this.svg.clientHeight || 400 };
     }
 
+    // Beside a panel the box is narrower: the view of a wider one would cut the graph off. A bar
+    // that comes for scrolling changes nothing.
+    get resized() {
+      const { width } = this.room;
+      return Math.abs(width - (this.width ?? width)) > width / 10;
+    }
+
     // However often the view changes, it is drawn once a frame.
     apply() {
       this.waiting ??= requestAnimationFrame(() => {
@@ -438,7 +446,7 @@
     get key() { return "graph " + location.pathname + " " + this.id; }
 
     remember() {
-      const kept = { view: this.view, closed: [...this.closed] };
+      const kept = { view: this.view, width: this.room.width, closed: [...this.closed] };
       try { sessionStorage.setItem(this.key, JSON.stringify(kept)); } catch { /* no room */ }
     }
 
@@ -448,6 +456,7 @@
         if (!kept) return;
         this.view = kept.view;
         this.closed = new Set(kept.closed);
+        this.width = kept.width;
         this.remembered = true;
       } catch { /* somebody else's */ }
     }
@@ -467,7 +476,11 @@
           if (part.node === link) this.current = name;
         }
       });
-      addEventListener("resize", () => { if (this.placed && this.root.isConnected) this.apply(); });
+      new ResizeObserver(() => {
+        if (!this.placed || !this.root.isConnected || !this.resized) return;
+        this.begin();
+        this.width = this.room.width;
+      }).observe(this.svg);
     }
 
     pressed(event) {
