@@ -23,6 +23,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 from starlette.types import ASGIApp
 
+from triphammer.config.address import listening_at
 from triphammer.config.clock import SystemClock
 from triphammer.config.loading import LoadedSettings
 from triphammer.config.secrets import Secrets
@@ -214,6 +215,9 @@ class Session:
         )
 
     def _open_underway(self, stack: ExitStack, slots: int) -> Underway:
+        server = self._loaded.settings.server
+        secure = server.tls_cert is not None
+        stack.enter_context(listening_at(self._folder, server.host, self._port, secure=secure))
         words = stack.enter_context(last_words(self._folder / LAST_WORDS))
         if words:
             self._log.error("the process before ended with: %s", words)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from triphammer.config.address import project_url
 from triphammer.config.errors import TriphammerError
-from triphammer.service.cli.address import project_url
 from triphammer.service.cli.options import TOKEN
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from triphammer.service.cli.address import project_url
+from triphammer.config.address import project_url
 from triphammer.service.cli.options import Address
 
 if TYPE_CHECKING:

@@ -71,18 +71,23 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
                 kwargs["url"] = Address.of(kwargs["url"], kwargs.pop(TOKEN))
             command(*args, **kwargs)
         except TriphammerError as error:
-            raise fail(str(error)) from None
+            raise fail(told(error)) from None
         except ExceptionGroup as group:
             alone = _alone(group)
             if not isinstance(alone, TriphammerError):
                 raise
-            raise fail(str(alone)) from None
+            raise fail(told(alone)) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
 
     if "url" in signature(command).parameters:
         _add_token(wrapped, command)
     return wrapped
+
+
+def told(error: Exception) -> str:
+    """What to say of an error where a command was called."""
+    return getattr(error, "shell", "") or str(error)
 
 
 def _add_token(wrapped: Any, command: Callable[..., None]) -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from triphammer.service.cli.options import told
+
 if TYPE_CHECKING:
     from triphammer.service.client.errors import Unreachable
 
 
 def tell_lost(error: Unreachable, pause: float) -> None:
     """Say on standard error that a stream broke off; it is opened again after `pause` seconds."""
-    typer.echo(f"{error}; trying again in {pause:g} s", err=True)
+    typer.echo(f"{told(error)}; trying again in {pause:g} s", err=True)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import httpx
 import msgspec
 
+from triphammer.config.address import project_url
 from triphammer.config.ids import new_id
 from triphammer.service.client.calls import Call
 from triphammer.service.client.errors import ClientError, Refused
 
 T = TypeVar("T")
 
-DEFAULT_URL = "http://127.0.0.1:8420"
 TIMEOUT = 30.0
 """Seconds for an answer."""
 
 
 def address(url: str | None) -> str:
-    """Where the daemon is: `url`, or `TRIPHAMMER_URL`, or this machine. Raises `ClientError`."""
-    found = (url or os.environ.get("TRIPHAMMER_URL") or DEFAULT_URL).rstrip("/")
+    """Where the daemon is: `url`, or `TRIPHAMMER_URL`, or that of the working directory's project.
+    Raises `ClientError`."""
+    here = url or os.environ.get("TRIPHAMMER_URL") or project_url(Path.cwd(), os.environ)
+    found = here.rstrip("/")
     try:
         place = httpx.URL(found)
         place.host.encode("idna")

@@ -60,15 +60,18 @@ class AsyncClient(Topics, AwaitingPlayer):
         """What the daemon answers to a call. Raises `Refused`, `Unreachable`."""
         sent, trying = request(call, self._timeout), Trying(call, self.url, self._limits)
         while True:
+            lost, pause = None, 0.0
             try:
                 answer = await self._http.request(**sent)
             except httpx.TransportError as error:
-                pause = trying.after_loss(error)
+                lost = error
             else:
                 wait = trying.after_answer(answer.status_code, answer.headers)
                 if wait is None:
                     return meant(call, answer.status_code, answer.headers, answer.content)
                 pause = wait
+            if lost is not None:  # not above: what is raised shall not show how httpx came to it
+                pause = trying.after_loss(lost)
             await anyio.sleep(pause)
 
     async def pieces(self, call: Call[bytes]) -> AsyncGenerator[bytes, None]:

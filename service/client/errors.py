@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 class ClientError(TriphammerError):
     """The daemon was asked in vain; the text says what to do."""
 
+    shell = ""
+    """What to tell instead of the text where a command was called; empty: the text."""
+
 
 class Unreachable(ClientError):
     """Nobody answered: no daemon is there, the connection was lost, or it took too long."""
+
+    def __init__(self, text: str, shell: str = "") -> None:
+        super().__init__(text)
+        self.shell = shell
 
 
 class Refused(ClientError):
@@ -29,8 +36,9 @@ class Refused(ClientError):
     says what is wrong and what to do, `errors` tell each part of the request that does not fit."""
 
     def __init__(self, status: int, title: str, detail: str, errors: Sequence[Misfit] = ()) -> None:
-        hint = "; give it as TRIPHAMMER_TOKEN or token=" if status == 401 else ""
-        super().__init__(detail + hint)
+        hint = "; give it as TRIPHAMMER_TOKEN or {}" if status == 401 else ""
+        super().__init__(detail + hint.format("token="))
+        self.shell = detail + hint.format("--token")
         self.status = status
         self.title = title
         self.detail = detail

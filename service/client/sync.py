@@ -24,9 +24,10 @@ T = TypeVar("T")
 class Client(Topics, BlockingPlayer):
     """Talks to a daemon: `with Client() as client: client.start("orders")`.
 
-    `url` is where it listens, else `TRIPHAMMER_URL`, else this machine's port 8420; `token` what
-    it knows you by, else `TRIPHAMMER_TOKEN`; `by` names you in the records of a daemon that is
-    open to all; `timeout` is in seconds, for one answer. Safe to use by several threads.
+    `url` is where it listens, else `TRIPHAMMER_URL`, else where the daemon of the project does
+    that the working directory lies in, else port 8420; `token` what it knows you by, else
+    `TRIPHAMMER_TOKEN`; `by` names you in the records of a daemon that is open to all; `timeout` is
+    in seconds, for one answer. Safe to use by several threads.
 
     Requests are sent again when the daemon is busy (429, 503) or the connection is lost: at most
     `retries` times, and waiting at most `longest_wait` seconds; not those for the content of files,
@@ -69,15 +70,18 @@ class Client(Topics, BlockingPlayer):
         """What the daemon answers to a call. Raises `Refused`, `Unreachable`."""
         sent, trying = request(call, self._timeout), Trying(call, self.url, self._limits)
         while True:
+            lost, pause = None, 0.0
             try:
                 answer = self._http.request(**sent)
             except httpx.TransportError as error:
-                pause = trying.after_loss(error)
+                lost = error
             else:
                 wait = trying.after_answer(answer.status_code, answer.headers)
                 if wait is None:
                     return meant(call, answer.status_code, answer.headers, answer.content)
                 pause = wait
+            if lost is not None:  # not above: what is raised shall not show how httpx came to it
+                pause = trying.after_loss(lost)
             self._sleep(pause)
 
     def pieces(self, call: Call[bytes]) -> Generator[bytes, None, None]:

@@ -98,10 +98,8 @@ def unreachable(url: str, error: Exception | None) -> Unreachable:
             "the variable SSL_CERT_FILE"
         )
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
-        return Unreachable(
-            f"no daemon at {url}: start one with `triphammer serve`, or say where it is with "
-            "--url or TRIPHAMMER_URL"
-        )
+        told = f"no daemon at {url}: start one with `triphammer serve`, or say where it is with "
+        return Unreachable(f"{told}url= or TRIPHAMMER_URL", f"{told}--url or TRIPHAMMER_URL")
     if error is None:
         return Unreachable(f"the daemon at {url} has ended the stream: it is stopping")
     if isinstance(error, httpx.TimeoutException):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import httpx
 import pytest
 
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import DaemonProcess
+from tests.acceptance.process import DaemonProcess, cli
+from triphammer import Client
 
 FLOWS = {
     "shop": """
@@ -65,3 +68,19 @@ def test_an_answer_that_says_nothing_is_none(daemon: DaemonProcess) -> None:
         assert daemon.get(f"/api/v1/runs/{run['id']}")["state"] == "waiting"
         assert client.post(address, data={":answer": "approve"}).status_code == 303
     daemon.wait_for_runs("asks", state="succeeded")
+
+
+def test_commands_and_clients_find_the_daemon_that_runs(
+    daemon: DaemonProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It listens on any port, which no settings tell."""
+    monkeypatch.delenv("TRIPHAMMER_URL", raising=False)
+    below = daemon.project / "flows"
+    done = cli(below, "flows", env=os.environ)
+    assert (done.returncode, "shop" in done.stdout) == (0, True), done.stderr
+    monkeypatch.chdir(below)
+    with Client() as client:
+        assert (client.url, client.flow("shop")["name"]) == (daemon.url, "shop")
+    daemon.stop()
+    with Client() as client:
+        assert client.url == "http://127.0.0.1:8420"

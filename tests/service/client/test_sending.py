@@ -129,8 +129,10 @@ def test_a_daemon_that_is_gone_after_a_lost_connection(ask: Ask) -> None:
 def test_no_daemon(ask: Ask) -> None:
     with socket.create_server(("127.0.0.1", 0)) as place:
         url = f"http://127.0.0.1:{place.getsockname()[1]}"
-    with pytest.raises(Unreachable, match=f"no daemon at {url}: start one with"):
+    with pytest.raises(Unreachable, match=f"no daemon at {url}: start one with") as raised:
         ask(url, "flow", "demo")
+    assert ("url= or" in str(raised.value), "--url or" in raised.value.shell) == (True, True)
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
     with pytest.raises(Unreachable, match="no daemon at"):
         ask(url, "stream")
 
