@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -34,6 +35,7 @@ def follow_run(url: str, run: RunInFull, *, quiet: bool) -> RunInFull:
 async def _follow_run(url: str, run: RunInFull, board: Board | None, console: Console) -> RunInFull:
     async with connect_async(url) as daemon:
         if board is None:
+            typer.echo(f"{run['id']} {run['state']}", err=True)  # who gives up can look later
             return await daemon.wait(run["id"])
         last = [run]
         board.show(run)

@@ -133,6 +133,8 @@ def test_a_start_without_the_event_that_the_flow_reads_is_told_before(
     assert "--event KEY" in alone.stderr
     assert daemon.cli("start", "counted", "--event", event).stderr == ""
     assert daemon.cli("start", "steps").stderr == ""
+    waited = daemon.cli("start", "steps", "--wait")
+    assert waited.stderr.split()[0] == waited.stdout.split()[0]
     page = daemon.text("/flows/counted")
     assert "It reads the event that starts it: <code>data.n</code>" in page
     assert "source=triphammer%2Fwebhook%2Fcounts" in page
