@@ -75,6 +75,11 @@ class SignIn:
     async def sign_out(self, request: Request) -> Response:
         """End the session."""
         _, cookie = self._peer(request)
+        brought = cookie.read(Headers.of_asgi(request.scope["headers"]))
+        session = self._access.sessions.find(brought, self._access.now()) if brought else None
+        row = None if session is None else self._tokens.row(session.token)
+        if row is not None:
+            became(request.scope, self._tokens.caller(row))
         self._end(request, cookie)
         return RedirectResponse(PATH, 303, headers={"Set-Cookie": cookie.gone()})
 

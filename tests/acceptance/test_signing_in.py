@@ -163,6 +163,7 @@ def test_signing_out_and_revoking_end_a_session(
     sign_in(client, tokens["read"])
     assert client.get("/api/v1/runs").status_code == 200
     daemon.env["TRIPHAMMER_TOKEN"] = tokens["admin"]
+    assert '"who": "admin"' in daemon.cli("audit", "--action", "sign_out", "--json").stdout
     assert daemon.cli("token", "revoke", "read").returncode == 0
     assert client.get("/api/v1/runs").status_code == 401
 
