@@ -55,7 +55,8 @@ class SignIn:
         if wait:
             return self._form(
                 next,
-                fault="Too many wrong tokens came from your address: try again a little later.",
+                fault="Too many wrong tokens came from your address: try again in "
+                f"{max(1, round(wait))} s.",
                 status=429,
                 headers={"Retry-After": str(max(1, round(wait)))},
             )

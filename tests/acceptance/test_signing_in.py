@@ -174,6 +174,7 @@ def test_wrong_tokens_are_told_and_slowed(client: httpx.Client, tokens: Mapping[
     assert [answer.status_code for answer in answers] == [401] * MOST + [429]
     assert "unknown, expired or revoked" in answers[0].text
     assert int(answers[-1].headers["retry-after"]) >= 1
+    assert f"try again in {answers[-1].headers['retry-after']} s." in answers[-1].text
     assert all("set-cookie" not in answer.headers for answer in answers)
     assert sign_in(client, tokens["read"]).status_code == 303
 
