@@ -57,9 +57,9 @@ def begun_before_commit() -> None:
     from triphammer.service.dispatcher.dispatcher import Dispatcher
     from triphammer.service.store.contract import Accept
 
-    async def commit(self: Any, unit: Accept) -> Any:
+    async def commit(self: Any, unit: Accept, kind: str) -> Any:
         self.expect(unit.decided)
-        self.accepted(unit.decided, _as_accepted(unit.decided), "planted", unit.received_at)
+        self.accepted(unit.decided, _as_accepted(unit.decided), kind, unit.received_at)
         self.expect_no_more(unit.decided)
         return (await self._store.commit([unit]))[0]
 
