@@ -23,7 +23,7 @@ from triphammer.sensors.timers.sensor import TimerSensor
 from triphammer.service.dispatcher.admission import Admission
 from triphammer.service.dispatcher.intake import Intake
 from triphammer.service.errors import UnknownMessage, UnknownRun, UnknownSensor
-from triphammer.service.health import Health, PartHealth
+from triphammer.service.health import Health
 from triphammer.service.library import Library
 from triphammer.service.store.contract import Page, RunRow, Store
 from triphammer.service.store.layout import DATABASE, LOGS
@@ -161,15 +161,17 @@ class Overview:
 
     async def sensors(self) -> models.Sensors:
         """All sensors, by id."""
-        users = self._users()
-        items = [await self._sensor(id, users[id]) for id in sorted(self._supervisor.wanted)]
+        users, since = self._users(), await self._paused_since()
+        wanted = sorted(self._supervisor.wanted)
+        items = [await self._sensor(id, users[id], since.get(id)) for id in wanted]
         return {"items": items, "next": None}
 
     async def sensor(self, id: str) -> models.Sensor:
         """One sensor. Raises `UnknownSensor`."""
         if id not in self._supervisor.wanted:
             raise UnknownSensor(id, self._supervisor.wanted)
-        return await self._sensor(id, self._users()[id])
+        since = await self._paused_since()
+        return await self._sensor(id, self._users()[id], since.get(id))
 
     def _users(self) -> Mapping[str, Sequence[str]]:
         """By sensor the flows that listen to it."""
@@ -180,7 +182,9 @@ class Overview:
                 users[id].append(name)
         return users
 
-    async def _sensor(self, id: str, flows: Sequence[str]) -> models.Sensor:
+    async def _sensor(
+        self, id: str, flows: Sequence[str], paused_since: int | None
+    ) -> models.Sensor:
         spec, part = self._supervisor.wanted[id], self._health.parts().get(f"sensor {id}")
         sensor = self._supervisor.sensors.get(id)
         behind = _behind_of(sensor)
@@ -193,7 +197,7 @@ class Overview:
             "flows": list(flows),
             "paused": id in self._supervisor.paused,
             "reason": None if reason is None else self._mask(reason),
-            "since": moment(await self._since(id, part)),
+            "since": moment(paused_since or (None if part is None else part.since)),
             "failures": 0 if part is None else part.failures,
             "events": self._intake.totals[id],
             "last": [
@@ -206,11 +210,9 @@ class Overview:
             "next_fire": moment(sensor.next_due) if isinstance(sensor, TimerSensor) else None,
         }
 
-    async def _since(self, id: str, part: PartHealth | None) -> int | None:
-        """Since when a sensor is as it is: paused it may be for longer than the daemon runs."""
-        if id in self._supervisor.paused:
-            return (await self._store.paused_sensors()).get(id)
-        return None if part is None else part.since
+    async def _paused_since(self) -> Mapping[str, int]:
+        """Since when which sensors are paused: it may be for longer than the daemon runs."""
+        return await self._store.paused_sensors() if self._supervisor.paused else {}
 
     async def store_state(self) -> models.StoreState:
         """How large the data folder's databases are."""
